@@ -1,0 +1,4 @@
+//! Quartermaster looks after the backups and the credits of one Barrack AI account.
+
+pub mod clock;
+pub mod domain;
