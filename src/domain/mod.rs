@@ -2,5 +2,15 @@
 //!
 //! Nothing in here knows a clock, a disk or a network; `now` is an argument.
 
-pub mod money;
 pub mod time;
+pub mod money;
+pub mod digest;
+pub mod id;
+pub mod fleet;
+pub mod policy;
+pub mod slot;
+pub mod effect;
+pub mod backup;
+pub mod ask;
+pub mod event;
+pub mod audit;

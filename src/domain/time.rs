@@ -120,6 +120,55 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// A span in whole seconds, as settings and events carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub u64);
+
+impl Seconds {
+    pub const fn minutes(count: u64) -> Self {
+        Self(count * 60)
+    }
+
+    pub const fn hours(count: u64) -> Self {
+        Self(count * 3600)
+    }
+
+    pub const fn days(count: u64) -> Self {
+        Self(count * 86_400)
+    }
+
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+}
+
+/// As a person would say it: `90 s`, `45 min`, `36 h`, `14 d`.
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            s if s < 120 => write!(f, "{s} s"),
+            s if s < 7_200 => write!(f, "{} min", s / 60),
+            s if s < 172_800 => write!(f, "{} h", s / 3600),
+            s => write!(f, "{} d", s / 86_400),
+        }
+    }
+}
+
+impl Add<Seconds> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Seconds) -> Self {
+        self + span.duration()
+    }
+}
+
+impl Sub<Seconds> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Seconds) -> Self {
+        self - span.duration()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

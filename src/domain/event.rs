@@ -1,0 +1,187 @@
+//! Events: past-tense facts, for ever. Everything else can be computed again from them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ask::Ask;
+use super::backup::{Judgement, Proof};
+use super::effect::{Effect, Outcome};
+use super::fleet::{Change, Look};
+use super::id::{AskId, BackupId, EffectId};
+use super::policy::PolicySet;
+use super::slot::{Decision, Slot};
+use super::time::Timestamp;
+
+/// A stored event, read back; the fold sees nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub seq: u64,
+    pub at: Timestamp,
+    pub event: Event,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A process took the journal.
+    Started(Started),
+    /// It ended on purpose; a crash leaves none.
+    Stopped(Stopped),
+    /// The wall clock jumped: a new epoch of it begins with this event.
+    ClockStepped(ClockStepped),
+    /// The configuration as understood; plans read this.
+    PoliciesAdopted(PolicySet),
+    /// One request to the cloud and what came back, without its body.
+    Called(Call),
+    /// One look: a whole walk, or one object.
+    Looked(Look),
+    /// What a look found changed, with the cloud's own text of it.
+    Observed(Observed),
+    Asked(Asked),
+    SlotDecided(SlotDecided),
+    /// Committed before the call that it announces.
+    Intended(Intended),
+    Settled(Settled),
+    Judged(Judged),
+    Doomed(Doomed),
+    /// A doomed one that a rule keeps again.
+    Spared(Spared),
+    /// What cannot be, and was seen all the same.
+    Anomaly(Anomaly),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    pub version: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    pub why: String,
+}
+
+/// How the step was noticed, and how far it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStepped {
+    /// Microseconds from what the clock should have shown to what it showed.
+    pub by_micros: i64,
+    pub noticed: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    pub method: String,
+    /// The path's template, such as `/snapshots/{id}/`.
+    pub endpoint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    #[serde(flatten)]
+    pub answer: Answer,
+    pub duration_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// 1 for the first try of a read.
+    pub attempt: u8,
+    /// Of the body.
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Status(u16),
+    /// No usable answer: the class of the failure.
+    Failure(Failure),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// Refused, no such host, no TLS: the request surely did not leave.
+    NeverSent,
+    Timeout,
+    /// The connection broke while the request or the answer was under way.
+    Reset,
+    /// More bytes than we read.
+    TooLarge,
+}
+
+impl Failure {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NeverSent => "never sent",
+            Self::Timeout => "timeout",
+            Self::Reset => "connection reset",
+            Self::TooLarge => "answer too large",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    pub change: Change,
+    /// The item's own text, so that a better parser can read the past.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub raw: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub id: AskId,
+    /// The user id of the person's process.
+    pub uid: u32,
+    pub ask: Ask,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotDecided {
+    pub slot: Slot,
+    pub decision: Decision,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intended {
+    pub effect: Effect,
+    /// From 1.
+    pub attempt: u8,
+    /// A delete carries why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    pub effect: EffectId,
+    pub attempt: u8,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    pub backup: BackupId,
+    pub judgement: Judgement,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doomed {
+    pub backup: BackupId,
+    pub proof: Proof,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spared {
+    pub backup: BackupId,
+    pub why: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anomaly {
+    pub about: String,
+    pub what: String,
+}
+
+impl Call {
+    pub fn took(&self) -> Duration {
+        Duration::from_millis(self.duration_ms)
+    }
+}

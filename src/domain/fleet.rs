@@ -1,0 +1,154 @@
+//! What the cloud was seen to hold: machines, snapshots, images, balance, and how fresh that is.
+//!
+//! Words of the cloud that nobody knows are kept as they came, neither good nor bad.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Digest;
+use super::id::{ImageId, MachineId, SnapshotId};
+use super::money::{Currency, Nanos};
+use super::time::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    pub id: MachineId,
+    pub name: String,
+    pub status: MachineStatus,
+    pub region: String,
+    pub created_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MachineStatus {
+    /// The only one in which a machine can be snapshotted.
+    Active,
+    /// Stopped, and billed in full.
+    Shutoff,
+    Hibernated,
+    Deleted,
+    Error,
+    /// CREATING, BUILD, STARTING and the like.
+    Changing(String),
+    Unknown(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub id: SnapshotId,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    pub status: SnapshotStatus,
+    /// Bytes: the cloud's `size_gb` × 10⁹; `None` where it could not be read.
+    pub size_bytes: Option<i64>,
+    pub region: String,
+    pub machine: Option<MachineId>,
+    pub created_at: Option<Timestamp>,
+    #[serde(default)]
+    pub is_image: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotStatus {
+    Ready,
+    Pending,
+    Failed,
+    Unknown(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    pub id: ImageId,
+    pub name: String,
+    pub status: String,
+    /// What it was made from; `None` where the cloud does not say: then it could be any snapshot.
+    pub snapshot: Option<SnapshotId>,
+}
+
+/// One answer of the cloud about one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    Machine(Machine),
+    Snapshot(Snapshot),
+    Image(Image),
+    Balance(BTreeMap<Currency, Nanos>),
+    /// The printed prices, as one text; read when costs are asked for.
+    Prices(Digest),
+    /// The images that the cloud names as made from a snapshot.
+    Links {
+        snapshot: SnapshotId,
+        images: BTreeSet<ImageId>,
+    },
+}
+
+/// What differs from the last look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    Seen(Item),
+    /// A complete listing did not have it; by itself that proves nothing yet.
+    MachineMissing(MachineId),
+    SnapshotMissing(SnapshotId),
+    ImageMissing(ImageId),
+}
+
+/// What one look is at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Machines,
+    Snapshots,
+    Images,
+    Balance,
+    Prices,
+    /// One snapshot's details.
+    Snapshot(SnapshotId),
+    /// One snapshot's relation to images.
+    Links(SnapshotId),
+}
+
+impl Scope {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Machines => "machines",
+            Self::Snapshots => "snapshots",
+            Self::Images => "images",
+            Self::Balance => "balance",
+            Self::Prices => "prices",
+            Self::Snapshot(_) => "snapshot",
+            Self::Links(_) => "links",
+        }
+    }
+}
+
+/// One look: when it began, and how much its silence about a thing is worth.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    pub scope: Scope,
+    /// Before the first request was sent; what the cloud did later may be missing.
+    pub began: Timestamp,
+    pub result: LookResult,
+    /// Over the ids and texts of the items, in order of id.
+    pub digest: Digest,
+    pub items: u32,
+    /// The server's `Date` in the last answer.
+    pub server_date: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookResult {
+    /// All of it was read, by the proof that completeness asks for.
+    Complete,
+    /// What was read is true; what was not read may exist all the same.
+    Incomplete(String),
+    /// The one object asked for: the cloud says that it does not know it.
+    NotFound,
+    /// The cloud does not offer this at all.
+    Unavailable(String),
+}

@@ -1,0 +1,133 @@
+//! The policies in force: what the configuration file means, as an event carries it.
+//!
+//! A plan reads them from the state, never from the file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::PolicyName;
+use super::time::Seconds;
+
+/// How far the daemon may go on its own. A policy may be stricter than the whole, never laxer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Looks and plans; changes nothing.
+    Observe,
+    /// Takes and checks backups; never deletes.
+    Protect,
+    Enforce,
+}
+
+impl Mode {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Protect => "protect",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySet {
+    pub mode: Mode,
+    pub policies: BTreeMap<PolicyName, Policy>,
+    pub rules: Rules,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    pub mode: Mode,
+    /// Patterns over machine names: `*` any text, `?` one character.
+    pub machines: Vec<String>,
+    /// Cron, 5 or 6 fields, or a nickname such as `@daily`.
+    pub schedule: String,
+    /// An IANA zone; its days bucket retention too.
+    pub timezone: String,
+    /// Whether a snapshot may restart the machine.
+    pub may_restart: bool,
+    pub retention: Retention,
+    /// The longest gap between two slots in the 366 days after the adoption.
+    pub longest_gap: Seconds,
+}
+
+/// restic's words. No rule at all keeps everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_last: Option<Keep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_daily: Option<Keep>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    All,
+    Count(u32),
+}
+
+/// Every bound and wait that a plan obeys; each is a setting down to one second.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// How many good backups of a (policy, machine) a deletion must leave.
+    pub min_good: u32,
+    /// How long a doomed backup stays visible before it is deleted.
+    pub grace: Seconds,
+    /// How long after the change to `enforce` nothing is deleted.
+    pub soft_start: Seconds,
+    /// How long after an unclear create or delete its absence or presence proves nothing.
+    pub settle: Seconds,
+    /// How long a snapshot may stay pending before it counts as timed out.
+    pub pending_deadline: Seconds,
+    /// How far the cloud's clock and ours may differ.
+    pub skew: Seconds,
+    /// Added to twice the longest gap: the age at which retention freezes.
+    pub freeze_margin: Seconds,
+    /// Upper bound of deletions in 24 hours; `None`: the greatest of 3, 25 % and twice the slots due.
+    pub day_cap: Option<u32>,
+    /// Unexplained dooms in 24 hours above which a person must approve.
+    pub approve_above: u32,
+    /// How long an approval is good for.
+    pub approval_life: Seconds,
+    /// Snapshots running at one time in the account.
+    pub concurrent: u32,
+    /// Attempts of one create before it is given up.
+    pub create_attempts: u8,
+    /// A missed slot is caught up at most this late, and never later than one interval.
+    pub catch_up: Seconds,
+    /// How often each is looked at.
+    pub machines_every: Seconds,
+    pub snapshots_every: Seconds,
+    pub balance_every: Seconds,
+    pub prices_every: Seconds,
+    /// How often snapshots and machines are looked at while something is in flight.
+    pub in_flight_every: Seconds,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            min_good: 2,
+            grace: Seconds::hours(24),
+            soft_start: Seconds::hours(72),
+            settle: Seconds::minutes(60),
+            pending_deadline: Seconds::hours(6),
+            skew: Seconds::minutes(2),
+            freeze_margin: Seconds::hours(6),
+            day_cap: None,
+            approve_above: 3,
+            approval_life: Seconds::days(7),
+            concurrent: 1,
+            create_attempts: 3,
+            catch_up: Seconds::days(7),
+            machines_every: Seconds::minutes(5),
+            snapshots_every: Seconds::minutes(15),
+            balance_every: Seconds::minutes(5),
+            prices_every: Seconds::days(1),
+            in_flight_every: Seconds::minutes(1),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A slot: one backup that is due, of one machine, by one policy, at one instant; and its name.
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Digest;
+use super::id::{MachineId, PolicyName};
+use super::time::Timestamp;
+
+/// At most one backup exists for each, under any crash, timeout or restart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Slot {
+    pub policy: PolicyName,
+    pub machine: MachineId,
+    pub due: Timestamp,
+}
+
+/// What became of a slot, or why nothing did yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    Taken {
+        name: String,
+    },
+    /// Missed ones, served by the newer slot `by`; `first` is the oldest of `count`.
+    Superseded {
+        first: Timestamp,
+        count: u32,
+        by: Timestamp,
+    },
+    Skipped(Skip),
+    /// Its time to be caught up has passed.
+    Expired,
+    /// Not final: it stays due, and this is why nothing happens.
+    Held(Held),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// The mode is `observe`: it would have been taken.
+    Observe,
+    /// The one before it was still running.
+    Overlap,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// Only an ACTIVE machine can be snapshotted; this is what it is.
+    NotActive(String),
+    /// `may_restart = false`, and this account was not seen to snapshot without a restart.
+    MayRestart,
+    /// As many snapshots run as may run at one time.
+    Concurrent,
+    /// What became of an earlier request on this machine is not known yet.
+    Unknown,
+    /// The machines were not looked at completely since the slot was due.
+    Unseen,
+    ClockUnsure,
+    /// The cloud refused such requests for a reason that only a person can mend.
+    Refused(String),
+}
+
+impl Decision {
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Taken { .. } | Self::Superseded { .. } | Self::Skipped(_) | Self::Expired => true,
+            Self::Held(_) => false,
+        }
+    }
+}
+
+/// How many characters of a name people can read; the rest is a hash.
+const READABLE: usize = 16;
+const PREFIX: &str = "qm-";
+
+impl Slot {
+    /// `qm-`, a readable part, `-`, and ten base32 digits over kind, policy, machine id and instant.
+    ///
+    /// At most 30 of `[a-z0-9-]`: volume clones allow no more, and `{name}-restored` must fit in 50.
+    pub fn snapshot_name(&self, machine_name: &str) -> String {
+        format!("{PREFIX}{}-{}", readable(machine_name), self.digest().short())
+    }
+
+    fn digest(&self) -> Digest {
+        let due = self.due.to_string();
+        let fields = ["slot", self.policy.as_str(), self.machine.as_str(), due.as_str()];
+        Digest::of_fields(fields.map(str::as_bytes))
+    }
+
+    /// The fixed line of a snapshot's description, from which its name can be computed again.
+    pub fn line(&self) -> String {
+        format!("qm1 kind=slot policy={} machine={} at={}", self.policy, self.machine, self.due)
+    }
+
+    fn from_line(line: &str) -> Option<Self> {
+        let rest = line.trim().strip_prefix("qm1 kind=slot policy=")?;
+        let (policy, rest) = rest.split_once(" machine=")?;
+        let (machine, due) = rest.split_once(" at=")?;
+        Some(Self {
+            policy: PolicyName::new(policy),
+            machine: MachineId::new(machine),
+            due: due.parse().ok()?,
+        })
+    }
+}
+
+/// What a snapshot that the journal does not own says of its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resemblance {
+    /// Its name is not of our form, or its line gives another name: somebody else's.
+    Foreign,
+    /// It could be ours: from a lost journal, or from a second daemon.
+    Suspect,
+}
+
+pub fn resemblance(name: &str, description: &str) -> Resemblance {
+    let Some(hash) = name_hash(name) else { return Resemblance::Foreign };
+    let line = description.lines().find(|line| line.trim_start().starts_with("qm1 "));
+    match line.and_then(Slot::from_line) {
+        Some(slot) if slot.digest().short() != hash => Resemblance::Foreign,
+        Some(_) | None => Resemblance::Suspect,
+    }
+}
+
+/// The ten digits at the end of a name of our form.
+fn name_hash(name: &str) -> Option<&str> {
+    let (_, hash) = name.strip_prefix(PREFIX)?.rsplit_once('-')?;
+    let is_base32 = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
+    (hash.len() == 10 && hash.bytes().all(is_base32)).then_some(hash)
+}
+
+fn readable(machine_name: &str) -> String {
+    let mut text = String::new();
+    for character in machine_name.chars() {
+        match character.to_ascii_lowercase() {
+            kept @ ('a'..='z' | '0'..='9') => text.push(kept),
+            _ if text.ends_with('-') || text.is_empty() => {}
+            _ => text.push('-'),
+        }
+        if text.len() == READABLE {
+            break;
+        }
+    }
+    let text = text.trim_end_matches('-');
+    if text.is_empty() { "machine".to_owned() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> Slot {
+        Slot {
+            policy: PolicyName::new("daily"),
+            machine: MachineId::new("BRK-100001D"),
+            due: Timestamp::from_seconds(1_772_330_400),
+        }
+    }
+
+    #[test]
+    fn a_name_fits_thirty_characters_whatever_the_machine_is_called() {
+        for machine in ["trainer-1", "", "Ünïcödé / very long name that never ends", "---", "a b_c.d"] {
+            let name = slot().snapshot_name(machine);
+            assert!(name.len() <= 30, "{name}");
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{name}"
+            );
+        }
+        assert_eq!(slot().snapshot_name("trainer-1"), "qm-trainer-1-fxkghanp6v");
+    }
+
+    #[test]
+    fn a_lost_journals_backup_is_suspect_and_a_misfit_is_foreign() {
+        let name = slot().snapshot_name("trainer-1");
+        assert_eq!(resemblance(&name, &slot().line()), Resemblance::Suspect);
+        assert_eq!(resemblance(&name, ""), Resemblance::Suspect);
+        assert_eq!(resemblance(&name, "qm1 kind=slot poli"), Resemblance::Suspect);
+        assert_eq!(resemblance("qm-trainer-1-aaaaaaaaaa", &slot().line()), Resemblance::Foreign);
+        assert_eq!(resemblance("before upgrade", &slot().line()), Resemblance::Foreign);
+    }
+}
