@@ -16,6 +16,10 @@ pub struct Backup {
     /// `None`: made by hand and adopted; never pruned by a policy.
     pub slot: Option<Slot>,
     pub requested_at: Timestamp,
+    /// Where the wait for it began; a step of the clock moves it, unlike `requested_at`.
+    pub waiting_since: Timestamp,
+    /// Our clock less the cloud's, in microseconds, when it was asked for.
+    pub offset_micros: i64,
     pub life: Life,
     /// The cloud's objects that bear this name. More than one is a dispute, and protects all.
     pub snapshots: BTreeSet<SnapshotId>,
@@ -154,6 +158,8 @@ pub struct Doom {
     pub seq: u64,
     /// Where the grace begins; a step of the clock moves it.
     pub since: Timestamp,
+    /// A new good backup of the last 24 hours stands for it.
+    pub explained: bool,
     /// More dooms than new backups explain: waits until a person approves.
     pub needs_approval: bool,
     pub approved_at: Option<Timestamp>,
@@ -192,5 +198,36 @@ pub enum Judgement {
     Vanished,
 }
 
-/// One (policy, machine): the shelf on which its backups stand.
-pub type Shelf = (PolicyName, MachineId);
+/// One (policy, machine): the shelf on which its backups stand. Written `policy/machine`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Shelf {
+    pub policy: PolicyName,
+    pub machine: MachineId,
+}
+
+impl From<Shelf> for String {
+    fn from(shelf: Shelf) -> Self {
+        format!("{}/{}", shelf.policy, shelf.machine)
+    }
+}
+
+impl TryFrom<String> for Shelf {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        // A policy's name has no slash, so the first one ends it.
+        match text.split_once('/') {
+            Some((policy, machine)) => {
+                Ok(Self { policy: PolicyName::new(policy), machine: MachineId::new(machine) })
+            }
+            None => Err(format!("{text:?} is not policy/machine")),
+        }
+    }
+}
+
+impl Backup {
+    pub fn shelf(&self) -> Option<Shelf> {
+        let slot = self.slot.as_ref()?;
+        Some(Shelf { policy: slot.policy.clone(), machine: slot.machine.clone() })
+    }
+}

@@ -143,7 +143,7 @@ pub struct SlotDecided {
 pub struct Intended {
     pub effect: Effect,
     /// From 1.
-    pub attempt: u8,
+    pub attempt: u32,
     /// A delete carries why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
@@ -152,7 +152,7 @@ pub struct Intended {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
     pub effect: EffectId,
-    pub attempt: u8,
+    pub attempt: u32,
     pub outcome: Outcome,
 }
 

@@ -13,4 +13,8 @@ pub mod effect;
 pub mod backup;
 pub mod ask;
 pub mod event;
+pub mod wall;
+pub mod state;
+pub mod fold;
+mod fold_seen;
 pub mod audit;

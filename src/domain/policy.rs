@@ -82,6 +82,8 @@ pub struct Rules {
     pub settle: Seconds,
     /// How long a snapshot may stay pending before it counts as timed out.
     pub pending_deadline: Seconds,
+    /// How old the complete look may be on which a deletion rests.
+    pub fresh: Seconds,
     /// How far the cloud's clock and ours may differ.
     pub skew: Seconds,
     /// Added to twice the longest gap: the age at which retention freezes.
@@ -95,7 +97,7 @@ pub struct Rules {
     /// Snapshots running at one time in the account.
     pub concurrent: u32,
     /// Attempts of one create before it is given up.
-    pub create_attempts: u8,
+    pub create_attempts: u32,
     /// A missed slot is caught up at most this late, and never later than one interval.
     pub catch_up: Seconds,
     /// How often each is looked at.
@@ -115,6 +117,7 @@ impl Default for Rules {
             soft_start: Seconds::hours(72),
             settle: Seconds::minutes(60),
             pending_deadline: Seconds::hours(6),
+            fresh: Seconds::minutes(2),
             skew: Seconds::minutes(2),
             freeze_margin: Seconds::hours(6),
             day_cap: None,

@@ -14,13 +14,11 @@ pub struct Slot {
     pub due: Timestamp,
 }
 
-/// What became of a slot, or why nothing did yet.
+/// What became of a slot that was not taken, or why nothing happened yet. The intent of its create
+/// is what takes a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    Taken {
-        name: String,
-    },
     /// Missed ones, served by the newer slot `by`; `first` is the oldest of `count`.
     Superseded {
         first: Timestamp,
@@ -41,6 +39,8 @@ pub enum Skip {
     Observe,
     /// The one before it was still running.
     Overlap,
+    /// The journal has an intent for it already: the clock went back.
+    AlreadyTaken,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,17 +54,17 @@ pub enum Held {
     Concurrent,
     /// What became of an earlier request on this machine is not known yet.
     Unknown,
-    /// The machines were not looked at completely since the slot was due.
+    /// Machines or snapshots were not looked at completely of late.
     Unseen,
+    /// A snapshot that the journal does not own bears this name.
+    NameInUse(String),
     ClockUnsure,
-    /// The cloud refused such requests for a reason that only a person can mend.
-    Refused(String),
 }
 
 impl Decision {
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Taken { .. } | Self::Superseded { .. } | Self::Skipped(_) | Self::Expired => true,
+            Self::Superseded { .. } | Self::Skipped(_) | Self::Expired => true,
             Self::Held(_) => false,
         }
     }

@@ -1,0 +1,369 @@
+//! The fold: what each event does to the state. The only place where the state changes.
+//!
+//! It is total: what cannot be was judged before it was written, so here nothing is refused.
+
+use std::collections::BTreeSet;
+
+use super::ask::Ask;
+use super::backup::{Doom, Happening, Judgement, Life, Shelf};
+use super::effect::{Cause, Outcome, Standing, Verb};
+use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
+use super::id::BackupId;
+use super::policy::{Mode, PolicySet};
+use super::slot::Decision;
+use super::state::{Adopted, Deletion, EffectLife, Freeze, ShelfState, State};
+use super::time::{Seconds, Timestamp};
+
+const DAY: Seconds = Seconds::hours(24);
+/// How long an ended effect or a deleted backup is remembered here; the journal's keys remember for ever.
+const REMEMBERED: Seconds = Seconds::days(30);
+
+impl State {
+    pub fn apply(&mut self, row: &Recorded) {
+        self.counters.events += 1;
+        let at = row.at;
+        match &row.event {
+            Event::Started(_) => self.start(at),
+            Event::Stopped(_) => self.counters.clean_stop = true,
+            Event::ClockStepped(step) => self.step_clock(step.by_micros, at),
+            Event::PoliciesAdopted(set) => self.adopt_policies(row.seq, set, at),
+            Event::Called(call) => {
+                self.counters.calls += 1;
+                let failed = !matches!(call.answer, Answer::Status(200..=299));
+                self.counters.failed_calls += u64::from(failed);
+            }
+            Event::Looked(look) => self.look(look, at),
+            Event::Observed(observed) => self.observe(&observed.change, at),
+            Event::Asked(asked) => self.ask(asked, at),
+            Event::SlotDecided(decided) => self.decide_slot(decided),
+            Event::Intended(intended) => self.intend(intended, at),
+            Event::Settled(settled) => self.settle(settled, at),
+            Event::Judged(judged) => self.judge(judged, at),
+            Event::Doomed(doomed) => self.doom(doomed, row.seq, at),
+            Event::Spared(spared) => {
+                if let Some(backup) = self.backups.get_mut(&spared.backup) {
+                    backup.doom = None;
+                }
+            }
+            Event::Anomaly(_) => self.counters.anomalies += 1,
+        }
+    }
+
+    /// What was under way when the process before this one ended is open; nothing seen is fresh.
+    fn start(&mut self, at: Timestamp) {
+        self.counters.clean_stop = false;
+        self.wall.started();
+        for life in self.effects.values_mut() {
+            if let Standing::Intended { .. } = life.standing {
+                life.standing = Standing::Unknown { since: at, answered: None };
+                life.clear_looks = 0;
+            }
+        }
+        let fleet = &mut self.fleet;
+        for look in [
+            &mut fleet.machine_look,
+            &mut fleet.snapshot_look,
+            &mut fleet.image_look,
+            &mut fleet.balance_look,
+            &mut fleet.price_look,
+        ] {
+            look.tried = None;
+            look.complete = None;
+        }
+        (fleet.detail, fleet.links) = (None, None);
+    }
+
+    fn adopt_policies(&mut self, seq: u64, set: &PolicySet, at: Timestamp) {
+        let before = self.adopted.take();
+        let unchanged_schedule = |name| {
+            let before = before.as_ref()?;
+            let (old, new) = (before.set.policies.get(name)?, set.policies.get(name)?);
+            (old.schedule == new.schedule && old.timezone == new.timezone)
+                .then(|| before.scheduled_since.get(name).copied())?
+        };
+        let scheduled_since =
+            set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
+        let same_mode = before.as_ref().filter(|before| before.set.mode == set.mode);
+        self.adopted = Some(Adopted {
+            seq,
+            set: set.clone(),
+            scheduled_since,
+            mode_since: same_mode.map_or(at, |before| before.mode_since),
+            approved_once: same_mode.is_some_and(|before| before.approved_once),
+        });
+    }
+
+    fn ask(&mut self, asked: &Asked, at: Timestamp) {
+        match &asked.ask {
+            Ask::Approve { backups } => self.approve(backups, at),
+            Ask::Freeze { until, reason } => {
+                self.frozen = Some(Freeze { until: *until, reason: reason.clone() });
+            }
+            Ask::Thaw => self.frozen = None,
+            Ask::Adopt { snapshot } => self.adopt_snapshot(snapshot, at),
+            Ask::Disown { snapshot, .. } => {
+                self.disowned.insert(snapshot.clone());
+            }
+            Ask::Pin { backup } => self.set_pinned(backup, true),
+            Ask::Unpin { backup } => self.set_pinned(backup, false),
+        }
+    }
+
+    fn set_pinned(&mut self, backup: &BackupId, pinned: bool) {
+        if let Some(backup) = self.backups.get_mut(backup) {
+            backup.pinned = pinned;
+        }
+    }
+
+    fn approve(&mut self, approved: &BTreeSet<BackupId>, at: Timestamp) {
+        for id in approved {
+            if let Some(doom) = self.backups.get_mut(id).and_then(|backup| backup.doom.as_mut()) {
+                doom.approved_at = Some(at);
+            }
+        }
+        if let Some(adopted) = &mut self.adopted {
+            adopted.approved_once |= adopted.set.mode == Mode::Enforce;
+        }
+    }
+
+    fn decide_slot(&mut self, decided: &SlotDecided) {
+        let slot = &decided.slot;
+        let shelf = self.shelf_mut(Shelf { policy: slot.policy.clone(), machine: slot.machine.clone() });
+        match &decided.decision {
+            Decision::Held(held) => shelf.open = Some((slot.due, held.clone())),
+            Decision::Superseded { .. } | Decision::Skipped(_) | Decision::Expired => {
+                shelf.decided_until = shelf.decided_until.max(slot.due);
+                shelf.open = None;
+            }
+        }
+    }
+
+    pub(super) fn shelf_mut(&mut self, shelf: Shelf) -> &mut ShelfState {
+        self.shelves.entry(shelf).or_insert(ShelfState {
+            decided_until: Timestamp::EPOCH,
+            open: None,
+            unspent: Vec::new(),
+        })
+    }
+
+    fn intend(&mut self, intended: &Intended, at: Timestamp) {
+        let effect = &intended.effect;
+        match &effect.verb {
+            Verb::CreateSnapshot { backup, machine, name, .. } => {
+                self.ask_for_backup(backup, machine, name, &effect.cause, at);
+            }
+            Verb::DeleteSnapshot { backup, machine, .. } => {
+                self.deletions.retain(|deletion| at.since(deletion.at) < DAY.duration());
+                self.deletions.push(Deletion { at, machine: machine.clone() });
+                self.happen(backup, Happening::DeleteAsked, at);
+            }
+        }
+        let absences = self.effects.get(&effect.id).map_or(0, |life| life.absences);
+        self.effects.insert(
+            effect.id.clone(),
+            EffectLife {
+                effect: effect.clone(),
+                attempt: intended.attempt,
+                standing: Standing::Intended { since: at },
+                absences,
+                clear_looks: 0,
+                changed_at: at,
+            },
+        );
+    }
+
+    fn settle(&mut self, settled: &Settled, at: Timestamp) {
+        let Some(life) = self.effects.get_mut(&settled.effect) else { return };
+        life.changed_at = at;
+        life.clear_looks = 0;
+        let verb = life.effect.verb.clone();
+        let (standing, happening) = consequences(settled, &verb, at);
+        if settled.outcome == Outcome::DidNotHappen {
+            life.absences += 1;
+        }
+        life.standing = standing;
+        if let Some(happening) = happening {
+            self.happen(verb.backup(), happening, at);
+        }
+    }
+
+    fn judge(&mut self, judged: &Judged, at: Timestamp) {
+        let happening = match &judged.judgement {
+            Judgement::Good { .. } => Happening::Passed,
+            Judgement::Bad { .. } => Happening::FailedCheck,
+            Judgement::TimedOut => Happening::Overdue,
+            Judgement::Vanished => Happening::Missed,
+        };
+        self.happen(&judged.backup, happening, at);
+        if let Judgement::Vanished = judged.judgement {
+            self.forget_snapshots_of(&judged.backup);
+        }
+        if let Judgement::Good { .. } = judged.judgement {
+            self.counters.backups_good += 1;
+            if let Some(shelf) = self.backups.get(&judged.backup).and_then(|backup| backup.shelf()) {
+                let unspent = &mut self.shelf_mut(shelf).unspent;
+                unspent.retain(|good| at.since(*good) < DAY.duration());
+                unspent.push(at);
+            }
+        }
+    }
+
+    fn doom(&mut self, doomed: &Doomed, seq: u64, at: Timestamp) {
+        let shelf = self.backups.get(&doomed.backup).and_then(|backup| backup.shelf());
+        let explained = shelf.is_some_and(|shelf| {
+            let unspent = &mut self.shelf_mut(shelf).unspent;
+            unspent.retain(|good| at.since(*good) < DAY.duration());
+            (!unspent.is_empty()).then(|| unspent.remove(0)).is_some()
+        });
+        let approved_once = self.adopted.as_ref().is_some_and(|adopted| adopted.approved_once);
+        let rules = self.rules();
+        if let Some(backup) = self.backups.get_mut(&doomed.backup) {
+            let needs_approval = !approved_once;
+            backup.doom = Some(Doom { seq, since: at, explained, needs_approval, approved_at: None });
+        }
+        self.demand_approval(rules.approve_above, at);
+    }
+
+    /// Too many dooms in a day that no new backup explains: all of those wait for a person.
+    fn demand_approval(&mut self, above: u32, at: Timestamp) {
+        let unexplained: Vec<BackupId> = self
+            .backups
+            .iter()
+            .filter(|(_, backup)| {
+                let doom = backup.doom.as_ref();
+                doom.is_some_and(|doom| !doom.explained && at.since(doom.since) < DAY.duration())
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        if unexplained.len() as u64 > u64::from(above) {
+            for id in unexplained {
+                if let Some(doom) = self.backups.get_mut(&id).and_then(|backup| backup.doom.as_mut()) {
+                    doom.needs_approval = true;
+                }
+            }
+        }
+    }
+
+    /// Every wait begins anew or keeps what was left of it, so that no jump can end one early.
+    fn step_clock(&mut self, by: i64, at: Timestamp) {
+        self.wall.stepped(at);
+        for life in self.effects.values_mut() {
+            life.changed_at = life.changed_at.shifted(by);
+            life.clear_looks = 0;
+            match &mut life.standing {
+                Standing::Intended { since } | Standing::Unknown { since, .. } => *since = at,
+                Standing::NotSent { since } | Standing::Absent { since } => *since = since.shifted(by),
+                Standing::Done | Standing::Refused(_) | Standing::Failed(_) => {}
+            }
+        }
+        for backup in self.backups.values_mut() {
+            backup.waiting_since = backup.waiting_since.shifted(by);
+            backup.ended_at = backup.ended_at.map(|ended| ended.shifted(by));
+            if let Some(doom) = &mut backup.doom {
+                doom.since = at;
+                doom.approved_at = doom.approved_at.map(|approved| approved.shifted(by));
+            }
+        }
+        for shelf in self.shelves.values_mut() {
+            shelf.decided_until = shelf.decided_until.min(at);
+            shelf.unspent.iter_mut().for_each(|good| *good = good.shifted(by));
+        }
+        for deletion in &mut self.deletions {
+            deletion.at = at;
+        }
+        if let Some(freeze) = &mut self.frozen {
+            freeze.until = freeze.until.shifted(by);
+        }
+        if let Some(adopted) = &mut self.adopted {
+            adopted.mode_since = adopted.mode_since.shifted(by);
+            for since in adopted.scheduled_since.values_mut() {
+                *since = (*since).min(at);
+            }
+        }
+        self.fleet.shift(by);
+    }
+
+    /// One step in a backup's life, and what follows from it.
+    pub(super) fn happen(&mut self, id: &BackupId, happening: Happening, at: Timestamp) {
+        let Some(backup) = self.backups.get_mut(id) else { return };
+        let after = backup.life.after(happening);
+        if after == backup.life {
+            return;
+        }
+        if after == Life::Pending {
+            backup.waiting_since = at;
+        }
+        backup.ended_at = after.is_over().then_some(at);
+        backup.life = after;
+        if after == Life::Deleted {
+            backup.doom = None;
+            self.counters.backups_deleted += 1;
+            self.forget_snapshots_of(id);
+        }
+    }
+
+    fn forget_snapshots_of(&mut self, id: &BackupId) {
+        for snapshot in self.backups.get(id).into_iter().flat_map(|backup| &backup.snapshots) {
+            self.fleet.snapshots.remove(snapshot);
+        }
+    }
+
+    /// Drops what ended long ago, so that the state is as large as the fleet and not as old.
+    pub(super) fn forget(&mut self, at: Timestamp) {
+        let old = |ended: Timestamp| at.since(ended) >= REMEMBERED.duration();
+        self.backups.retain(|_, backup| backup.pinned || !backup.ended_at.is_some_and(old));
+        let backups = &self.backups;
+        self.owners.retain(|_, owner| backups.contains_key(owner));
+        self.effects.retain(|_, life| {
+            life.standing.is_open()
+                || backups.contains_key(life.effect.verb.backup())
+                || !old(life.changed_at)
+        });
+        let snapshots = &self.fleet.snapshots;
+        self.disowned.retain(|id| snapshots.contains_key(id));
+        let adopted = self.adopted.as_ref();
+        let machines = &self.fleet.machines;
+        self.shelves.retain(|shelf, _| {
+            machines.contains_key(&shelf.machine)
+                && adopted.is_some_and(|adopted| adopted.set.policies.contains_key(&shelf.policy))
+        });
+    }
+}
+
+/// Where an outcome leaves the effect, and what it means for its backup.
+fn consequences(settled: &Settled, verb: &Verb, at: Timestamp) -> (Standing, Option<Happening>) {
+    let create = verb.is_create();
+    match &settled.outcome {
+        Outcome::Answered { snapshot } => (
+            Standing::Unknown { since: at, answered: snapshot.clone() },
+            create.then_some(Happening::Accepted),
+        ),
+        Outcome::Unclear { .. } => (Standing::Unknown { since: at, answered: None }, None),
+        Outcome::NotSent { .. } => {
+            (Standing::NotSent { since: at }, (!create).then_some(Happening::DeleteAbandoned))
+        }
+        Outcome::Refused(refusal) => (
+            Standing::Refused(refusal.clone()),
+            Some(if create { Happening::RequestFailed } else { Happening::DeleteAbandoned }),
+        ),
+        Outcome::Happened { .. } => (Standing::Done, (!create).then_some(Happening::SeenGone)),
+        Outcome::DidNotHappen => (
+            Standing::Absent { since: at },
+            Some(if create { Happening::RequestOpen } else { Happening::DeleteAbandoned }),
+        ),
+        Outcome::GaveUp { why } => (
+            Standing::Failed(why.clone()),
+            Some(if create { Happening::RequestFailed } else { Happening::DeleteAbandoned }),
+        ),
+    }
+}
+
+/// Kept here so that the fold's reader sees which causes take a slot.
+pub(super) fn slot_shelf(cause: &Cause) -> Option<(Shelf, Timestamp)> {
+    match cause {
+        Cause::Slot(slot) => {
+            Some((Shelf { policy: slot.policy.clone(), machine: slot.machine.clone() }, slot.due))
+        }
+        Cause::Doom { .. } | Cause::Ask(_) => None,
+    }
+}

@@ -1,0 +1,315 @@
+//! The fold of what was seen: looks, the things in them, and whose they are.
+
+use std::collections::BTreeSet;
+
+use super::backup::{Backup, Happening, Life, Sized};
+use super::effect::{Cause, Standing, Verb};
+use super::fleet::{Change, Item, Look, LookResult, Scope, Snapshot, SnapshotStatus};
+use super::fold::slot_shelf;
+use super::id::{BackupId, MachineId, SnapshotId};
+use super::state::{Fleet, Freshness, Known, Single, State};
+use super::time::{Seconds, Timestamp};
+
+/// Complete looks that must agree before deletions go on, once something of ours was missing.
+const LOOKS_AFTER_A_SHOCK: u8 = 2;
+/// More than one in five of ours missing at once, and at least three, is not believed.
+const DOUBTFUL_SHARE: usize = 5;
+const DOUBTFUL_LEAST: usize = 3;
+
+impl State {
+    pub(super) fn look(&mut self, look: &Look, at: Timestamp) {
+        let skew = self.rules().skew;
+        self.wall.looked(at, look.server_date, skew);
+        // A clock that stepped back in mid-look would make the look seem fresh for ever.
+        let began = look.began.min(at);
+        let fleet = &mut self.fleet;
+        let freshness = match &look.scope {
+            Scope::Machines => &mut fleet.machine_look,
+            Scope::Snapshots => &mut fleet.snapshot_look,
+            Scope::Images => &mut fleet.image_look,
+            Scope::Balance => &mut fleet.balance_look,
+            Scope::Prices => &mut fleet.price_look,
+            Scope::Snapshot(id) => {
+                fleet.detail = Some(single(id, began, &look.result, BTreeSet::new()));
+                return;
+            }
+            Scope::Links(id) => {
+                let images = match fleet.links.take() {
+                    Some(links) if &links.snapshot == id && links.began == at => links.images,
+                    Some(_) | None => BTreeSet::new(),
+                };
+                fleet.links = Some(single(id, began, &look.result, images));
+                return;
+            }
+        };
+        freshness.tried = Some(began);
+        freshness.unavailable = matches!(look.result, LookResult::Unavailable(_));
+        if look.result == LookResult::Complete {
+            freshness.complete = Some(began);
+            freshness.digest = look.digest;
+        }
+        match (&look.scope, &look.result) {
+            (Scope::Snapshots, LookResult::Complete) => self.weigh_listing(began, at),
+            (Scope::Prices, _) => self.forget(at),
+            _ => {}
+        }
+    }
+
+    /// A complete listing of snapshots: what its silences say.
+    fn weigh_listing(&mut self, began: Timestamp, at: Timestamp) {
+        let missing = self.missing().count();
+        let ours = self.owners.keys().filter(|id| self.fleet.snapshots.contains_key(*id)).count();
+        let doubtful = missing > 0
+            && (missing == ours || (missing >= DOUBTFUL_LEAST && missing * DOUBTFUL_SHARE > ours));
+        self.fleet.doubtful_since = doubtful.then(|| self.fleet.doubtful_since.unwrap_or(at));
+        self.fleet.shaken = match missing {
+            0 => self.fleet.shaken.saturating_sub(1),
+            _ => LOOKS_AFTER_A_SHOCK,
+        };
+        if doubtful {
+            return;
+        }
+        let settle = self.rules().settle;
+        let clear: Vec<_> = self
+            .unresolved()
+            .map(|life| {
+                (
+                    life.effect.id.clone(),
+                    self.speaks_for_absence(life.effect.verb.clone(), began, life, settle),
+                )
+            })
+            .collect();
+        for (id, is_clear) in clear {
+            if let Some(life) = self.effects.get_mut(&id) {
+                life.clear_looks = if is_clear { life.clear_looks.saturating_add(1) } else { 0 };
+            }
+        }
+    }
+
+    /// Whether this complete listing lacks the object of an open effect, late enough to mean it.
+    fn speaks_for_absence(
+        &self,
+        verb: Verb,
+        began: Timestamp,
+        life: &super::state::EffectLife,
+        settle: Seconds,
+    ) -> bool {
+        let Standing::Unknown { since, .. } = life.standing else { return false };
+        match verb {
+            Verb::CreateSnapshot { name, .. } => {
+                let seen = self.fleet.snapshots.values().any(|known| known.item.name == name);
+                !seen && began >= since + settle
+            }
+            Verb::DeleteSnapshot { snapshot, .. } => {
+                let known = self.fleet.snapshots.get(&snapshot);
+                began >= since && known.is_none_or(|known| known.missing_since.is_some())
+            }
+        }
+    }
+
+    pub(super) fn observe(&mut self, change: &Change, at: Timestamp) {
+        match change {
+            Change::Seen(Item::Machine(machine)) => {
+                see(&mut self.fleet.machines, machine.id.clone(), machine.clone(), at);
+            }
+            Change::Seen(Item::Snapshot(snapshot)) => self.see_snapshot(snapshot, at),
+            Change::Seen(Item::Image(image)) => {
+                self.fleet.images.insert(image.id.clone(), image.clone());
+            }
+            Change::Seen(Item::Balance(balance)) => self.fleet.balance = balance.clone(),
+            Change::Seen(Item::Prices(digest)) => self.fleet.prices = Some(*digest),
+            Change::Seen(Item::Links { snapshot, images }) => {
+                self.fleet.links = Some(single(snapshot, at, &LookResult::Complete, images.clone()));
+            }
+            Change::MachineMissing(id) => {
+                if let Some(known) = self.fleet.machines.get_mut(id) {
+                    known.missing_since.get_or_insert(at);
+                }
+            }
+            Change::SnapshotMissing(id) => match self.owners.contains_key(id) {
+                true => {
+                    if let Some(known) = self.fleet.snapshots.get_mut(id) {
+                        known.missing_since.get_or_insert(at);
+                    }
+                }
+                false => {
+                    self.fleet.snapshots.remove(id);
+                }
+            },
+            Change::ImageMissing(id) => {
+                self.fleet.images.remove(id);
+            }
+        }
+    }
+
+    fn see_snapshot(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        see(&mut self.fleet.snapshots, snapshot.id.clone(), snapshot.clone(), at);
+        let Some(owner) = self.owner_of(snapshot) else { return };
+        let offset = self.wall.offset_micros.unwrap_or(0);
+        let skew = self.rules().skew;
+        self.owners.insert(snapshot.id.clone(), owner.clone());
+        let Some(backup) = self.backups.get_mut(&owner) else { return };
+        let is_new = backup.snapshots.insert(snapshot.id.clone());
+        if is_new && let Some(created) = snapshot.created_at {
+            backup.taken_at = believed(created, backup, at, offset, skew);
+        }
+        let disputed = backup.snapshots.len() > 1;
+        let happening = match snapshot.status {
+            _ if disputed && is_new => Some(Happening::SeenTwice),
+            SnapshotStatus::Ready => Some(Happening::SeenReady),
+            SnapshotStatus::Pending => Some(Happening::SeenPending),
+            SnapshotStatus::Failed => Some(Happening::SeenFailed),
+            SnapshotStatus::Unknown(_) => Some(Happening::SeenPending),
+        };
+        if snapshot.status == SnapshotStatus::Ready {
+            let bytes = snapshot.size_bytes.unwrap_or(0);
+            if backup.sized.is_none_or(|sized| sized.bytes != bytes) {
+                backup.sized = Some(Sized { bytes, seen: at });
+            }
+        }
+        if let Some(happening) = happening {
+            self.happen(&owner, happening, at);
+        }
+    }
+
+    /// Whose it is: by id, or by the name of an intent on the same machine, and not made before it.
+    fn owner_of(&self, snapshot: &Snapshot) -> Option<BackupId> {
+        if let Some(owner) = self.owners.get(&snapshot.id) {
+            return Some(owner.clone());
+        }
+        let id = BackupId::new(&*snapshot.name);
+        let backup = self.backups.get(&id)?;
+        let same_machine = snapshot.machine.as_ref().is_none_or(|machine| *machine == backup.machine);
+        let skew = self.rules().skew;
+        // Two readings of "before the intent": by our clock, and by the cloud's as we then knew it.
+        let earliest = backup.requested_at.min(backup.requested_at.shifted(-backup.offset_micros)) - skew;
+        let in_time = snapshot.created_at.is_none_or(|created| created >= earliest);
+        (same_machine && in_time).then_some(id)
+    }
+
+    pub(super) fn ask_for_backup(
+        &mut self,
+        id: &BackupId,
+        machine: &MachineId,
+        name: &str,
+        cause: &Cause,
+        at: Timestamp,
+    ) {
+        let offset_micros = self.wall.offset_micros.unwrap_or(0);
+        let slot = match cause {
+            Cause::Slot(slot) => Some(slot.clone()),
+            Cause::Doom { .. } | Cause::Ask(_) => None,
+        };
+        if let Some((shelf, due)) = slot_shelf(cause) {
+            let shelf = self.shelf_mut(shelf);
+            shelf.decided_until = shelf.decided_until.max(due);
+            shelf.open = None;
+        }
+        self.backups.entry(id.clone()).or_insert_with(|| Backup {
+            machine: machine.clone(),
+            name: name.to_owned(),
+            slot,
+            requested_at: at,
+            waiting_since: at,
+            offset_micros,
+            life: Life::Intended,
+            snapshots: BTreeSet::new(),
+            taken_at: at,
+            sized: None,
+            pinned: false,
+            held: None,
+            doom: None,
+            ended_at: None,
+        });
+    }
+
+    /// A person says that a snapshot is ours: a backup of no policy.
+    pub(super) fn adopt_snapshot(&mut self, id: &SnapshotId, at: Timestamp) {
+        let Some(known) = self.fleet.snapshots.get(id) else { return };
+        let snapshot = known.item.clone();
+        let (Some(machine), false) = (snapshot.machine.clone(), self.owners.contains_key(id)) else { return };
+        let backup = BackupId::new(format!("id:{id}"));
+        self.backups.insert(
+            backup.clone(),
+            Backup {
+                machine,
+                name: snapshot.name.clone(),
+                slot: None,
+                requested_at: at,
+                waiting_since: at,
+                offset_micros: 0,
+                life: Life::Pending,
+                snapshots: BTreeSet::from([id.clone()]),
+                taken_at: snapshot.created_at.unwrap_or(at),
+                sized: None,
+                pinned: false,
+                held: None,
+                doom: None,
+                ended_at: None,
+            },
+        );
+        self.owners.insert(id.clone(), backup);
+        self.see_snapshot(&snapshot, at);
+    }
+}
+
+/// The cloud's `created_at` where it lies between the request and the first sight, by either clock.
+fn believed(
+    created: Timestamp,
+    backup: &Backup,
+    first_seen: Timestamp,
+    offset_now: i64,
+    skew: Seconds,
+) -> Timestamp {
+    let ours = created >= backup.requested_at - skew && created <= first_seen + skew;
+    let from = backup.requested_at.shifted(-backup.offset_micros) - skew;
+    let until = first_seen.shifted(-offset_now) + skew;
+    if ours || (created >= from && created <= until) { created } else { backup.requested_at }
+}
+
+fn see<K: Ord, Of>(things: &mut std::collections::BTreeMap<K, Known<Of>>, id: K, item: Of, at: Timestamp) {
+    match things.get_mut(&id) {
+        Some(known) => {
+            known.item = item;
+            known.missing_since = None;
+        }
+        None => {
+            things.insert(id, Known { item, first_seen: at, missing_since: None });
+        }
+    }
+}
+
+fn single(
+    id: &SnapshotId,
+    began: Timestamp,
+    result: &LookResult,
+    images: BTreeSet<super::id::ImageId>,
+) -> Single {
+    Single { snapshot: id.clone(), began, result: result.clone(), images }
+}
+
+impl Fleet {
+    /// Moves every wait by a step of the clock.
+    pub(super) fn shift(&mut self, by: i64) {
+        let looks: [&mut Freshness; 5] = [
+            &mut self.machine_look,
+            &mut self.snapshot_look,
+            &mut self.image_look,
+            &mut self.balance_look,
+            &mut self.price_look,
+        ];
+        for look in looks {
+            look.tried = look.tried.map(|tried| tried.shifted(by));
+            look.complete = look.complete.map(|complete| complete.shifted(by));
+        }
+        for known in self.machines.values_mut() {
+            known.first_seen = known.first_seen.shifted(by);
+            known.missing_since = known.missing_since.map(|since| since.shifted(by));
+        }
+        for known in self.snapshots.values_mut() {
+            known.missing_since = known.missing_since.map(|since| since.shifted(by));
+        }
+        self.doubtful_since = self.doubtful_since.map(|since| since.shifted(by));
+        (self.detail, self.links) = (None, None);
+    }
+}

@@ -1,0 +1,241 @@
+//! The state: all that is known, folded from events and bounded by the fleet, not by age.
+//!
+//! It changes in one place only, [`super::fold`]; everybody else reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::backup::{Backup, Life, Shelf};
+use super::digest::Digest;
+use super::effect::{Cause, Effect, Standing, Verb};
+use super::fleet::{Image, LookResult, Machine, Scope, Snapshot};
+use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
+use super::money::{Currency, Nanos};
+use super::policy::{Mode, Policy, PolicySet, Rules};
+use super::slot::{Held, Resemblance, resemblance};
+use super::time::Timestamp;
+use super::wall::WallCheck;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub wall: WallCheck,
+    pub adopted: Option<Adopted>,
+    pub fleet: Fleet,
+    pub backups: BTreeMap<BackupId, Backup>,
+    /// Which of the cloud's snapshots are whose.
+    pub owners: BTreeMap<SnapshotId, BackupId>,
+    pub effects: BTreeMap<EffectId, EffectLife>,
+    pub shelves: BTreeMap<Shelf, ShelfState>,
+    pub frozen: Option<Freeze>,
+    pub disowned: BTreeSet<SnapshotId>,
+    /// Deletions asked for in the last 24 hours.
+    pub deletions: Vec<Deletion>,
+    pub counters: Counters,
+}
+
+/// The policies in force, and since when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adopted {
+    pub seq: u64,
+    pub set: PolicySet,
+    /// Since when the present schedule of each policy is in force.
+    pub scheduled_since: BTreeMap<PolicyName, Timestamp>,
+    /// Since when the mode is what it is.
+    pub mode_since: Timestamp,
+    /// Whether a person approved deletions since then.
+    pub approved_once: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fleet {
+    pub machines: BTreeMap<MachineId, Known<Machine>>,
+    pub snapshots: BTreeMap<SnapshotId, Known<Snapshot>>,
+    pub images: BTreeMap<ImageId, Image>,
+    pub balance: BTreeMap<Currency, Nanos>,
+    pub prices: Option<Digest>,
+    pub machine_look: Freshness,
+    pub snapshot_look: Freshness,
+    pub image_look: Freshness,
+    pub balance_look: Freshness,
+    pub price_look: Freshness,
+    /// The last look at one snapshot's details, and at one snapshot's links.
+    pub detail: Option<Single>,
+    pub links: Option<Single>,
+    /// Complete looks that must still agree before deletions go on: something of ours was missing.
+    pub shaken: u8,
+    /// Since when so much of ours is missing that the listing itself is doubted.
+    pub doubtful_since: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Known<Of> {
+    pub item: Of,
+    pub first_seen: Timestamp,
+    /// When a complete listing first did not have it.
+    pub missing_since: Option<Timestamp>,
+}
+
+/// When a listing was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freshness {
+    /// The beginning of the last attempt.
+    pub tried: Option<Timestamp>,
+    /// The beginning of the last complete one of this process.
+    pub complete: Option<Timestamp>,
+    pub digest: Digest,
+    /// The cloud says that it has no such listing.
+    pub unavailable: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Single {
+    pub snapshot: SnapshotId,
+    pub began: Timestamp,
+    pub result: LookResult,
+    /// The images that its links named.
+    pub images: BTreeSet<ImageId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EffectLife {
+    pub effect: Effect,
+    pub attempt: u32,
+    pub standing: Standing,
+    /// How often a look proved that it had not happened.
+    pub absences: u32,
+    /// Complete looks in a row, after the settle time, that speak against it (a create) or for it
+    /// (a delete).
+    pub clear_looks: u8,
+    pub changed_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShelfState {
+    /// Every slot up to here is finally decided.
+    pub decided_until: Timestamp,
+    /// The slot that is due and why nothing happens.
+    pub open: Option<(Timestamp, Held)>,
+    /// Good backups of the last 24 hours that explain no doom yet.
+    pub unspent: Vec<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Freeze {
+    pub until: Timestamp,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deletion {
+    pub at: Timestamp,
+    pub machine: MachineId,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    pub events: u64,
+    pub calls: u64,
+    pub failed_calls: u64,
+    pub backups_good: u64,
+    pub backups_deleted: u64,
+    pub anomalies: u64,
+    pub clean_stop: bool,
+}
+
+impl State {
+    /// A policy and its rules, where one of this name is in force.
+    pub fn policy(&self, name: &PolicyName) -> Option<&Policy> {
+        self.adopted.as_ref()?.set.policies.get(name)
+    }
+
+    pub fn rules(&self) -> Rules {
+        self.adopted.as_ref().map(|adopted| adopted.set.rules.clone()).unwrap_or_default()
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.adopted.as_ref().map_or(Mode::Observe, |adopted| adopted.set.mode)
+    }
+
+    /// Effects whose outcome is open, on one machine.
+    pub fn unresolved_on<'a>(&'a self, machine: &'a MachineId) -> impl Iterator<Item = &'a EffectLife> {
+        self.unresolved().filter(move |life| life.effect.verb.machine() == machine)
+    }
+
+    pub fn unresolved(&self) -> impl Iterator<Item = &EffectLife> {
+        self.effects.values().filter(|life| life.standing.is_open())
+    }
+
+    /// The create whose object a backup is; adopted ones have none.
+    pub fn create_of(&self, backup: &BackupId) -> Option<&EffectLife> {
+        self.effects.values().find(|life| life.effect.verb.is_create() && life.effect.verb.backup() == backup)
+    }
+
+    /// Snapshots that the journal does not own and that could be ours all the same.
+    pub fn suspects(&self) -> impl Iterator<Item = &Snapshot> {
+        self.fleet
+            .snapshots
+            .iter()
+            .filter(|(id, _)| !self.owners.contains_key(id) && !self.disowned.contains(id))
+            .map(|(_, known)| &known.item)
+            .filter(|item| resemblance(&item.name, &item.description) == Resemblance::Suspect)
+    }
+
+    /// Ours, once seen, not deleted by us, and absent from the last complete listing.
+    pub fn missing(&self) -> impl Iterator<Item = (&SnapshotId, &BackupId, Timestamp)> {
+        self.fleet.snapshots.iter().filter_map(|(id, known)| {
+            let since = known.missing_since?;
+            let owner = self.owners.get(id)?;
+            let life = self.backups.get(owner)?.life;
+            (!life.is_over() && life != Life::DeleteIntended).then_some((id, owner, since))
+        })
+    }
+
+    pub fn freshness(&self, scope: &Scope) -> Option<&Freshness> {
+        match scope {
+            Scope::Machines => Some(&self.fleet.machine_look),
+            Scope::Snapshots => Some(&self.fleet.snapshot_look),
+            Scope::Images => Some(&self.fleet.image_look),
+            Scope::Balance => Some(&self.fleet.balance_look),
+            Scope::Prices => Some(&self.fleet.price_look),
+            Scope::Snapshot(_) | Scope::Links(_) => None,
+        }
+    }
+
+    /// The one snapshot of a backup; `None` where there is none, or a dispute.
+    pub fn sole_snapshot<'a>(&'a self, backup: &'a Backup) -> Option<&'a Known<Snapshot>> {
+        match backup.snapshots.first() {
+            Some(id) if backup.snapshots.len() == 1 => self.fleet.snapshots.get(id),
+            Some(_) | None => None,
+        }
+    }
+}
+
+impl Standing {
+    /// Whether it may still have happened, or may still happen.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Intended { .. } | Self::Unknown { .. } => true,
+            Self::NotSent { .. } | Self::Absent { .. } | Self::Done | Self::Refused(_) | Self::Failed(_) => {
+                false
+            }
+        }
+    }
+}
+
+impl EffectLife {
+    /// The `Doomed` event that caused it.
+    pub fn doom_seq(&self) -> Option<u64> {
+        match &self.effect.cause {
+            Cause::Doom { seq, .. } => Some(*seq),
+            Cause::Slot(_) | Cause::Ask(_) => None,
+        }
+    }
+
+    pub fn deletes(&self) -> Option<&SnapshotId> {
+        match &self.effect.verb {
+            Verb::DeleteSnapshot { snapshot, .. } => Some(snapshot),
+            Verb::CreateSnapshot { .. } => None,
+        }
+    }
+}

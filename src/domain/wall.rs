@@ -1,0 +1,63 @@
+//! The wall clock, as far as it can be believed.
+//!
+//! It is sane when it agreed with the server's `Date` in two looks running or, where the cloud gives
+//! none, when two looks passed without a step. Only sane clocks delete.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::{Seconds, Timestamp};
+
+/// Creates wait at most this long for a step to be confirmed.
+const STEP_HOLDS_CREATES: Seconds = Seconds::minutes(30);
+const LOOKS_THAT_CONVINCE: u8 = 2;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WallCheck {
+    /// Steps so far.
+    pub epoch: u32,
+    /// Looks in a row that agreed.
+    agreeing: u8,
+    /// Our clock less the server's at the last look that gave a date, in microseconds.
+    pub offset_micros: Option<i64>,
+    /// An unconfirmed step: when it was noticed.
+    stepped_at: Option<Timestamp>,
+}
+
+impl WallCheck {
+    pub fn looked(&mut self, at: Timestamp, server_date: Option<Timestamp>, skew: Seconds) {
+        match server_date {
+            Some(date) => {
+                self.offset_micros = Some(at.micros() - date.micros());
+                // A date has whole seconds, and was written a little before it was read.
+                let agrees = at.distance(date) <= skew.duration();
+                self.agreeing = if agrees { (self.agreeing + 1).min(LOOKS_THAT_CONVINCE) } else { 0 };
+            }
+            None if self.offset_micros.is_none() => {
+                self.agreeing = (self.agreeing + 1).min(LOOKS_THAT_CONVINCE);
+            }
+            None => {}
+        }
+        if self.is_sane() {
+            self.stepped_at = None;
+        }
+    }
+
+    pub fn stepped(&mut self, at: Timestamp) {
+        self.epoch += 1;
+        self.agreeing = 0;
+        self.stepped_at = Some(at);
+    }
+
+    /// Nothing is believed across a restart until the looks agree again.
+    pub fn started(&mut self) {
+        self.agreeing = 0;
+    }
+
+    pub fn is_sane(&self) -> bool {
+        self.agreeing == LOOKS_THAT_CONVINCE
+    }
+
+    pub fn lets_create(&self, now: Timestamp) -> bool {
+        self.stepped_at.is_none_or(|at| now.since(at) >= STEP_HOLDS_CREATES.duration())
+    }
+}
