@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
-use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
-use super::slot::Slot;
+use super::id::{BackupId, MachineId, SnapshotId};
+use super::slot::{Shelf, Slot};
 use super::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,36 +198,13 @@ pub enum Judgement {
     Vanished,
 }
 
-/// One (policy, machine): the shelf on which its backups stand. Written `policy/machine`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Shelf {
-    pub policy: PolicyName,
-    pub machine: MachineId,
-}
-
-impl From<Shelf> for String {
-    fn from(shelf: Shelf) -> Self {
-        format!("{}/{}", shelf.policy, shelf.machine)
-    }
-}
-
-impl TryFrom<String> for Shelf {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        // A policy's name has no slash, so the first one ends it.
-        match text.split_once('/') {
-            Some((policy, machine)) => {
-                Ok(Self { policy: PolicyName::new(policy), machine: MachineId::new(machine) })
-            }
-            None => Err(format!("{text:?} is not policy/machine")),
-        }
-    }
-}
-
 impl Backup {
     pub fn shelf(&self) -> Option<Shelf> {
-        let slot = self.slot.as_ref()?;
-        Some(Shelf { policy: slot.policy.clone(), machine: slot.machine.clone() })
+        self.slot.as_ref().map(Slot::shelf)
+    }
+
+    /// Pinned or held: whatever else is true, it stays.
+    pub fn is_protected(&self) -> bool {
+        self.pinned || self.held.is_some()
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! It is total: what cannot be was judged before it was written, so here nothing is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::Ask;
-use super::backup::{Doom, Happening, Judgement, Life, Shelf};
-use super::effect::{Cause, Outcome, Standing, Verb};
+use super::backup::{Doom, Happening, Judgement, Life};
+use super::effect::{Outcome, Standing, Verb};
 use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
-use super::id::BackupId;
-use super::policy::{Mode, PolicySet};
-use super::slot::Decision;
+use super::id::{BackupId, PolicyName};
+use super::policy::{Mode, Policy, PolicySet};
+use super::schedule::Schedule;
+use super::slot::{Decision, Shelf};
 use super::state::{Adopted, Deletion, EffectLife, Freeze, ShelfState, State};
 use super::time::{Seconds, Timestamp};
 
@@ -70,7 +71,8 @@ impl State {
             look.tried = None;
             look.complete = None;
         }
-        (fleet.detail, fleet.links) = (None, None);
+        fleet.details.clear();
+        fleet.links = None;
     }
 
     fn adopt_policies(&mut self, seq: u64, set: &PolicySet, at: Timestamp) {
@@ -87,6 +89,7 @@ impl State {
         self.adopted = Some(Adopted {
             seq,
             set: set.clone(),
+            schedules: schedules(set),
             scheduled_since,
             mode_since: same_mode.map_or(at, |before| before.mode_since),
             approved_once: same_mode.is_some_and(|before| before.approved_once),
@@ -128,7 +131,7 @@ impl State {
 
     fn decide_slot(&mut self, decided: &SlotDecided) {
         let slot = &decided.slot;
-        let shelf = self.shelf_mut(Shelf { policy: slot.policy.clone(), machine: slot.machine.clone() });
+        let shelf = self.shelf_mut(slot.shelf());
         match &decided.decision {
             Decision::Held(held) => shelf.open = Some((slot.due, held.clone())),
             Decision::Superseded { .. } | Decision::Skipped(_) | Decision::Expired => {
@@ -330,6 +333,12 @@ impl State {
     }
 }
 
+/// A schedule that this version cannot read has no slots; the file's check refuses it long before.
+pub(super) fn schedules(set: &PolicySet) -> BTreeMap<PolicyName, Schedule> {
+    let parsed = |policy: &Policy| Schedule::parse(&policy.schedule, &policy.timezone).ok();
+    set.policies.iter().filter_map(|(name, policy)| Some((name.clone(), parsed(policy)?))).collect()
+}
+
 /// Where an outcome leaves the effect, and what it means for its backup.
 fn consequences(settled: &Settled, verb: &Verb, at: Timestamp) -> (Standing, Option<Happening>) {
     let create = verb.is_create();
@@ -355,15 +364,5 @@ fn consequences(settled: &Settled, verb: &Verb, at: Timestamp) -> (Standing, Opt
             Standing::Failed(why.clone()),
             Some(if create { Happening::RequestFailed } else { Happening::DeleteAbandoned }),
         ),
-    }
-}
-
-/// Kept here so that the fold's reader sees which causes take a slot.
-pub(super) fn slot_shelf(cause: &Cause) -> Option<(Shelf, Timestamp)> {
-    match cause {
-        Cause::Slot(slot) => {
-            Some((Shelf { policy: slot.policy.clone(), machine: slot.machine.clone() }, slot.due))
-        }
-        Cause::Doom { .. } | Cause::Ask(_) => None,
     }
 }

@@ -1,13 +1,12 @@
 //! The fold of what was seen: looks, the things in them, and whose they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::backup::{Backup, Happening, Life, Sized};
 use super::effect::{Cause, Standing, Verb};
 use super::fleet::{Change, Item, Look, LookResult, Scope, Snapshot, SnapshotStatus};
-use super::fold::slot_shelf;
-use super::id::{BackupId, MachineId, SnapshotId};
-use super::state::{Fleet, Freshness, Known, Single, State};
+use super::id::{BackupId, ImageId, MachineId, SnapshotId};
+use super::state::{EffectLife, Fleet, Freshness, Known, Single, State};
 use super::time::{Seconds, Timestamp};
 
 /// Complete looks that must agree before deletions go on, once something of ours was missing.
@@ -15,6 +14,8 @@ const LOOKS_AFTER_A_SHOCK: u8 = 2;
 /// More than one in five of ours missing at once, and at least three, is not believed.
 const DOUBTFUL_SHARE: usize = 5;
 const DOUBTFUL_LEAST: usize = 3;
+/// How long the look at one object is remembered.
+const DETAIL_KEPT: Seconds = Seconds::hours(2);
 
 impl State {
     pub(super) fn look(&mut self, look: &Look, at: Timestamp) {
@@ -30,7 +31,8 @@ impl State {
             Scope::Balance => &mut fleet.balance_look,
             Scope::Prices => &mut fleet.price_look,
             Scope::Snapshot(id) => {
-                fleet.detail = Some(single(id, began, &look.result, BTreeSet::new()));
+                fleet.details.retain(|_, one| at.since(one.began) < DETAIL_KEPT.duration());
+                fleet.details.insert(id.clone(), single(id, began, &look.result, BTreeSet::new()));
                 return;
             }
             Scope::Links(id) => {
@@ -91,13 +93,13 @@ impl State {
         &self,
         verb: Verb,
         began: Timestamp,
-        life: &super::state::EffectLife,
+        life: &EffectLife,
         settle: Seconds,
     ) -> bool {
         let Standing::Unknown { since, .. } = life.standing else { return false };
         match verb {
-            Verb::CreateSnapshot { name, .. } => {
-                let seen = self.fleet.snapshots.values().any(|known| known.item.name == name);
+            Verb::CreateSnapshot { backup, .. } => {
+                let seen = self.backups.get(&backup).is_some_and(|backup| !backup.snapshots.is_empty());
                 !seen && began >= since + settle
             }
             Verb::DeleteSnapshot { snapshot, .. } => {
@@ -200,9 +202,9 @@ impl State {
             Cause::Slot(slot) => Some(slot.clone()),
             Cause::Doom { .. } | Cause::Ask(_) => None,
         };
-        if let Some((shelf, due)) = slot_shelf(cause) {
-            let shelf = self.shelf_mut(shelf);
-            shelf.decided_until = shelf.decided_until.max(due);
+        if let Some(slot) = &slot {
+            let shelf = self.shelf_mut(slot.shelf());
+            shelf.decided_until = shelf.decided_until.max(slot.due);
             shelf.open = None;
         }
         self.backups.entry(id.clone()).or_insert_with(|| Backup {
@@ -267,7 +269,7 @@ fn believed(
     if ours || (created >= from && created <= until) { created } else { backup.requested_at }
 }
 
-fn see<K: Ord, Of>(things: &mut std::collections::BTreeMap<K, Known<Of>>, id: K, item: Of, at: Timestamp) {
+fn see<K: Ord, Of>(things: &mut BTreeMap<K, Known<Of>>, id: K, item: Of, at: Timestamp) {
     match things.get_mut(&id) {
         Some(known) => {
             known.item = item;
@@ -283,7 +285,7 @@ fn single(
     id: &SnapshotId,
     began: Timestamp,
     result: &LookResult,
-    images: BTreeSet<super::id::ImageId>,
+    images: BTreeSet<ImageId>,
 ) -> Single {
     Single { snapshot: id.clone(), began, result: result.clone(), images }
 }
@@ -310,6 +312,7 @@ impl Fleet {
             known.missing_since = known.missing_since.map(|since| since.shifted(by));
         }
         self.doubtful_since = self.doubtful_since.map(|since| since.shifted(by));
-        (self.detail, self.links) = (None, None);
+        self.details.clear();
+        self.links = None;
     }
 }

@@ -14,6 +14,33 @@ pub struct Slot {
     pub due: Timestamp,
 }
 
+/// One (policy, machine): the shelf on which its backups stand. Written `policy/machine`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Shelf {
+    pub policy: PolicyName,
+    pub machine: MachineId,
+}
+
+impl From<Shelf> for String {
+    fn from(shelf: Shelf) -> Self {
+        format!("{}/{}", shelf.policy, shelf.machine)
+    }
+}
+
+impl TryFrom<String> for Shelf {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        // A policy's name has no slash, so the first one ends it.
+        match text.split_once('/') {
+            Some((policy, machine)) => {
+                Ok(Self { policy: PolicyName::new(policy), machine: MachineId::new(machine) })
+            }
+            None => Err(format!("{text:?} is not policy/machine")),
+        }
+    }
+}
+
 /// What became of a slot that was not taken, or why nothing happened yet. The intent of its create
 /// is what takes a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +102,10 @@ const READABLE: usize = 16;
 const PREFIX: &str = "qm-";
 
 impl Slot {
+    pub fn shelf(&self) -> Shelf {
+        Shelf { policy: self.policy.clone(), machine: self.machine.clone() }
+    }
+
     /// `qm-`, a readable part, `-`, and ten base32 digits over kind, policy, machine id and instant.
     ///
     /// At most 30 of `[a-z0-9-]`: volume clones allow no more, and `{name}-restored` must fit in 50.

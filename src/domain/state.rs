@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::backup::{Backup, Life, Shelf};
+use super::backup::{Backup, Life};
 use super::digest::Digest;
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Scope, Snapshot};
 use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
-use super::slot::{Held, Resemblance, resemblance};
+use super::schedule::Schedule;
+use super::slot::{Held, Resemblance, Shelf, resemblance};
 use super::time::Timestamp;
 use super::wall::WallCheck;
 
@@ -39,6 +40,9 @@ pub struct State {
 pub struct Adopted {
     pub seq: u64,
     pub set: PolicySet,
+    /// The schedules of `set`, parsed; a restored state gets them from [`State::restore`].
+    #[serde(skip)]
+    pub schedules: BTreeMap<PolicyName, Schedule>,
     /// Since when the present schedule of each policy is in force.
     pub scheduled_since: BTreeMap<PolicyName, Timestamp>,
     /// Since when the mode is what it is.
@@ -59,8 +63,9 @@ pub struct Fleet {
     pub image_look: Freshness,
     pub balance_look: Freshness,
     pub price_look: Freshness,
-    /// The last look at one snapshot's details, and at one snapshot's links.
-    pub detail: Option<Single>,
+    /// The last looks at single snapshots.
+    pub details: BTreeMap<SnapshotId, Single>,
+    /// The last look at one snapshot's relation to images.
     pub links: Option<Single>,
     /// Complete looks that must still agree before deletions go on: something of ours was missing.
     pub shaken: u8,
@@ -200,6 +205,12 @@ impl State {
             Scope::Prices => Some(&self.fleet.price_look),
             Scope::Snapshot(_) | Scope::Links(_) => None,
         }
+    }
+
+    /// The beginning of the last look that showed this snapshot, or could have.
+    pub fn last_sight(&self, id: &SnapshotId) -> Option<Timestamp> {
+        let detail = self.fleet.details.get(id).filter(|one| one.result == LookResult::Complete);
+        detail.map(|one| one.began).max(self.fleet.snapshot_look.complete)
     }
 
     /// The one snapshot of a backup; `None` where there is none, or a dispute.

@@ -1,0 +1,73 @@
+//! What a plan is made of: conclusions, actions, holds. Values only; nothing here decides.
+
+use std::collections::BTreeMap;
+
+use super::backup::Backup;
+use super::effect::{Effect, Outcome};
+use super::event::{Event, Settled};
+use super::fleet::Scope;
+use super::id::{BackupId, MachineId, PolicyName};
+use super::state::{EffectLife, State};
+use super::time::Timestamp;
+
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Conclusions to be recorded before anything else; then the plan is made again.
+    pub events: Vec<Event>,
+    pub actions: Vec<Action>,
+    /// What is not done, and why.
+    pub holds: Vec<(BackupId, Hold)>,
+    /// When to plan again at the latest.
+    pub wake_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Look(Scope),
+    Perform(Effect),
+}
+
+/// Why a doomed backup is not deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hold {
+    Mode,
+    SoftStart { until: Timestamp },
+    Grace { until: Timestamp },
+    AwaitsApproval,
+    Frozen { until: Timestamp },
+    ClockUnsure,
+    Protected,
+    LastGood,
+    /// Its machine has no good backup that is young enough.
+    Stale,
+    /// What became of a request on its machine is not known yet.
+    Unknown,
+    /// A snapshot on its machine could be ours and is not in the journal.
+    Suspect,
+    /// Something of ours was missing from a listing.
+    Shaken,
+    Capped,
+    /// The cloud refused; asked again a day later.
+    Refused,
+    /// An image may have been made from it.
+    MaybeLinked,
+    /// The listing must be looked at anew first.
+    LookFirst,
+}
+
+pub(super) fn settled(life: &EffectLife, outcome: Outcome) -> Event {
+    Event::Settled(Settled { effect: life.effect.id.clone(), attempt: life.attempt, outcome })
+}
+
+/// The backups of each (policy, machine), without copying their names.
+pub(super) type Shelves<'a> = BTreeMap<(&'a PolicyName, &'a MachineId), Vec<(&'a BackupId, &'a Backup)>>;
+
+pub(super) fn shelves(state: &State) -> Shelves<'_> {
+    let mut shelves = Shelves::new();
+    for (id, backup) in &state.backups {
+        if let Some(slot) = &backup.slot {
+            shelves.entry((&slot.policy, &slot.machine)).or_default().push((id, backup));
+        }
+    }
+    shelves
+}

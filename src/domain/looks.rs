@@ -1,0 +1,81 @@
+//! Which looks are due: a cadence for each listing, and single objects while something is open.
+
+use super::backup::{Backup, Life};
+use super::effect::{Standing, Verb};
+use super::fleet::{LookResult, Scope};
+use super::id::SnapshotId;
+use super::prune;
+use super::state::{Freshness, State};
+use super::take;
+use super::time::{Seconds, Timestamp};
+
+/// The looks of this pass, in the order in which they are made.
+pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
+    let mut scopes: Vec<Scope> =
+        wanted(state, now).into_iter().filter(|(_, at)| *at <= now).map(|(scope, _)| scope).collect();
+    scopes.sort();
+    scopes.dedup();
+    scopes
+}
+
+/// When the next look or slot is due.
+pub(super) fn next_due(state: &State, now: Timestamp) -> Timestamp {
+    let look = wanted(state, now).into_iter().map(|(_, at)| at).min();
+    let slot = take::next_slot(state, now);
+    look.into_iter().chain(slot).min().unwrap_or(now + Seconds::minutes(1)).max(now)
+}
+
+fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
+    let rules = state.rules();
+    let fleet = &state.fleet;
+    let next = |look: &Freshness, every: Seconds| look.tried.map_or(now, |tried| tried + every);
+    let waiting = waits_for_listing(state, now);
+    let snapshots_every = if waiting { rules.in_flight_every } else { rules.snapshots_every };
+    let mut wanted = vec![
+        (Scope::Machines, next(&fleet.machine_look, rules.machines_every)),
+        (Scope::Snapshots, next(&fleet.snapshot_look, snapshots_every)),
+        (Scope::Balance, next(&fleet.balance_look, rules.balance_every)),
+        (Scope::Prices, next(&fleet.price_look, rules.prices_every)),
+        (Scope::Images, next(&fleet.image_look, rules.prices_every)),
+    ];
+    for (id, since) in in_flight(state, now) {
+        let looked = fleet.details.get(id).map_or(since, |single| single.began);
+        wanted.push((Scope::Snapshot(id.clone()), looked.max(since) + rules.in_flight_every));
+    }
+    if prune::waits_for_look(state, now) {
+        // A look that just failed is not tried again at once.
+        let tried = |look: &Freshness| look.tried.map_or(now, |tried| tried + Seconds(rules.fresh.0.div_ceil(2)));
+        wanted.push((Scope::Snapshots, tried(&fleet.snapshot_look).min(now.max(tried(&fleet.snapshot_look)))));
+        wanted.push((Scope::Images, tried(&fleet.image_look)));
+    }
+    wanted
+}
+
+/// Whether only a listing can tell what became of a request.
+fn waits_for_listing(state: &State, now: Timestamp) -> bool {
+    let settle = state.rules().settle;
+    state.fleet.shaken > 0
+        || state.unresolved().any(|life| match (&life.effect.verb, &life.standing) {
+            (Verb::DeleteSnapshot { .. }, _) => true,
+            (Verb::CreateSnapshot { .. }, Standing::Unknown { since, answered: Some(id) }) => {
+                let denied = state.fleet.details.get(id).is_some_and(|one| one.result == LookResult::NotFound);
+                denied || now >= *since + settle
+            }
+            (Verb::CreateSnapshot { .. }, _) => true,
+        })
+}
+
+/// Snapshots to be watched one by one, and since when.
+fn in_flight(state: &State, now: Timestamp) -> impl Iterator<Item = (&SnapshotId, Timestamp)> {
+    let deadline = state.rules().pending_deadline;
+    let answered = state.unresolved().filter_map(|life| match (&life.effect.verb, &life.standing) {
+        (Verb::CreateSnapshot { .. }, Standing::Unknown { since, answered: Some(id) }) => Some((id, *since)),
+        _ => None,
+    });
+    let watched = move |backup: &Backup| {
+        matches!(backup.life, Life::Pending | Life::Ready)
+            && now.since(backup.waiting_since) < deadline.duration()
+    };
+    let pending = state.backups.values().filter(move |backup| watched(backup));
+    answered.chain(pending.filter_map(|backup| Some((backup.snapshots.first()?, backup.waiting_since))))
+}

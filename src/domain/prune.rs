@@ -1,0 +1,274 @@
+//! The part of the plan that lets backups go: dooms, and the deletions that may follow.
+
+use std::collections::BTreeSet;
+
+use super::backup::{Backup, Life, Proof, Survivor};
+use super::effect::{Cause, Effect, Standing, Verb};
+use super::event::{Doomed, Event, Spared};
+use super::fleet::{Image, Scope, SnapshotStatus};
+use super::id::{BackupId, MachineId};
+use super::draft::{Action, Hold, Plan, Shelves, shelves};
+use super::policy::{Mode, Policy};
+use super::retention::{self, Candidate, Verdict};
+use super::state::{Adopted, State};
+use super::take;
+use super::time::{Seconds, Timestamp};
+
+const DAY: Seconds = Seconds::hours(24);
+/// Above this many suspects the whole account is held, not only their machines.
+const SUSPECTS_PER_MACHINE: usize = 3;
+
+/// Dooms what no rule keeps, and spares what one keeps again. Only right after a complete look.
+pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
+    let Some(adopted) = &state.adopted else { return };
+    let fresh = is_fresh(state.fleet.snapshot_look.complete, state, now);
+    if adopted.set.mode != Mode::Enforce || !fresh || state.fleet.doubtful_since.is_some() {
+        return;
+    }
+    for ((policy_name, _), backups) in shelves(state) {
+        let Some(policy) = adopted.set.policies.get(policy_name) else { continue };
+        let Some(schedule) = adopted.schedules.get(policy_name) else { continue };
+        if policy.mode == Mode::Enforce {
+            doom_shelf(state, now, adopted, policy, schedule.zone(), &backups, plan);
+        }
+    }
+}
+
+fn doom_shelf(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    policy: &Policy,
+    zone: &jiff::tz::TimeZone,
+    backups: &[(&BackupId, &Backup)],
+    plan: &mut Plan,
+) {
+    let good: Vec<_> = backups.iter().filter(|(_, backup)| backup.life == Life::Good).collect();
+    let candidates: Vec<Candidate> =
+        good.iter().map(|(id, backup)| Candidate { id: id.as_str(), taken_at: backup.taken_at }).collect();
+    let verdicts = retention::verdicts(&candidates, &policy.retention, zone, now, adopted.set.rules.skew);
+    let newest = good.iter().map(|(id, backup)| (backup.taken_at, std::cmp::Reverse(*id))).max();
+    let mut survivors = Vec::new();
+    let mut expired = Vec::new();
+    for ((id, backup), verdict) in good.iter().zip(verdicts) {
+        let is_newest = newest == Some((backup.taken_at, std::cmp::Reverse(*id)));
+        match verdict {
+            Verdict::Expire if !is_newest && !backup.is_protected() => expired.push((*id, *backup)),
+            Verdict::Expire => survivors.push(survivor(id, vec![protection(backup, is_newest)])),
+            Verdict::Keep { reasons } => survivors.push(survivor(id, reasons)),
+        }
+    }
+    // The oldest go first; the youngest of the expired stay while too few good ones would be left.
+    expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
+    let spare = (adopted.set.rules.min_good as usize).saturating_sub(survivors.len()).min(expired.len());
+    for (id, _) in expired.split_off(expired.len() - spare) {
+        survivors.push(survivor(id, vec!["least number of good backups".to_owned()]));
+    }
+    let failed = backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
+    expired.extend(failed.map(|(id, backup)| (*id, *backup)));
+    let doomed: BTreeSet<&BackupId> = expired.iter().map(|(id, _)| *id).collect();
+    let proof = Proof { inventory: state.fleet.snapshot_look.digest, policy_seq: adopted.seq, kept: survivors };
+    for (id, backup) in &expired {
+        if backup.doom.is_none() && state.sole_snapshot(backup).is_some() {
+            plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof: proof.clone() }));
+        }
+    }
+    for (id, backup) in backups {
+        let is_open = matches!(backup.life, Life::Good | Life::Failed | Life::Bad | Life::Disputed);
+        if backup.doom.is_some() && is_open && !doomed.contains(id) {
+            let why = "a rule keeps it again".to_owned();
+            plan.events.push(Event::Spared(Spared { backup: (*id).clone(), why }));
+        }
+    }
+}
+
+fn survivor(id: &BackupId, reasons: Vec<String>) -> Survivor {
+    Survivor { backup: id.clone(), reasons }
+}
+
+fn protection(backup: &Backup, is_newest: bool) -> String {
+    match (backup.pinned, is_newest) {
+        (true, _) => "pinned".to_owned(),
+        (false, true) => "newest good".to_owned(),
+        (false, false) => "held".to_owned(),
+    }
+}
+
+/// A snapshot that failed in the cloud, once a newer good one exists.
+fn is_failed_remnant(state: &State, backup: &Backup, newest: Option<Timestamp>) -> bool {
+    backup.life == Life::Failed
+        && !backup.is_protected()
+        && newest.is_some_and(|newest| newest > backup.taken_at)
+        && state.sole_snapshot(backup).is_some_and(|known| known.item.status == SnapshotStatus::Failed)
+}
+
+/// The deletions of this pass, the first followed by a look at what it did.
+pub(super) fn plan_deletes(state: &State, now: Timestamp, plan: &mut Plan) {
+    let mut holds = Vec::new();
+    let ready = ready(state, now, &mut holds);
+    plan.holds.append(&mut holds);
+    if ready.is_empty() {
+        return;
+    }
+    if !looks_are_fresh(state, now) {
+        plan.holds.extend(ready.into_iter().map(|(id, _)| (id.clone(), Hold::LookFirst)));
+        return;
+    }
+    let day_cap = day_cap(state, now);
+    let left = day_cap.saturating_sub(deletions(state, now, None));
+    let per_pass = (day_cap / 4).max(1).min(left);
+    let mut machines: BTreeSet<&MachineId> = BTreeSet::new();
+    for (id, backup) in ready {
+        if machines.len() as u64 >= per_pass {
+            plan.holds.push((id.clone(), Hold::Capped));
+        } else if machines.insert(&backup.machine)
+            && let Some(effect) = delete(id, backup)
+        {
+            plan.actions.push(Action::Perform(effect));
+            if machines.len() == 1 {
+                plan.actions.push(Action::Look(Scope::Snapshots));
+            }
+        }
+    }
+}
+
+fn delete(id: &BackupId, backup: &Backup) -> Option<Effect> {
+    let (snapshot, doom, slot) = (backup.snapshots.first()?, backup.doom.as_ref()?, backup.slot.as_ref()?);
+    let cause = Cause::Doom { policy: slot.policy.clone(), seq: doom.seq };
+    let (backup_id, machine) = (id.clone(), backup.machine.clone());
+    Some(Effect::new(cause, Verb::DeleteSnapshot { backup: backup_id, machine, snapshot: snapshot.clone() }))
+}
+
+/// Whether something could go but for an old look.
+pub(super) fn waits_for_look(state: &State, now: Timestamp) -> bool {
+    !looks_are_fresh(state, now) && !ready(state, now, &mut Vec::new()).is_empty()
+}
+
+/// The doomed that nothing but an old look holds, the longest doomed first.
+fn ready<'a>(state: &'a State, now: Timestamp, holds: &mut Vec<(BackupId, Hold)>) -> Vec<(&'a BackupId, &'a Backup)> {
+    let doomed: Vec<_> = state
+        .backups
+        .iter()
+        .filter(|(_, backup)| backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed))
+        .collect();
+    if doomed.is_empty() {
+        return doomed;
+    }
+    let shelves = shelves(state);
+    let day_full = deletions(state, now, None) >= day_cap(state, now);
+    let mut ready = Vec::new();
+    for (id, backup) in doomed {
+        let hold = account_hold(state, now).or_else(|| hold(state, now, id, backup, &shelves));
+        match hold.or(day_full.then_some(Hold::Capped)) {
+            Some(hold) => holds.push((id.clone(), hold)),
+            None => ready.push((id, backup)),
+        }
+    }
+    ready.sort_by_key(|(id, backup)| (backup.doom.as_ref().map(|doom| doom.seq), *id));
+    ready
+}
+
+/// What holds every deletion.
+fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
+    let adopted = state.adopted.as_ref()?;
+    let soft_end = adopted.mode_since + adopted.set.rules.soft_start;
+    let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
+    if adopted.set.mode != Mode::Enforce {
+        Some(Hold::Mode)
+    } else if let Some(freeze) = frozen {
+        Some(Hold::Frozen { until: freeze.until })
+    } else if now < soft_end {
+        Some(Hold::SoftStart { until: soft_end })
+    } else if !state.wall.is_sane() {
+        Some(Hold::ClockUnsure)
+    } else if state.fleet.shaken > 0 || state.fleet.doubtful_since.is_some() {
+        Some(Hold::Shaken)
+    } else {
+        (state.suspects().count() > SUSPECTS_PER_MACHINE).then_some(Hold::Suspect)
+    }
+}
+
+/// What holds the deletion of one.
+fn hold(state: &State, now: Timestamp, id: &BackupId, backup: &Backup, shelves: &Shelves) -> Option<Hold> {
+    let adopted = state.adopted.as_ref()?;
+    let rules = &adopted.set.rules;
+    let (Some(doom), Some(slot)) = (&backup.doom, &backup.slot) else { return Some(Hold::Protected) };
+    let Some(policy) = adopted.set.policies.get(&slot.policy) else { return Some(Hold::Mode) };
+    let machine = &backup.machine;
+    let grace_ends = doom.since + rules.grace;
+    let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
+    let on_shelf = shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
+    let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
+    let newest = others.clone().map(|(_, backup)| backup.taken_at).max();
+    let freeze_age = policy.longest_gap.duration() * 2 + rules.freeze_margin.duration();
+    let suspect = state.suspects().any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine));
+    if policy.mode != Mode::Enforce {
+        Some(Hold::Mode)
+    } else if backup.is_protected() || state.sole_snapshot(backup).is_none() {
+        Some(Hold::Protected)
+    } else if now < grace_ends {
+        Some(Hold::Grace { until: grace_ends })
+    } else if doom.needs_approval && !approved {
+        Some(Hold::AwaitsApproval)
+    } else if others.count() < rules.min_good as usize {
+        Some(Hold::LastGood)
+    } else if newest.is_none_or(|newest| now.since(newest) > freeze_age) {
+        Some(Hold::Stale)
+    } else if state.unresolved_on(machine).next().is_some() {
+        Some(Hold::Unknown)
+    } else if suspect {
+        Some(Hold::Suspect)
+    } else if was_refused(state, now, id) {
+        Some(Hold::Refused)
+    } else if is_linked(state, backup) {
+        Some(Hold::MaybeLinked)
+    } else {
+        let cap = take::slots_due(state, now, Some(machine)).saturating_mul(2).max(2);
+        (deletions(state, now, Some(machine)) >= cap).then_some(Hold::Capped)
+    }
+}
+
+fn was_refused(state: &State, now: Timestamp, id: &BackupId) -> bool {
+    state.effects.values().any(|life| {
+        life.deletes().is_some()
+            && life.effect.verb.backup() == id
+            && matches!(life.standing, Standing::Refused(_))
+            && now.since(life.changed_at) < DAY.duration()
+    })
+}
+
+/// An image names it, or names nothing and could be made from it.
+fn is_linked(state: &State, backup: &Backup) -> bool {
+    let is_of = |image: &Image| {
+        image.snapshot.as_ref().is_none_or(|snapshot| backup.snapshots.contains(snapshot))
+    };
+    state.fleet.images.values().any(is_of)
+}
+
+fn looks_are_fresh(state: &State, now: Timestamp) -> bool {
+    let fleet = &state.fleet;
+    let images = &fleet.image_look;
+    let images_fresh = match images.unavailable {
+        true => is_fresh(images.tried, state, now),
+        false => is_fresh(images.complete, state, now),
+    };
+    images_fresh && is_fresh(fleet.snapshot_look.complete, state, now)
+}
+
+fn is_fresh(began: Option<Timestamp>, state: &State, now: Timestamp) -> bool {
+    began.is_some_and(|began| now.since(began) <= state.rules().fresh.duration())
+}
+
+fn deletions(state: &State, now: Timestamp, only: Option<&MachineId>) -> u64 {
+    let recent = state.deletions.iter().filter(|deletion| now.since(deletion.at) < DAY.duration());
+    recent.filter(|deletion| only.is_none_or(|only| deletion.machine == *only)).count() as u64
+}
+
+/// Deletions allowed in 24 hours: the greatest of 3, a quarter of ours, and twice the slots due.
+fn day_cap(state: &State, now: Timestamp) -> u64 {
+    let ours = state.backups.values().filter(|backup| matches!(backup.life, Life::Ready | Life::Good));
+    let quarter = (ours.count() as u64).div_ceil(4);
+    let natural = 3.max(quarter).max(take::slots_due(state, now, None).saturating_mul(2));
+    let bound = state.adopted.as_ref().and_then(|adopted| adopted.set.rules.day_cap);
+    bound.map_or(natural, |bound| natural.min(u64::from(bound)))
+}

@@ -1,0 +1,255 @@
+//! The part of the plan that takes backups: which slots are due, and which create comes next.
+
+use wildmatch::WildMatch;
+
+use super::backup::Life;
+use super::effect::{Cause, Effect, Outcome, Standing, Verb};
+use super::event::{Event, SlotDecided};
+use super::fleet::{Machine, MachineStatus};
+use super::id::{BackupId, MachineId, PolicyName};
+use super::draft::{Action, Plan, settled};
+use super::policy::{Mode, Policy, Rules};
+use super::schedule::Schedule;
+use super::slot::{Decision, Held, Shelf, Skip, Slot};
+use super::state::{EffectLife, Known, State};
+use super::time::{Seconds, Timestamp};
+
+/// How long a request that surely was not sent waits for its next try.
+const RESEND: Seconds = Seconds::minutes(1);
+/// A listing this many times older than its cadence no longer supports a create.
+const STALE_LOOKS: u64 = 3;
+/// Missed slots are counted up to here.
+const MOST_MISSED: u32 = 100_000;
+
+/// A slot that is due now.
+struct Due<'a> {
+    slot: Slot,
+    policy: &'a Policy,
+    schedule: &'a Schedule,
+    machine: &'a Known<Machine>,
+    after: Timestamp,
+}
+
+/// Decides what is due and cannot be taken, and gives up what a newer slot replaces.
+pub(super) fn plan_slots(state: &State, now: Timestamp, plan: &mut Plan) {
+    for life in retries(state) {
+        if let Some(why) = given_up(state, now, life) {
+            plan.events.push(settled(life, Outcome::GaveUp { why }));
+        }
+    }
+    for due in due_slots(state, now) {
+        let (first, missed) = due.schedule.count_between(due.after, due.slot.due - Seconds(1), MOST_MISSED);
+        if let Some(first) = first {
+            let by = due.slot.due;
+            let last = due.schedule.latest_at_or_before(by - Seconds(1), due.after).unwrap_or(first);
+            let slot = Slot { due: last, ..due.slot.clone() };
+            let decision = Decision::Superseded { first, count: missed, by };
+            plan.events.push(Event::SlotDecided(SlotDecided { slot, decision }));
+        } else if let Some(decision) = decide(state, now, &due) {
+            let open = state.shelves.get(&due.slot.shelf()).and_then(|shelf| shelf.open.as_ref());
+            let said = match &decision {
+                Decision::Held(held) => open.is_some_and(|(at, why)| *at == due.slot.due && why == held),
+                Decision::Superseded { .. } | Decision::Skipped(_) | Decision::Expired => false,
+            };
+            if !said {
+                plan.events.push(Event::SlotDecided(SlotDecided { slot: due.slot, decision }));
+            }
+        }
+    }
+}
+
+/// The next create: first those to be asked for again, then the machine whose backup is stalest.
+pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
+    let rules = state.rules();
+    let mut free = rules.concurrent.saturating_sub(running(state));
+    let again = retries(state).filter(|life| is_rested(life, now)).filter(|life| {
+        let Cause::Slot(slot) = &life.effect.cause else { return false };
+        let machine = state.fleet.machines.get(&slot.machine);
+        let policy = state.policy(&slot.policy);
+        let (Some(machine), Some(policy)) = (machine, policy) else { return false };
+        obstacle(state, now, policy, machine, &rules, life.effect.verb.backup()).is_none()
+    });
+    let mut machines: Vec<&MachineId> = Vec::new();
+    for life in again {
+        if free > 0 && !machines.contains(&life.effect.verb.machine()) {
+            plan.actions.push(Action::Perform(life.effect.clone()));
+            machines.push(life.effect.verb.machine());
+            free -= 1;
+        }
+    }
+    let mut due: Vec<_> = due_slots(state, now).filter(|due| decide(state, now, due).is_none()).collect();
+    due.sort_by_cached_key(|due| (newest_good(state, &due.slot), due.slot.clone()));
+    for due in &due {
+        if free > 0 && !machines.contains(&&due.slot.machine) {
+            plan.actions.push(Action::Perform(create(&due.slot, &due.machine.item.name)));
+            machines.push(&due.slot.machine);
+            free -= 1;
+        }
+    }
+}
+
+fn create(slot: &Slot, machine_name: &str) -> Effect {
+    let name = slot.snapshot_name(machine_name);
+    let description =
+        format!("{}\nBackup by policy {:?}, due {}. Made by Quartermaster.", slot.line(), slot.policy.as_str(), slot.due);
+    let (backup, machine) = (BackupId::new(&*name), slot.machine.clone());
+    Effect::new(Cause::Slot(slot.clone()), Verb::CreateSnapshot { backup, machine, name, description })
+}
+
+fn due_slots(state: &State, now: Timestamp) -> impl Iterator<Item = Due<'_>> {
+    state.adopted.iter().flat_map(move |adopted| {
+        adopted.set.policies.iter().filter_map(move |(name, policy)| {
+            let schedule = adopted.schedules.get(name)?;
+            let since = *adopted.scheduled_since.get(name)?;
+            // Most passes fall between two slots, and end here.
+            schedule.latest_at_or_before(now, since)?;
+            Some((name, policy, schedule, since))
+        })
+    })
+    .flat_map(move |(name, policy, schedule, since)| {
+        covered(state, policy).filter_map(move |machine| {
+            let shelf = Shelf { policy: name.clone(), machine: machine.item.id.clone() };
+            let decided = state.shelves.get(&shelf).map_or(Timestamp::EPOCH, |shelf| shelf.decided_until);
+            let after = since.max(decided).max(machine.first_seen);
+            let due = schedule.latest_at_or_before(now, after)?;
+            let slot = Slot { policy: shelf.policy, machine: shelf.machine, due };
+            Some(Due { slot, policy, schedule, machine, after })
+        })
+    })
+}
+
+/// The machines that a policy is for.
+pub(super) fn covered<'a>(state: &'a State, policy: &Policy) -> impl Iterator<Item = &'a Known<Machine>> {
+    let patterns: Vec<WildMatch> = policy.machines.iter().map(|pattern| WildMatch::new(pattern)).collect();
+    state.fleet.machines.values().filter(move |known| {
+        known.missing_since.is_none() && patterns.iter().any(|pattern| pattern.matches(&known.item.name))
+    })
+}
+
+/// `None`: nothing stands in the way of taking it now.
+fn decide(state: &State, now: Timestamp, due: &Due) -> Option<Decision> {
+    let rules = state.rules();
+    if due.policy.mode == Mode::Observe || state.mode() == Mode::Observe {
+        return Some(Decision::Skipped(Skip::Observe));
+    }
+    let backup = BackupId::new(due.slot.snapshot_name(&due.machine.item.name));
+    if state.backups.contains_key(&backup) {
+        return Some(Decision::Skipped(Skip::AlreadyTaken));
+    }
+    if now.since(due.slot.due) > rules.catch_up.duration() {
+        return Some(Decision::Expired);
+    }
+    let is_pending = |id: &BackupId| state.backups.get(id).is_some_and(|b| b.life == Life::Pending);
+    let machine = &due.slot.machine;
+    let overlaps = state.backups.iter().any(|(id, backup)| backup.machine == *machine && is_pending(id));
+    if overlaps {
+        return Some(Decision::Skipped(Skip::Overlap));
+    }
+    let held = obstacle(state, now, due.policy, due.machine, &rules, &backup)
+        .or_else(|| retries(state).any(|life| life.effect.verb.machine() == machine).then_some(Held::Unknown))
+        .or_else(|| (running(state) >= rules.concurrent).then_some(Held::Concurrent));
+    held.map(Decision::Held)
+}
+
+/// What keeps a machine from being snapshotted at this moment.
+fn obstacle(
+    state: &State,
+    now: Timestamp,
+    policy: &Policy,
+    machine: &Known<Machine>,
+    rules: &Rules,
+    backup: &BackupId,
+) -> Option<Held> {
+    let word = match &machine.item.status {
+        MachineStatus::Active => None,
+        MachineStatus::Shutoff => Some("SHUTOFF"),
+        MachineStatus::Hibernated => Some("HIBERNATED"),
+        MachineStatus::Deleted => Some("DELETED"),
+        MachineStatus::Error => Some("ERROR"),
+        MachineStatus::Changing(word) | MachineStatus::Unknown(word) => Some(word.as_str()),
+    };
+    let seen = |complete: Option<Timestamp>, every: Seconds| {
+        complete.is_some_and(|began| now.since(began) <= every.duration() * u32::try_from(STALE_LOOKS).unwrap_or(1))
+    };
+    let fleet = &state.fleet;
+    let fresh = seen(fleet.machine_look.complete, rules.machines_every.max(rules.fresh))
+        && seen(fleet.snapshot_look.complete, rules.snapshots_every.max(rules.fresh));
+    let stranger = fleet.snapshots.values().find(|known| {
+        known.item.name == backup.as_str() && !state.owners.contains_key(&known.item.id)
+    });
+    match word {
+        _ if !fresh => Some(Held::Unseen),
+        Some(word) => Some(Held::NotActive(word.to_owned())),
+        None if !policy.may_restart => Some(Held::MayRestart),
+        None if !state.wall.lets_create(now) => Some(Held::ClockUnsure),
+        None if state.unresolved_on(&machine.item.id).next().is_some() => Some(Held::Unknown),
+        None => stranger.map(|known| Held::NameInUse(known.item.id.to_string())),
+    }
+}
+
+/// Creates that may be asked for again under the same name.
+fn retries(state: &State) -> impl Iterator<Item = &EffectLife> {
+    state.effects.values().filter(|life| {
+        life.effect.verb.is_create()
+            && matches!(life.standing, Standing::NotSent { .. } | Standing::Absent { .. })
+    })
+}
+
+fn is_rested(life: &EffectLife, now: Timestamp) -> bool {
+    match life.standing {
+        Standing::NotSent { since } => now.since(since) >= RESEND.duration(),
+        Standing::Absent { .. } => true,
+        Standing::Intended { .. }
+        | Standing::Unknown { .. }
+        | Standing::Done
+        | Standing::Refused(_)
+        | Standing::Failed(_) => false,
+    }
+}
+
+fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Option<String> {
+    let Cause::Slot(slot) = &life.effect.cause else { return None };
+    let Some(adopted) = &state.adopted else { return None };
+    let Some(schedule) = adopted.schedules.get(&slot.policy) else {
+        return Some("its policy is no longer in force".to_owned());
+    };
+    if !state.fleet.machines.get(&slot.machine).is_some_and(|known| known.missing_since.is_none()) {
+        return Some("its machine is gone".to_owned());
+    }
+    let newer = schedule.latest_at_or_before(now, slot.due);
+    if let Some(newer) = newer {
+        return Some(format!("superseded by the slot of {newer}"));
+    }
+    let attempts = adopted.set.rules.create_attempts;
+    (life.absences >= attempts).then(|| format!("absent after {attempts} attempts"))
+}
+
+/// Snapshots under way, as far as looks and answers show.
+fn running(state: &State) -> u32 {
+    let lives = state.backups.values().filter(|backup| matches!(backup.life, Life::Requested | Life::Pending));
+    u32::try_from(lives.count()).unwrap_or(u32::MAX)
+}
+
+fn newest_good(state: &State, slot: &Slot) -> Option<Timestamp> {
+    let on_shelf = |found: &Slot| found.policy == slot.policy && found.machine == slot.machine;
+    let good = state.backups.values().filter(|backup| backup.life == Life::Good);
+    good.filter(|backup| backup.slot.as_ref().is_some_and(on_shelf)).map(|backup| backup.taken_at).max()
+}
+
+/// The next slot of any policy after `now`.
+pub(super) fn next_slot(state: &State, now: Timestamp) -> Option<Timestamp> {
+    let schedules = state.adopted.iter().flat_map(|adopted| adopted.schedules.values());
+    schedules.filter_map(|schedule| schedule.next_after(now)).min()
+}
+
+/// How many slots of all policies, and of one machine, fell due in the 24 hours before `now`.
+pub(super) fn slots_due(state: &State, now: Timestamp, only: Option<&MachineId>) -> u64 {
+    let Some(adopted) = &state.adopted else { return 0 };
+    let due = |name: &PolicyName, policy: &Policy| {
+        let schedule = adopted.schedules.get(name)?;
+        let (_, count) = schedule.count_between(now - Seconds::hours(24), now, MOST_MISSED);
+        let machines = covered(state, policy).filter(|known| only.is_none_or(|only| known.item.id == *only));
+        Some(u64::from(count) * machines.count() as u64)
+    };
+    adopted.set.policies.iter().filter_map(|(name, policy)| due(name, policy)).sum()
+}
