@@ -31,10 +31,16 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
     Mode,
-    SoftStart { until: Timestamp },
-    Grace { until: Timestamp },
+    SoftStart {
+        until: Timestamp,
+    },
+    Grace {
+        until: Timestamp,
+    },
     AwaitsApproval,
-    Frozen { until: Timestamp },
+    Frozen {
+        until: Timestamp,
+    },
     ClockUnsure,
     Protected,
     LastGood,

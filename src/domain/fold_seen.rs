@@ -89,13 +89,7 @@ impl State {
     }
 
     /// Whether this complete listing lacks the object of an open effect, late enough to mean it.
-    fn speaks_for_absence(
-        &self,
-        verb: Verb,
-        began: Timestamp,
-        life: &EffectLife,
-        settle: Seconds,
-    ) -> bool {
+    fn speaks_for_absence(&self, verb: Verb, began: Timestamp, life: &EffectLife, settle: Seconds) -> bool {
         let Standing::Unknown { since, .. } = life.standing else { return false };
         match verb {
             Verb::CreateSnapshot { backup, .. } => {
@@ -281,12 +275,7 @@ fn see<K: Ord, Of>(things: &mut BTreeMap<K, Known<Of>>, id: K, item: Of, at: Tim
     }
 }
 
-fn single(
-    id: &SnapshotId,
-    began: Timestamp,
-    result: &LookResult,
-    images: BTreeSet<ImageId>,
-) -> Single {
+fn single(id: &SnapshotId, began: Timestamp, result: &LookResult, images: BTreeSet<ImageId>) -> Single {
     Single { snapshot: id.clone(), began, result: result.clone(), images }
 }
 

@@ -44,8 +44,10 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
     }
     if prune::waits_for_look(state, now) {
         // A look that just failed is not tried again at once.
-        let tried = |look: &Freshness| look.tried.map_or(now, |tried| tried + Seconds(rules.fresh.0.div_ceil(2)));
-        wanted.push((Scope::Snapshots, tried(&fleet.snapshot_look).min(now.max(tried(&fleet.snapshot_look)))));
+        let tried =
+            |look: &Freshness| look.tried.map_or(now, |tried| tried + Seconds(rules.fresh.0.div_ceil(2)));
+        wanted
+            .push((Scope::Snapshots, tried(&fleet.snapshot_look).min(now.max(tried(&fleet.snapshot_look)))));
         wanted.push((Scope::Images, tried(&fleet.image_look)));
     }
     wanted
@@ -58,7 +60,8 @@ fn waits_for_listing(state: &State, now: Timestamp) -> bool {
         || state.unresolved().any(|life| match (&life.effect.verb, &life.standing) {
             (Verb::DeleteSnapshot { .. }, _) => true,
             (Verb::CreateSnapshot { .. }, Standing::Unknown { since, answered: Some(id) }) => {
-                let denied = state.fleet.details.get(id).is_some_and(|one| one.result == LookResult::NotFound);
+                let denied =
+                    state.fleet.details.get(id).is_some_and(|one| one.result == LookResult::NotFound);
                 denied || now >= *since + settle
             }
             (Verb::CreateSnapshot { .. }, _) => true,

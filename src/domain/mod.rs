@@ -19,6 +19,7 @@ pub mod wall;
 pub mod state;
 pub mod fold;
 mod fold_seen;
+pub mod restore;
 pub mod evidence;
 pub mod draft;
 pub mod looks;

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::backup::{Backup, Life, Proof, Survivor};
+use super::draft::{Action, Hold, Plan, Shelves, shelves};
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::event::{Doomed, Event, Spared};
 use super::fleet::{Image, Scope, SnapshotStatus};
 use super::id::{BackupId, MachineId};
-use super::draft::{Action, Hold, Plan, Shelves, shelves};
 use super::policy::{Mode, Policy};
-use super::retention::{self, Candidate, Verdict};
+use super::retention::{self, Calendar, Candidate, Verdict};
 use super::state::{Adopted, State};
 use super::take;
 use super::time::{Seconds, Timestamp};
@@ -45,14 +45,15 @@ fn doom_shelf(
 ) {
     let good: Vec<_> = backups.iter().filter(|(_, backup)| backup.life == Life::Good).collect();
     let candidates: Vec<Candidate> =
-        good.iter().map(|(id, backup)| Candidate { id: id.as_str(), taken_at: backup.taken_at }).collect();
-    let verdicts = retention::verdicts(&candidates, &policy.retention, zone, now, adopted.set.rules.skew);
+        good.iter().map(|(id, backup)| Candidate { id: (*id).clone(), taken_at: backup.taken_at }).collect();
+    let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
+    let mut verdicts = retention::judge(&candidates, &policy.retention, calendar);
     let newest = good.iter().map(|(id, backup)| (backup.taken_at, std::cmp::Reverse(*id))).max();
     let mut survivors = Vec::new();
     let mut expired = Vec::new();
-    for ((id, backup), verdict) in good.iter().zip(verdicts) {
+    for (id, backup) in &good {
         let is_newest = newest == Some((backup.taken_at, std::cmp::Reverse(*id)));
-        match verdict {
+        match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
             Verdict::Expire if !is_newest && !backup.is_protected() => expired.push((*id, *backup)),
             Verdict::Expire => survivors.push(survivor(id, vec![protection(backup, is_newest)])),
             Verdict::Keep { reasons } => survivors.push(survivor(id, reasons)),
@@ -64,10 +65,12 @@ fn doom_shelf(
     for (id, _) in expired.split_off(expired.len() - spare) {
         survivors.push(survivor(id, vec!["least number of good backups".to_owned()]));
     }
-    let failed = backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
+    let failed =
+        backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
     expired.extend(failed.map(|(id, backup)| (*id, *backup)));
     let doomed: BTreeSet<&BackupId> = expired.iter().map(|(id, _)| *id).collect();
-    let proof = Proof { inventory: state.fleet.snapshot_look.digest, policy_seq: adopted.seq, kept: survivors };
+    let proof =
+        Proof { inventory: state.fleet.snapshot_look.digest, policy_seq: adopted.seq, kept: survivors };
     for (id, backup) in &expired {
         if backup.doom.is_none() && state.sole_snapshot(backup).is_some() {
             plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof: proof.clone() }));
@@ -145,7 +148,11 @@ pub(super) fn waits_for_look(state: &State, now: Timestamp) -> bool {
 }
 
 /// The doomed that nothing but an old look holds, the longest doomed first.
-fn ready<'a>(state: &'a State, now: Timestamp, holds: &mut Vec<(BackupId, Hold)>) -> Vec<(&'a BackupId, &'a Backup)> {
+fn ready<'a>(
+    state: &'a State,
+    now: Timestamp,
+    holds: &mut Vec<(BackupId, Hold)>,
+) -> Vec<(&'a BackupId, &'a Backup)> {
     let doomed: Vec<_> = state
         .backups
         .iter()
@@ -239,9 +246,8 @@ fn was_refused(state: &State, now: Timestamp, id: &BackupId) -> bool {
 
 /// An image names it, or names nothing and could be made from it.
 fn is_linked(state: &State, backup: &Backup) -> bool {
-    let is_of = |image: &Image| {
-        image.snapshot.as_ref().is_none_or(|snapshot| backup.snapshots.contains(snapshot))
-    };
+    let is_of =
+        |image: &Image| image.snapshot.as_ref().is_none_or(|snapshot| backup.snapshots.contains(snapshot));
     state.fleet.images.values().any(is_of)
 }
 

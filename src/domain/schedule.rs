@@ -17,7 +17,7 @@ use wall::{Pattern, Reading};
 pub mod wall;
 
 /// Kept parsed by whoever owns it: parsing is slow, asking is quick.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     pattern: Pattern,
     zone: TimeZone,

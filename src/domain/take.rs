@@ -3,11 +3,11 @@
 use wildmatch::WildMatch;
 
 use super::backup::Life;
+use super::draft::{Action, Plan, settled};
 use super::effect::{Cause, Effect, Outcome, Standing, Verb};
 use super::event::{Event, SlotDecided};
 use super::fleet::{Machine, MachineStatus};
 use super::id::{BackupId, MachineId, PolicyName};
-use super::draft::{Action, Plan, settled};
 use super::policy::{Mode, Policy, Rules};
 use super::schedule::Schedule;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
@@ -90,32 +90,39 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
 
 fn create(slot: &Slot, machine_name: &str) -> Effect {
     let name = slot.snapshot_name(machine_name);
-    let description =
-        format!("{}\nBackup by policy {:?}, due {}. Made by Quartermaster.", slot.line(), slot.policy.as_str(), slot.due);
+    let description = format!(
+        "{}\nBackup by policy {:?}, due {}. Made by Quartermaster.",
+        slot.line(),
+        slot.policy.as_str(),
+        slot.due
+    );
     let (backup, machine) = (BackupId::new(&*name), slot.machine.clone());
     Effect::new(Cause::Slot(slot.clone()), Verb::CreateSnapshot { backup, machine, name, description })
 }
 
 fn due_slots(state: &State, now: Timestamp) -> impl Iterator<Item = Due<'_>> {
-    state.adopted.iter().flat_map(move |adopted| {
-        adopted.set.policies.iter().filter_map(move |(name, policy)| {
-            let schedule = adopted.schedules.get(name)?;
-            let since = *adopted.scheduled_since.get(name)?;
-            // Most passes fall between two slots, and end here.
-            schedule.latest_at_or_before(now, since)?;
-            Some((name, policy, schedule, since))
+    state
+        .adopted
+        .iter()
+        .flat_map(move |adopted| {
+            adopted.set.policies.iter().filter_map(move |(name, policy)| {
+                let schedule = adopted.schedules.get(name)?;
+                let since = *adopted.scheduled_since.get(name)?;
+                // Most passes fall between two slots, and end here.
+                schedule.latest_at_or_before(now, since)?;
+                Some((name, policy, schedule, since))
+            })
         })
-    })
-    .flat_map(move |(name, policy, schedule, since)| {
-        covered(state, policy).filter_map(move |machine| {
-            let shelf = Shelf { policy: name.clone(), machine: machine.item.id.clone() };
-            let decided = state.shelves.get(&shelf).map_or(Timestamp::EPOCH, |shelf| shelf.decided_until);
-            let after = since.max(decided).max(machine.first_seen);
-            let due = schedule.latest_at_or_before(now, after)?;
-            let slot = Slot { policy: shelf.policy, machine: shelf.machine, due };
-            Some(Due { slot, policy, schedule, machine, after })
+        .flat_map(move |(name, policy, schedule, since)| {
+            covered(state, policy).filter_map(move |machine| {
+                let shelf = Shelf { policy: name.clone(), machine: machine.item.id.clone() };
+                let decided = state.shelves.get(&shelf).map_or(Timestamp::EPOCH, |shelf| shelf.decided_until);
+                let after = since.max(decided).max(machine.first_seen);
+                let due = schedule.latest_at_or_before(now, after)?;
+                let slot = Slot { policy: shelf.policy, machine: shelf.machine, due };
+                Some(Due { slot, policy, schedule, machine, after })
+            })
         })
-    })
 }
 
 /// The machines that a policy is for.
@@ -169,14 +176,17 @@ fn obstacle(
         MachineStatus::Changing(word) | MachineStatus::Unknown(word) => Some(word.as_str()),
     };
     let seen = |complete: Option<Timestamp>, every: Seconds| {
-        complete.is_some_and(|began| now.since(began) <= every.duration() * u32::try_from(STALE_LOOKS).unwrap_or(1))
+        complete.is_some_and(|began| {
+            now.since(began) <= every.duration() * u32::try_from(STALE_LOOKS).unwrap_or(1)
+        })
     };
     let fleet = &state.fleet;
     let fresh = seen(fleet.machine_look.complete, rules.machines_every.max(rules.fresh))
         && seen(fleet.snapshot_look.complete, rules.snapshots_every.max(rules.fresh));
-    let stranger = fleet.snapshots.values().find(|known| {
-        known.item.name == backup.as_str() && !state.owners.contains_key(&known.item.id)
-    });
+    let stranger = fleet
+        .snapshots
+        .values()
+        .find(|known| known.item.name == backup.as_str() && !state.owners.contains_key(&known.item.id));
     match word {
         _ if !fresh => Some(Held::Unseen),
         Some(word) => Some(Held::NotActive(word.to_owned())),
@@ -226,7 +236,8 @@ fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Option<String> 
 
 /// Snapshots under way, as far as looks and answers show.
 fn running(state: &State) -> u32 {
-    let lives = state.backups.values().filter(|backup| matches!(backup.life, Life::Requested | Life::Pending));
+    let lives =
+        state.backups.values().filter(|backup| matches!(backup.life, Life::Requested | Life::Pending));
     u32::try_from(lives.count()).unwrap_or(u32::MAX)
 }
 

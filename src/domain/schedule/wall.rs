@@ -21,7 +21,7 @@ const SEARCH_DAYS: u32 = 8 * 366;
 /// Longer than any sensible expression (a list of all 60 minutes has 170 characters).
 const MAX_LENGTH: usize = 400;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
     fields: CronPattern,
     hours: u64,
