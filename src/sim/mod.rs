@@ -24,3 +24,5 @@ mod catalogue;
 mod page;
 mod person;
 mod stream;
+#[cfg(test)]
+mod probe;

@@ -98,3 +98,135 @@ async fn method_not_allowed(State(cloud): State<Cloud>) -> Answer {
     let id = cloud.enter(Inside::request_id);
     Answer::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "Method not allowed.", &id)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Request;
+    use tower::ServiceExt;
+
+    use crate::sim::fault::FaultPlan;
+    use crate::sim::probe::{cloud, create, delete, minutes, read, ready, send};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_slash_is_a_redirect_and_changes_nothing() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let response = send(&cloud, "POST", "/api/snapshots?page=2", "{}").await.unwrap();
+        assert_eq!(response.status(), 301);
+        assert_eq!(response.headers()["location"], "/api/snapshots/?page=2");
+        assert_eq!(response.headers()["date"], "Sun, 01 Mar 2026 02:00:00 GMT");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_key_a_wrong_path_and_a_wrong_method_are_told_apart() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let request = Request::get("/pricing/").header("authorization", "Bearer other").body(Bytes::new());
+        assert_eq!(cloud.local().oneshot(request.unwrap()).await.unwrap().status(), 401);
+        assert_eq!(send(&cloud, "GET", "/api/nothing/", "").await.unwrap().status(), 404);
+        let response = send(&cloud, "DELETE", "/balance/", "").await.unwrap();
+        assert_eq!(response.status(), 405);
+        assert!(response.body().starts_with(br#"{"success":false"#));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_five_hundred_and_first_request_of_a_minute_is_refused() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let router = cloud.router();
+        let status = async || {
+            let request = Request::get("/balance/").header("authorization", "Bearer key-of-the-tests");
+            router.clone().oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap().status()
+        };
+        for _ in 0..500 {
+            assert_eq!(status().await, 200);
+        }
+        assert_eq!(status().await, 429);
+        minutes(1).await;
+        assert_eq!(status().await, 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_route_answers_with_readable_json() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let id = ready(&cloud, "qm-a", "").await;
+        for path in [
+            "/snapshots/".to_owned(),
+            format!("/snapshots/{id}/"),
+            format!("/images/snapshot-relationship/{id}/"),
+            "/instances/".to_owned(),
+            "/instances/BRK-100001D/".to_owned(),
+            "/images/".to_owned(),
+            "/balance/".to_owned(),
+            "/pricing/".to_owned(),
+            "/regions/".to_owned(),
+            "/gpu-stocks/".to_owned(),
+            "/snapshots/billing/".to_owned(),
+            "/instances/billing/?limit=2".to_owned(),
+            "/volumes/billing/".to_owned(),
+        ] {
+            assert_eq!(read(&cloud, &path).await["success"], true, "{path}");
+        }
+        let body = format!(r#"{{"snapshot_ids":["{id}","BRK-1S"]}}"#);
+        let response = send(&cloud, "POST", "/images/snapshot-relationships/", &body).await.unwrap();
+        let text = std::str::from_utf8(response.body()).unwrap();
+        assert!(text.contains(r#""relationships":[{"snapshot_id":"BRK-100001S","image_ids":[]}]"#), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_that_cannot_be_are_refused_with_their_code() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let code = |response: http::Response<Bytes>| {
+            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+            (response.status().as_u16(), body["error_code"].as_str().unwrap_or_default().to_owned())
+        };
+        let created = create(&cloud, 1, "qm-a", "").await.unwrap();
+        assert_eq!(created.status(), 201);
+        let expect = |status: u16, word: &str| (status, word.to_owned());
+        assert_eq!(code(create(&cloud, 1, "qm-b", "").await.unwrap()), expect(409, "BUSY"));
+        assert_eq!(code(create(&cloud, 2, "qm-a", "").await.unwrap()), expect(400, "NAME_TAKEN"));
+        assert_eq!(code(create(&cloud, 2, "qm/a", "").await.unwrap()), expect(400, "VALIDATION_ERROR"));
+        assert_eq!(code(create(&cloud, 9, "qm-c", "").await.unwrap()), expect(404, "NOT_FOUND"));
+        assert_eq!(code(delete(&cloud, "BRK-100001S").await.unwrap()), expect(409, "BUSY"));
+        assert_eq!(code(delete(&cloud, "BRK-100002S").await.unwrap()), expect(404, "NOT_FOUND"));
+        cloud.set_status("BRK-100003D", crate::sim::machine::MachineStatus::Shutoff);
+        assert_eq!(code(create(&cloud, 3, "qm-d", "").await.unwrap()), expect(400, "INVALID_STATE"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_over_small_pages_sees_everything_once_newest_first() {
+        let cloud = cloud("small-pages", FaultPlan::none(1));
+        for number in 0..12 {
+            ready(&cloud, &format!("qm-{number}"), "").await;
+        }
+        let mut seen = Vec::new();
+        for page in 1..=3 {
+            let body = read(&cloud, &format!("/api/snapshots/?page={page}&pageSize=50")).await;
+            assert_eq!(
+                (&body["total"], &body["limit"], &body["total_pages"]),
+                (&12.into(), &5.into(), &3.into())
+            );
+            seen.extend(body["snapshots"].as_array().unwrap().iter().map(|item| item["name"].clone()));
+        }
+        let expected: Vec<String> = (0..12).rev().map(|number| format!("qm-{number}")).collect();
+        assert_eq!(seen, expected);
+        let found = read(&cloud, "/snapshots/?search=QM-11").await;
+        assert_eq!(found["total"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_dialect_with_unique_names_refuses_a_name_twice() {
+        let cloud = cloud("no-unique-names", FaultPlan::none(1));
+        assert_eq!(create(&cloud, 1, "same", "").await.unwrap().status(), 201);
+        assert_eq!(create(&cloud, 2, "same", "").await.unwrap().status(), 201);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn money_leaves_the_balance_by_the_minute() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let before = cloud.balance().0;
+        let hourly: i64 = cloud.with_world(|world| world.machines().map(|machine| machine.hourly.0).sum());
+        minutes(120).await;
+        assert_eq!(before - cloud.balance().0, 2 * hourly);
+        cloud.top_up(crate::domain::money::Nanos(2 * hourly));
+        assert_eq!(cloud.balance().0, before);
+    }
+}

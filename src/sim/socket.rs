@@ -63,3 +63,40 @@ async fn answer(service: LocalService, request: Request<Incoming>) -> io::Result
     let response = service.oneshot(Request::from_parts(parts, body.to_bytes())).await?;
     Ok(response.map(Full::new))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::sim::fault::{Fault, FaultPlan};
+    use crate::sim::probe::{KEY, cloud, far};
+
+    async fn exchange(cloud: Cloud) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener, cloud));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /api/balance/ HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        server.abort();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_socket_carries_the_same_api() {
+        let answer = exchange(cloud("plain", FaultPlan::none(1))).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.contains(r#"{"success":true,"balance":"1000000","currency":"USD""#), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_failing_wire_closes_the_connection_without_an_answer() {
+        let cloud = cloud("plain", FaultPlan::only(1, far(), Fault::NeverSent, 10_000));
+        assert_eq!(exchange(cloud).await, "");
+    }
+}

@@ -17,3 +17,17 @@ pub fn stream(seed: u64, purpose: &str) -> Rng {
 pub fn numbered(seed: u64, purpose: &str, number: u64) -> Rng {
     stream(seed.wrapping_add(number.wrapping_mul(0xd134_2543_de82_ef95)), purpose)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbered_streams_are_even() {
+        for seed in 0..20 {
+            let low = |number: &u64| numbered(seed, "F33", *number).u32(..10_000) < 1_000;
+            let hits = (80_000..90_000).filter(low).count();
+            assert!((880..1_120).contains(&hits), "{hits} of 10000 under seed {seed}");
+        }
+    }
+}

@@ -223,3 +223,84 @@ impl Truth {
         objections
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::cloud::Cloud;
+    use crate::sim::fault::FaultPlan;
+    use crate::sim::probe::{cloud, create, delete, minutes, ready};
+
+    fn calm() -> Cloud {
+        cloud("no-unique-names", FaultPlan::none(1))
+    }
+
+    fn verdict(cloud: &Cloud) -> (u64, u64, u64) {
+        cloud
+            .with_truth(|truth| (truth.duplicates.count, truth.unowned_deleted.count, truth.violations.count))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn serving_a_slot_twice_is_a_duplicate_even_after_a_delete() {
+        let cloud = calm();
+        let first = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        ready(&cloud, "qm-b", "2026-03-02T02:00:00Z").await;
+        ready(&cloud, "qm-c", "2026-03-03T02:00:00Z").await;
+        assert_eq!(verdict(&cloud), (0, 0, 0));
+        assert_eq!(cloud.with_truth(|truth| truth.is_wrong_victim(&first)), None);
+        delete(&cloud, &first).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 0, 0));
+        ready(&cloud, "qm-other", "2026-03-01T02:00:00Z").await;
+        assert_eq!(verdict(&cloud), (1, 0, 0));
+        let counts = cloud.with_truth(|truth| (truth.backups_taken, truth.backups_deleted));
+        assert_eq!(counts, (4, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_what_a_person_made_is_wrong_until_it_is_adopted() {
+        let cloud = calm();
+        let id = cloud.hand_make("BRK-100001D", "mine", "").unwrap();
+        let other = cloud.hand_make("BRK-100002D", "mine", "").unwrap();
+        minutes(25).await;
+        assert!(cloud.adopt(&other));
+        delete(&cloud, &other).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 0, 0));
+        delete(&cloud, &id).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_what_was_disowned_is_wrong() {
+        let cloud = calm();
+        let id = ready(&cloud, "qm-a", "").await;
+        assert!(cloud.disown(&id));
+        delete(&cloud, &id).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_a_pinned_or_a_pending_one_is_wrong() {
+        let cloud = calm();
+        let id = ready(&cloud, "qm-a", "").await;
+        assert!(cloud.pin(&id));
+        delete(&cloud, &id).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 0, 1));
+        create(&cloud, 1, "qm-b", "").await.unwrap();
+        assert_eq!(delete(&cloud, "BRK-100002S").await.unwrap().status(), 409);
+        assert_eq!(verdict(&cloud), (0, 0, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_the_newest_or_the_last_good_one_is_wrong() {
+        let cloud = calm();
+        let older = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        let newer = ready(&cloud, "qm-b", "2026-03-02T02:00:00Z").await;
+        delete(&cloud, &newer).await.unwrap();
+        let lines = cloud.with_truth(|truth| truth.violations.lines.clone());
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].contains("among the 1 newest of p on BRK-100001D"), "{lines:?}");
+        delete(&cloud, &older).await.unwrap();
+        let lines = cloud.with_truth(|truth| truth.violations.lines.clone());
+        assert_eq!(lines.len(), 3);
+        assert!(lines[1].contains("leaves p on BRK-100001D with 0 good"), "{lines:?}");
+    }
+}
