@@ -125,6 +125,17 @@ impl FaultPlan {
         Self::new(seed, chaos_until, Strength::Swarm)
     }
 
+    /// The plan with this name: `none`, `typical`, `hostile` or `swarm`.
+    pub fn named(name: &str, seed: u64, chaos_until: Timestamp) -> Option<Self> {
+        match name {
+            "none" => Some(Self::none(seed)),
+            "typical" => Some(Self::typical(seed, chaos_until)),
+            "hostile" => Some(Self::hostile(seed, chaos_until)),
+            "swarm" => Some(Self::swarm(seed, chaos_until)),
+            _ => None,
+        }
+    }
+
     /// One class alone, at this chance per request: for tests of that class.
     pub fn only(seed: u64, chaos_until: Timestamp, fault: Fault, per_ten_thousand: u32) -> Self {
         let mut plan = Self::new(seed, chaos_until, Strength::None);

@@ -15,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::dialect::Dialect;
 use crate::sim::fault::{Fault, FaultPlan};
+use crate::sim::machine::machine_id;
 use crate::sim::truth::Rules;
 
 pub const KEY: &str = "key-of-the-tests";
@@ -61,7 +62,7 @@ pub async fn read(cloud: &Cloud, path: &str) -> Value {
 }
 
 pub async fn create(cloud: &Cloud, machine: u64, name: &str, slot: &str) -> io::Result<Response<Bytes>> {
-    let machine = crate::sim::machine::machine_id(machine);
+    let machine = machine_id(machine);
     let description = if slot.is_empty() {
         String::new()
     } else {

@@ -105,7 +105,9 @@ mod tests {
     use http::Request;
     use tower::ServiceExt;
 
+    use crate::domain::money::Nanos;
     use crate::sim::fault::FaultPlan;
+    use crate::sim::machine::MachineStatus;
     use crate::sim::probe::{cloud, create, delete, minutes, read, ready, send};
 
     #[tokio::test(start_paused = true)]
@@ -187,7 +189,7 @@ mod tests {
         assert_eq!(code(create(&cloud, 9, "qm-c", "").await.unwrap()), expect(404, "NOT_FOUND"));
         assert_eq!(code(delete(&cloud, "BRK-100001S").await.unwrap()), expect(409, "BUSY"));
         assert_eq!(code(delete(&cloud, "BRK-100002S").await.unwrap()), expect(404, "NOT_FOUND"));
-        cloud.set_status("BRK-100003D", crate::sim::machine::MachineStatus::Shutoff);
+        cloud.set_status("BRK-100003D", MachineStatus::Shutoff);
         assert_eq!(code(create(&cloud, 3, "qm-d", "").await.unwrap()), expect(400, "INVALID_STATE"));
     }
 
@@ -226,7 +228,7 @@ mod tests {
         let hourly: i64 = cloud.with_world(|world| world.machines().map(|machine| machine.hourly.0).sum());
         minutes(120).await;
         assert_eq!(before - cloud.balance().0, 2 * hourly);
-        cloud.top_up(crate::domain::money::Nanos(2 * hourly));
+        cloud.top_up(Nanos(2 * hourly));
         assert_eq!(cloud.balance().0, before);
     }
 }

@@ -15,9 +15,10 @@ use serde::Deserialize;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use crate::domain::time::Timestamp;
 use crate::sim::answer::Answer;
 use crate::sim::cloud::{Change, Cloud, Inside};
-use crate::sim::fate::{Canned, CannedBody, EffectTime, Fate, Silence, Transport, Verb};
+use crate::sim::fate::{Canned, CannedBody, Fate, Silence, Transport, Verb};
 use crate::sim::fault::Fault;
 
 /// Longer than any client waits.
@@ -65,14 +66,15 @@ impl Wire {
         }
         request.extensions_mut().insert(instructions);
         let response = self.deliver(request).await?;
-        // An order that could not be read was refused on the spot: then there is nothing to be late.
-        let postponed = matches!(instructions.effect, EffectTime::After(_));
         match transport {
             Transport::LosesAnswer(silence) => {
                 self.cloud.note_hit(Fault::LostAnswer);
                 return self.fall_silent(silence).await;
             }
-            Transport::Delays(silence) if postponed => return self.fall_silent(silence).await,
+            // What was refused on the spot is not late.
+            Transport::Delays(silence) if response.status() == StatusCode::ACCEPTED => {
+                return self.fall_silent(silence).await;
+            }
             Transport::Misreports(canned) if response.status().is_success() => {
                 let response = self.can(canned);
                 self.cloud.clock.sleep(after).await;
@@ -165,7 +167,7 @@ struct Named {
     name: String,
 }
 
-fn change(request: &Request<Bytes>, at: crate::domain::time::Timestamp) -> Change {
+fn change(request: &Request<Bytes>, at: Timestamp) -> Change {
     let path = request.uri().path();
     let id = parts(path).get(1).map(|id| (*id).to_owned());
     let name = serde_json::from_slice::<Named>(request.body()).ok().map(|body| body.name);
@@ -248,6 +250,23 @@ mod tests {
         assert_eq!(told.len(), 2);
         assert_eq!((told[0].0.name.as_deref(), told[0].1), (Some("qm-a"), 0));
         assert_eq!(told[1].0.id.as_deref(), Some("BRK-100001S"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_can_be_dropped_before_its_effect_and_after_it() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        for (milliseconds, count) in [(19, 0), (201, 1)] {
+            let limit = Duration::from_millis(milliseconds);
+            let _dropped = tokio::time::timeout(limit, create(&cloud, 1, "qm-a", "")).await;
+            assert_eq!(made(&cloud), count);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_that_is_refused_is_not_late() {
+        let cloud = cursed(Fault::LateEffect);
+        let refused = send(&cloud, "POST", "/snapshots/", "{}").await.unwrap();
+        assert_eq!((refused.status().as_u16(), cloud.hits()["F3"]), (400, 0));
     }
 
     async fn transcript(seed: u64) -> Vec<u8> {
@@ -340,10 +359,14 @@ mod tests {
             }
             minutes(25).await;
         }
+        let service = cloud.local();
         let begun = std::time::Instant::now();
         for _ in 0..35_040 {
             for page in 1..=3 {
-                send(&cloud, "GET", &format!("/snapshots/?pageSize=100&page={page}"), "").await.unwrap();
+                let request = Request::get(format!("/snapshots/?pageSize=100&page={page}"))
+                    .header("authorization", "Bearer key-of-the-tests")
+                    .body(Bytes::new());
+                service.clone().oneshot(request.unwrap()).await.unwrap();
             }
             minutes(15).await;
         }

@@ -9,7 +9,7 @@ use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 use crate::sim::agenda::{Agenda, Happening, Order, Wanted};
 use crate::sim::books::{Ledger, SNAPSHOT_HOURLY, Subject};
-use crate::sim::machine::{Machine, MachineStatus};
+use crate::sim::machine::{Machine, MachineStatus, machine_id};
 use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
 use crate::sim::snapshot::{Snapshot, ripening, snapshot_id, snapshot_number};
@@ -159,7 +159,7 @@ impl World {
             number,
             id: snapshot_id(number),
             name: snapshot.name.clone(),
-            machine: crate::sim::machine::machine_id(machine_number),
+            machine: machine_id(machine_number),
             made_by: by,
             slot,
             created_at: self.now,
