@@ -1,0 +1,63 @@
+//! What will happen in the simulated cloud, and when.
+//!
+//! It only orders happenings: by time, and among equals by when they were written down.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::time::Timestamp;
+
+/// Something that happens by itself at its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// A snapshot that is being made is done.
+    Ripen(u64),
+    /// A deleted snapshot that was still listed is listed no more.
+    Unlist(u64),
+    /// A request takes effect long after its client gave up; lists learn of it `lag` later.
+    Land { order: Order, lag: Duration },
+    /// A person makes a snapshot in the web console.
+    PersonMakes,
+    /// A person removes what a person had made.
+    PersonTidies(u64),
+}
+
+/// A change that the API was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    Create(Wanted),
+    Delete { id: String },
+}
+
+/// The snapshot that somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub machine: String,
+    pub name: String,
+    pub description: String,
+    pub is_image: bool,
+}
+
+#[derive(Default)]
+pub struct Agenda {
+    entries: BTreeMap<(Timestamp, u64), Happening>,
+    written: u64,
+}
+
+impl Agenda {
+    pub fn schedule(&mut self, at: Timestamp, happening: Happening) {
+        self.entries.insert((at, self.written), happening);
+        self.written += 1;
+    }
+
+    pub fn next(&self) -> Option<Timestamp> {
+        self.entries.keys().next().map(|(at, _)| *at)
+    }
+
+    /// The earliest happening, if its time has come.
+    pub fn take_due(&mut self, now: Timestamp) -> Option<(Timestamp, Happening)> {
+        let entry = self.entries.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((at, _), happening) = entry.remove_entry();
+        Some((at, happening))
+    }
+}

@@ -1,0 +1,49 @@
+//! What the cloud offers and at what price: documents that never change.
+//!
+//! Prices come from the same table that the books use.
+
+use crate::domain::money::Nanos;
+use crate::domain::time::Timestamp;
+use crate::sim::books::SNAPSHOT_HOURLY;
+use crate::sim::machine::{GPU_MODELS, REGIONS};
+
+/// A rupee price is the dollar price times this; nothing here converts money.
+const INR_FACTOR: i64 = 100;
+
+pub fn pricing(now: Timestamp) -> String {
+    let models: Vec<String> = GPU_MODELS
+        .iter()
+        .map(|(model, hourly)| format!(r#""{model}":{{"prices":{}}}"#, prices(*hourly)))
+        .collect();
+    let gpus = format!(r#"{{"pricing":{{"legacy":{{{}}},"advanced":{{}}}}}}"#, models.join(","));
+    let snapshots = format!(
+        r#"{{"pricing":{{"legacy":{{"prices":{},"unit":"per hour (fixed 100GB)"}}}}}}"#,
+        prices(SNAPSHOT_HOURLY)
+    );
+    let metadata = format!(
+        r#"{{"authenticated_user":true,"authentication_type":"api_key","timestamp":{}}}"#,
+        now.seconds()
+    );
+    format!(r#""pricing_data":{{"gpus":{gpus},"snapshots":{snapshots}}},"metadata":{metadata}"#)
+}
+
+pub fn regions() -> String {
+    let regions: Vec<String> = REGIONS
+        .iter()
+        .map(|region| format!(r#"{{"name":"{region}","tier":"legacy","status":"up"}}"#))
+        .collect();
+    format!(r#""regions":[{}]"#, regions.join(","))
+}
+
+pub fn gpu_stocks() -> String {
+    let stocks: Vec<String> = REGIONS
+        .iter()
+        .flat_map(|region| GPU_MODELS.iter().map(move |(model, _)| (region, model)))
+        .map(|(region, model)| format!(r#"{{"region":"{region}","gpu_type":"{model}","available":12}}"#))
+        .collect();
+    format!(r#""stocks":[{}]"#, stocks.join(","))
+}
+
+fn prices(hourly: Nanos) -> String {
+    format!(r#"{{"USD":{hourly},"EUR":{hourly},"INR":{}}}"#, Nanos(hourly.0 * INR_FACTOR))
+}

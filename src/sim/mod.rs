@@ -1,0 +1,28 @@
+//! The simulated cloud: a complete, seeded, deterministic Barrack that speaks HTTP bytes.
+//!
+//! It shares no code with the client, so a misreading of the API by one of them shows up as a failing
+//! test. It never sees the daemon or its journal.
+
+pub mod cloud;
+pub mod world;
+pub mod machine;
+pub mod snapshot;
+pub mod books;
+pub mod agenda;
+pub mod truth;
+pub mod record;
+pub mod dialect;
+pub mod fault;
+pub mod rates;
+pub mod fate;
+pub mod wire;
+pub mod socket;
+mod server;
+mod routes;
+mod answer;
+mod catalogue;
+mod page;
+mod person;
+mod stream;
+#[cfg(test)]
+mod probe;

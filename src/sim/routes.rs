@@ -1,0 +1,302 @@
+//! What each route of the API does, in terms of the world.
+//!
+//! Faults reach a route only as the instructions in its request's extensions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use bytes::Bytes;
+use http::{StatusCode, Uri};
+use serde::Deserialize;
+
+use crate::sim::agenda::{Order, Wanted};
+use crate::sim::answer::{Answer, json_text};
+use crate::sim::books::Ledger;
+use crate::sim::catalogue;
+use crate::sim::cloud::{Cloud, Inside};
+use crate::sim::fate::{EffectTime, Instructions};
+use crate::sim::fault::Fault;
+use crate::sim::page::Page;
+use crate::sim::record::Actor;
+use crate::sim::snapshot::Snapshot;
+use crate::sim::world::Refusal;
+
+const USUAL_PAGE: usize = 50;
+const USUAL_BILLING_PAGE: usize = 20;
+const LARGEST_BILLING_PAGE: usize = 100;
+
+type Told = Option<Extension<Instructions>>;
+
+pub async fn list_snapshots(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
+    let parameters = parameters(&uri);
+    let search = parameters.get("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        let wanted = |snapshot: &&Snapshot| {
+            search.as_ref().is_none_or(|search| snapshot.name.to_lowercase().contains(search))
+        };
+        let texts: Vec<&str> = inside.world.shown().filter(wanted).map(Snapshot::text).collect();
+        let (answer, bent) = list(&cloud, "snapshots", &texts, &parameters, &told, &id);
+        inside.count_bent(bent);
+        answer
+    })
+}
+
+pub async fn show_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        match inside.world.shown_snapshot(&wanted) {
+            Some(snapshot) => found(&format!(r#""snapshot":{}"#, snapshot.text()), &id),
+            None => refused(Refusal::NoSuchSnapshot, &id),
+        }
+    })
+}
+
+#[derive(Deserialize)]
+struct CreateBody {
+    instance_id: String,
+    name: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    is_image: bool,
+}
+
+pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes) -> Answer {
+    let told = instructions(told);
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        let Ok(body) = serde_json::from_slice::<CreateBody>(&body) else {
+            let message = "The body needs instance_id and name.";
+            return Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message, &id);
+        };
+        let CreateBody { instance_id: machine, name, description, is_image } = body;
+        let wanted = Wanted { machine, name, description, is_image };
+        let text = match told.effect {
+            EffectTime::Now => {
+                let created = inside.world.create(wanted, Actor::Daemon, told.lag);
+                created.map(|snapshot| snapshot.text().to_owned())
+            }
+            EffectTime::Never => inside.world.pretend(wanted).map(|snapshot| snapshot.text().to_owned()),
+            EffectTime::After(wait) => return inside.postpone(Order::Create(wanted), wait, told.lag, &id),
+        };
+        match text {
+            Ok(text) => {
+                inside.count_effect(told);
+                Answer::success(StatusCode::CREATED, &format!(r#""snapshot":{text}"#), &id)
+            }
+            Err(refusal) => refused(refusal, &id),
+        }
+    })
+}
+
+pub async fn delete_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<String>, told: Told) -> Answer {
+    let told = instructions(told);
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        if let EffectTime::After(wait) = told.effect {
+            return inside.postpone(Order::Delete { id: wanted }, wait, told.lag, &id);
+        }
+        match inside.world.delete(&wanted, Actor::Daemon, told.lag) {
+            Ok(()) => {
+                inside.count_effect(told);
+                found("", &id)
+            }
+            Err(refusal) => refused(refusal, &id),
+        }
+    })
+}
+
+pub async fn list_machines(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        let texts: Vec<String> = inside.world.machines().map(|machine| machine.rendered()).collect();
+        let (answer, bent) = list(&cloud, "instances", &texts, &parameters(&uri), &told, &id);
+        inside.count_bent(bent);
+        answer
+    })
+}
+
+pub async fn show_machine(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        match inside.world.machine(&wanted) {
+            Some(machine) => found(&format!(r#""instance":{}"#, machine.rendered()), &id),
+            None => refused(Refusal::NoSuchMachine, &id),
+        }
+    })
+}
+
+pub async fn list_images(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
+    let id = cloud.enter(Inside::request_id);
+    let none: [&str; 0] = [];
+    list(&cloud, "images", &none, &parameters(&uri), &told, &id).0
+}
+
+pub async fn show_relation(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        match inside.world.shown_snapshot(&wanted) {
+            Some(_) => found(&format!(r#""relationship":{}"#, unlinked(&wanted)), &id),
+            None => refused(Refusal::NoSuchSnapshot, &id),
+        }
+    })
+}
+
+#[derive(Deserialize)]
+struct RelationsBody {
+    snapshot_ids: Vec<String>,
+}
+
+pub async fn list_relations(State(cloud): State<Cloud>, body: Bytes) -> Answer {
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        let Ok(body) = serde_json::from_slice::<RelationsBody>(&body) else {
+            let message = "The body needs snapshot_ids.";
+            return Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message, &id);
+        };
+        let known = body.snapshot_ids.iter().filter(|wanted| inside.world.shown_snapshot(wanted).is_some());
+        let relations: Vec<String> = known.map(|wanted| unlinked(wanted)).collect();
+        found(&format!(r#""relationships":[{}]"#, relations.join(",")), &id)
+    })
+}
+
+pub async fn snapshot_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
+    cloud.enter(|inside| {
+        let (answer, bent) = billing(inside, inside.world.snapshot_ledger(), &uri, &told);
+        inside.count_bent(bent);
+        answer
+    })
+}
+
+pub async fn machine_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
+    cloud.enter(|inside| {
+        let (answer, bent) = billing(inside, inside.world.machine_ledger(), &uri, &told);
+        inside.count_bent(bent);
+        answer
+    })
+}
+
+/// There are no volumes here yet.
+pub async fn volume_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
+    cloud.enter(|inside| billing(inside, &Ledger::default(), &uri, &told).0)
+}
+
+pub async fn balance(State(cloud): State<Cloud>) -> Answer {
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        found(&format!(r#""balance":"{}","currency":"USD""#, inside.world.balance()), &id)
+    })
+}
+
+pub async fn pricing(State(cloud): State<Cloud>) -> Answer {
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        found(&catalogue::pricing(inside.world.now()), &id)
+    })
+}
+
+pub async fn regions(State(cloud): State<Cloud>) -> Answer {
+    found(&catalogue::regions(), &cloud.enter(Inside::request_id))
+}
+
+pub async fn gpu_stocks(State(cloud): State<Cloud>) -> Answer {
+    found(&catalogue::gpu_stocks(), &cloud.enter(Inside::request_id))
+}
+
+impl Inside {
+    fn postpone(&mut self, order: Order, wait: Duration, lag: Duration, id: &str) -> Answer {
+        let at = self.world.now() + wait;
+        self.world.land_later(at, order, lag);
+        self.faults.hit(Fault::LateEffect);
+        if !lag.is_zero() {
+            self.faults.hit(Fault::ListLag);
+        }
+        // Nobody reads this answer: the wire loses it.
+        Answer::success(StatusCode::ACCEPTED, "", id)
+    }
+
+    fn count_effect(&mut self, told: Instructions) {
+        if told.effect == EffectTime::Never {
+            self.faults.hit(Fault::CreatedNothing);
+        } else if !told.lag.is_zero() {
+            self.faults.hit(Fault::ListLag);
+        }
+    }
+
+    fn count_bent(&mut self, bent: bool) {
+        if bent {
+            self.faults.hit(Fault::BentPage);
+        }
+    }
+}
+
+fn instructions(told: Told) -> Instructions {
+    told.map(|Extension(instructions)| instructions).unwrap_or_default()
+}
+
+/// A query that cannot be read counts as none.
+fn parameters(uri: &Uri) -> BTreeMap<String, String> {
+    Query::<BTreeMap<String, String>>::try_from_uri(uri)
+        .map(|Query(parameters)| parameters)
+        .unwrap_or_default()
+}
+
+/// A page of ready texts, and whether a fault bent it.
+fn list<T: AsRef<str>>(
+    cloud: &Cloud,
+    word: &str,
+    texts: &[T],
+    parameters: &BTreeMap<String, String>,
+    told: &Told,
+    id: &str,
+) -> (Answer, bool) {
+    let page = Page::asked(parameters, "pageSize", USUAL_PAGE, cloud.dialect.largest_page);
+    let slice = page.slice(texts.len(), told.as_ref().and_then(|Extension(told)| told.bend));
+    let items: Vec<&str> = slice.positions.iter().map(|position| texts[*position].as_ref()).collect();
+    (found(&page.fields(word, &items.join(","), slice.total), id), slice.bent)
+}
+
+fn billing(inside: &Inside, ledger: &Ledger, uri: &Uri, told: &Told) -> (Answer, bool) {
+    let page = Page::asked(&parameters(uri), "limit", USUAL_BILLING_PAGE, LARGEST_BILLING_PAGE);
+    let slice = page.slice(ledger.len(), told.as_ref().and_then(|Extension(told)| told.bend));
+    let now = inside.world.now();
+    let records: Vec<String> =
+        slice.positions.iter().map(|position| ledger.rendered(*position, now)).collect();
+    let fields = page.fields("records", &records.join(","), slice.total);
+    (Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now))), slice.bent)
+}
+
+fn unlinked(snapshot: &str) -> String {
+    format!(r#"{{"snapshot_id":{},"image_ids":[]}}"#, json_text(snapshot))
+}
+
+fn found(fields: &str, id: &str) -> Answer {
+    Answer::success(StatusCode::OK, fields, id)
+}
+
+fn refused(refusal: Refusal, id: &str) -> Answer {
+    let (status, code, message) = match refusal {
+        Refusal::NoSuchMachine => (StatusCode::NOT_FOUND, "NOT_FOUND", "Instance not found."),
+        Refusal::NoSuchSnapshot => (StatusCode::NOT_FOUND, "NOT_FOUND", "Snapshot not found."),
+        Refusal::NotActive => (StatusCode::BAD_REQUEST, "INVALID_STATE", "The instance must be ACTIVE."),
+        Refusal::BusySnapshotting => {
+            (StatusCode::CONFLICT, "BUSY", "Another snapshot of this instance is still running.")
+        }
+        Refusal::StillCreating => (StatusCode::CONFLICT, "BUSY", "The snapshot is still being created."),
+        Refusal::BadName => (
+            StatusCode::BAD_REQUEST,
+            "VALIDATION_ERROR",
+            "The name must be 1-50 letters, digits, space, -, _ or .",
+        ),
+        Refusal::NameTaken => {
+            (StatusCode::BAD_REQUEST, "NAME_TAKEN", "A snapshot with this name already exists.")
+        }
+        Refusal::InsufficientBalance => {
+            (StatusCode::BAD_REQUEST, "INSUFFICIENT_BALANCE", "Insufficient balance. Please add credits.")
+        }
+    };
+    Answer::error(status, code, message, id)
+}

@@ -1,0 +1,234 @@
+//! The API's routes on one page, and the gate in front of them.
+//!
+//! It refuses and stamps; what an answer says is up to the routes.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+
+use crate::sim::answer::{Answer, http_date};
+use crate::sim::cloud::{Cloud, Inside};
+use crate::sim::routes;
+
+/// Requests per minute; the rest of the minute is refused.
+const RATE_LIMIT: u32 = 500;
+
+impl Cloud {
+    /// The API as an axum router, at the root and under `/api`; no fault happens in it by itself.
+    pub fn router(&self) -> Router {
+        let routes = Router::new()
+            .route("/snapshots/", get(routes::list_snapshots).post(routes::create_snapshot))
+            .route("/snapshots/billing/", get(routes::snapshot_billing))
+            .route("/snapshots/{id}/", get(routes::show_snapshot).delete(routes::delete_snapshot))
+            .route("/instances/", get(routes::list_machines))
+            .route("/instances/billing/", get(routes::machine_billing))
+            .route("/instances/{id}/", get(routes::show_machine))
+            .route("/volumes/billing/", get(routes::volume_billing))
+            .route("/images/", get(routes::list_images))
+            .route("/images/snapshot-relationship/{id}/", get(routes::show_relation))
+            .route("/images/snapshot-relationships/", post(routes::list_relations))
+            .route("/balance/", get(routes::balance))
+            .route("/pricing/", get(routes::pricing))
+            .route("/regions/", get(routes::regions))
+            .route("/gpu-stocks/", get(routes::gpu_stocks))
+            .method_not_allowed_fallback(method_not_allowed);
+        Router::new()
+            .nest("/api", routes.clone())
+            .merge(routes)
+            .fallback(elsewhere)
+            .layer(from_fn_with_state(self.clone(), gate))
+            .with_state(self.clone())
+    }
+
+    /// The `Date` that the server shows now, wrong or not.
+    pub(in crate::sim) fn shown_date(&self) -> Option<HeaderValue> {
+        let shown = self.enter(|inside| {
+            let now = inside.world.now();
+            now.shifted(inside.faults.date_skew(now))
+        });
+        http_date(shown).parse().ok()
+    }
+}
+
+async fn gate(State(cloud): State<Cloud>, request: Request, next: Next) -> Response {
+    let refused = cloud.enter(|inside| refusal(inside, &cloud, request.headers()));
+    let mut response = match refused {
+        Some(answer) => answer.into_response(),
+        None => next.run(request).await,
+    };
+    if let Some(date) = cloud.shown_date() {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+fn refusal(inside: &mut Inside, cloud: &Cloud, headers: &HeaderMap) -> Option<Answer> {
+    if inside.count_request() > RATE_LIMIT {
+        let id = inside.request_id();
+        let mut answer =
+            Answer::error(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests.", &id);
+        let left = 60 - inside.world.now().seconds().rem_euclid(60);
+        answer.retry_after = cloud.dialect.retry_after.then(|| left.to_string());
+        return Some(answer);
+    }
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if shown.and_then(|value| value.strip_prefix("Bearer ")) != Some(&*cloud.key) {
+        let id = inside.request_id();
+        let message = "Invalid or missing API key.";
+        return Some(Answer::error(StatusCode::UNAUTHORIZED, "AUTHENTICATION_ERROR", message, &id));
+    }
+    None
+}
+
+/// A path without its slash is sent to the one with it; anything else is not there.
+async fn elsewhere(State(cloud): State<Cloud>, uri: Uri) -> Response {
+    if !uri.path().ends_with('/') {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let location = format!("{}/{query}", uri.path());
+        return (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, location)]).into_response();
+    }
+    let id = cloud.enter(Inside::request_id);
+    Answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found.", &id).into_response()
+}
+
+async fn method_not_allowed(State(cloud): State<Cloud>) -> Answer {
+    let id = cloud.enter(Inside::request_id);
+    Answer::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "Method not allowed.", &id)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Request;
+    use tower::ServiceExt;
+
+    use crate::domain::money::Nanos;
+    use crate::sim::fault::FaultPlan;
+    use crate::sim::machine::MachineStatus;
+    use crate::sim::probe::{cloud, create, delete, minutes, read, ready, send};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_slash_is_a_redirect_and_changes_nothing() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let response = send(&cloud, "POST", "/api/snapshots?page=2", "{}").await.unwrap();
+        assert_eq!(response.status(), 301);
+        assert_eq!(response.headers()["location"], "/api/snapshots/?page=2");
+        assert_eq!(response.headers()["date"], "Sun, 01 Mar 2026 02:00:00 GMT");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_key_a_wrong_path_and_a_wrong_method_are_told_apart() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let request = Request::get("/pricing/").header("authorization", "Bearer other").body(Bytes::new());
+        assert_eq!(cloud.local().oneshot(request.unwrap()).await.unwrap().status(), 401);
+        assert_eq!(send(&cloud, "GET", "/api/nothing/", "").await.unwrap().status(), 404);
+        let response = send(&cloud, "DELETE", "/balance/", "").await.unwrap();
+        assert_eq!(response.status(), 405);
+        assert!(response.body().starts_with(br#"{"success":false"#));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_five_hundred_and_first_request_of_a_minute_is_refused() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let router = cloud.router();
+        let status = async || {
+            let request = Request::get("/balance/").header("authorization", "Bearer key-of-the-tests");
+            router.clone().oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap().status()
+        };
+        for _ in 0..500 {
+            assert_eq!(status().await, 200);
+        }
+        assert_eq!(status().await, 429);
+        minutes(1).await;
+        assert_eq!(status().await, 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_route_answers_with_readable_json() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let id = ready(&cloud, "qm-a", "").await;
+        for path in [
+            "/snapshots/".to_owned(),
+            format!("/snapshots/{id}/"),
+            format!("/images/snapshot-relationship/{id}/"),
+            "/instances/".to_owned(),
+            "/instances/BRK-100001D/".to_owned(),
+            "/images/".to_owned(),
+            "/balance/".to_owned(),
+            "/pricing/".to_owned(),
+            "/regions/".to_owned(),
+            "/gpu-stocks/".to_owned(),
+            "/snapshots/billing/".to_owned(),
+            "/instances/billing/?limit=2".to_owned(),
+            "/volumes/billing/".to_owned(),
+        ] {
+            assert_eq!(read(&cloud, &path).await["success"], true, "{path}");
+        }
+        let body = format!(r#"{{"snapshot_ids":["{id}","BRK-1S"]}}"#);
+        let response = send(&cloud, "POST", "/images/snapshot-relationships/", &body).await.unwrap();
+        let text = std::str::from_utf8(response.body()).unwrap();
+        assert!(text.contains(r#""relationships":[{"snapshot_id":"BRK-100001S","image_ids":[]}]"#), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_that_cannot_be_are_refused_with_their_code() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let code = |response: http::Response<Bytes>| {
+            let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+            (response.status().as_u16(), body["error_code"].as_str().unwrap_or_default().to_owned())
+        };
+        let created = create(&cloud, 1, "qm-a", "").await.unwrap();
+        assert_eq!(created.status(), 201);
+        let expect = |status: u16, word: &str| (status, word.to_owned());
+        assert_eq!(code(create(&cloud, 1, "qm-b", "").await.unwrap()), expect(409, "BUSY"));
+        assert_eq!(code(create(&cloud, 2, "qm-a", "").await.unwrap()), expect(400, "NAME_TAKEN"));
+        assert_eq!(code(create(&cloud, 2, "qm/a", "").await.unwrap()), expect(400, "VALIDATION_ERROR"));
+        assert_eq!(code(create(&cloud, 9, "qm-c", "").await.unwrap()), expect(404, "NOT_FOUND"));
+        assert_eq!(code(delete(&cloud, "BRK-100001S").await.unwrap()), expect(409, "BUSY"));
+        assert_eq!(code(delete(&cloud, "BRK-100002S").await.unwrap()), expect(404, "NOT_FOUND"));
+        cloud.set_status("BRK-100003D", MachineStatus::Shutoff);
+        assert_eq!(code(create(&cloud, 3, "qm-d", "").await.unwrap()), expect(400, "INVALID_STATE"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_over_small_pages_sees_everything_once_newest_first() {
+        let cloud = cloud("small-pages", FaultPlan::none(1));
+        for number in 0..12 {
+            ready(&cloud, &format!("qm-{number}"), "").await;
+        }
+        let mut seen = Vec::new();
+        for page in 1..=3 {
+            let body = read(&cloud, &format!("/api/snapshots/?page={page}&pageSize=50")).await;
+            assert_eq!(
+                (&body["total"], &body["limit"], &body["total_pages"]),
+                (&12.into(), &5.into(), &3.into())
+            );
+            seen.extend(body["snapshots"].as_array().unwrap().iter().map(|item| item["name"].clone()));
+        }
+        let expected: Vec<String> = (0..12).rev().map(|number| format!("qm-{number}")).collect();
+        assert_eq!(seen, expected);
+        let found = read(&cloud, "/snapshots/?search=QM-11").await;
+        assert_eq!(found["total"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_dialect_with_unique_names_refuses_a_name_twice() {
+        let cloud = cloud("no-unique-names", FaultPlan::none(1));
+        assert_eq!(create(&cloud, 1, "same", "").await.unwrap().status(), 201);
+        assert_eq!(create(&cloud, 2, "same", "").await.unwrap().status(), 201);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn money_leaves_the_balance_by_the_minute() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let before = cloud.balance().0;
+        let hourly: i64 = cloud.with_world(|world| world.machines().map(|machine| machine.hourly.0).sum());
+        minutes(120).await;
+        assert_eq!(before - cloud.balance().0, 2 * hourly);
+        cloud.top_up(Nanos(2 * hourly));
+        assert_eq!(cloud.balance().0, before);
+    }
+}

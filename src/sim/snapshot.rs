@@ -1,0 +1,123 @@
+//! A snapshot as the cloud shows it, with its text kept ready for the lists.
+//!
+//! It does not know who made it or whether it may go; that is the truth's business.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::domain::time::Timestamp;
+use crate::sim::agenda::Wanted;
+use crate::sim::answer::{json_text, wire_time};
+use crate::sim::machine::Machine;
+use crate::sim::stream::numbered;
+
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub number: u64,
+    pub name: String,
+    /// The number of its machine.
+    pub machine: u64,
+    pub ready: bool,
+    pub created_at: Timestamp,
+    /// Lists and details do not know it before this instant.
+    pub hidden_until: Timestamp,
+    /// Deleted in truth, though lists may still show it.
+    pub deleted: bool,
+    region: &'static str,
+    machine_id: String,
+    machine_name: String,
+    description: String,
+    is_image: bool,
+    size_gb: u32,
+    text: String,
+}
+
+/// Snapshots count from 1.
+pub fn snapshot_id(number: u64) -> String {
+    format!("BRK-{}S", 100_000 + number)
+}
+
+pub fn snapshot_number(id: &str) -> Option<u64> {
+    let number = id.strip_prefix("BRK-")?.strip_suffix('S')?.parse::<u64>().ok()?.checked_sub(100_000)?;
+    (snapshot_id(number) == id).then_some(number)
+}
+
+/// How long it takes to make, 3 to 20 minutes, and how large it becomes, 20 to 100 GB.
+pub fn ripening(seed: u64, number: u64) -> (Duration, u32) {
+    let mut random = numbered(seed, "snapshot", number);
+    (Duration::from_secs(random.u64(180..=1200)), random.u32(20..=100))
+}
+
+impl Snapshot {
+    pub fn begun(
+        number: u64,
+        machine_number: u64,
+        machine: &Machine,
+        wanted: Wanted,
+        now: Timestamp,
+    ) -> Self {
+        let mut snapshot = Self {
+            number,
+            name: wanted.name,
+            machine: machine_number,
+            ready: false,
+            created_at: now,
+            hidden_until: now,
+            deleted: false,
+            region: machine.region,
+            machine_id: machine.id.clone(),
+            machine_name: machine.name.clone(),
+            description: wanted.description,
+            is_image: wanted.is_image,
+            size_gb: 0,
+            text: String::new(),
+        };
+        snapshot.text = snapshot.rendered();
+        snapshot
+    }
+
+    pub fn ripen(&mut self, size_gb: u32) {
+        self.ready = true;
+        self.size_gb = size_gb;
+        self.text = self.rendered();
+    }
+
+    pub fn is_shown(&self, now: Timestamp) -> bool {
+        self.hidden_until <= now
+    }
+
+    /// Its form on the wire, rendered once per change.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn rendered(&self) -> String {
+        json_text(&OnTheWire {
+            id: snapshot_id(self.number),
+            name: &self.name,
+            description: &self.description,
+            status: if self.ready { "SUCCESS" } else { "CREATING" },
+            size_gb: self.size_gb,
+            region: self.region,
+            instance_id: &self.machine_id,
+            vm_name: &self.machine_name,
+            is_image: self.is_image,
+            created_at: wire_time(self.created_at),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct OnTheWire<'a> {
+    id: String,
+    name: &'a str,
+    description: &'a str,
+    status: &'a str,
+    size_gb: u32,
+    region: &'a str,
+    instance_id: &'a str,
+    vm_name: &'a str,
+    is_image: bool,
+    created_at: String,
+}

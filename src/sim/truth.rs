@@ -1,0 +1,306 @@
+//! The truth, and the judge: what was really made and deleted, and what should not have been.
+//!
+//! It never sees an answer or a list; it is told of each effect at the moment it lands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::time::Timestamp;
+use crate::sim::record::{Actor, Record};
+
+/// Lines of text kept per kind of verdict; the counters go on.
+const LINES_KEPT: usize = 200;
+
+/// What the policies of the daemon under test promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// No delete may leave a policy and machine under this many good snapshots.
+    pub min_good: usize,
+    /// This many of the newest good ones of a policy and machine are never deleted.
+    pub keep_last: usize,
+}
+
+/// One kind of verdict: how often, and the first lines.
+#[derive(Clone, Debug, Default)]
+pub struct Verdicts {
+    pub count: u64,
+    pub lines: Vec<String>,
+}
+
+impl Verdicts {
+    fn note(&mut self, line: String) {
+        self.count += 1;
+        if self.lines.len() < LINES_KEPT {
+            self.lines.push(line);
+        }
+    }
+}
+
+pub struct Truth {
+    /// API creates for a slot or under a name that an earlier one had already served.
+    pub duplicates: Verdicts,
+    /// API deletes of what a person made and nobody adopted.
+    pub unowned_deleted: Verdicts,
+    /// Every wrong API delete, the unowned ones too, and every attempt on a pending one.
+    pub violations: Verdicts,
+    /// API creates that ripened.
+    pub backups_taken: u64,
+    /// API deletes that took effect.
+    pub backups_deleted: u64,
+    /// Requests that reached the server.
+    pub api_calls: u64,
+    rules: Rules,
+    records: BTreeMap<u64, Record>,
+    numbers: BTreeMap<String, u64>,
+    /// The slots and names that API creates have served.
+    served: BTreeSet<String>,
+    /// Good snapshots per policy and machine; a higher number is newer.
+    good: BTreeMap<(String, String), BTreeSet<u64>>,
+}
+
+impl Truth {
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            duplicates: Verdicts::default(),
+            unowned_deleted: Verdicts::default(),
+            violations: Verdicts::default(),
+            backups_taken: 0,
+            backups_deleted: 0,
+            api_calls: 0,
+            rules,
+            records: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            served: BTreeSet::new(),
+            good: BTreeMap::new(),
+        }
+    }
+
+    /// Every snapshot that ever was, oldest first.
+    pub fn snapshots(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        self.records.values()
+    }
+
+    pub fn snapshot(&self, id: &str) -> Option<&Record> {
+        self.records.get(self.numbers.get(id)?)
+    }
+
+    pub fn who_made(&self, id: &str) -> Option<Actor> {
+        self.snapshot(id).map(|record| record.made_by)
+    }
+
+    /// Why it would be wrong to delete this one now; nothing if it would be right.
+    pub fn is_wrong_victim(&self, id: &str) -> Option<String> {
+        let Some(record) = self.snapshot(id) else { return Some(format!("{id} never was")) };
+        let objections = self.objections(record);
+        (!objections.is_empty()).then(|| objections.join("; "))
+    }
+
+    pub fn pin(&mut self, id: &str) -> bool {
+        self.change(id, |record| record.pinned = true)
+    }
+
+    pub fn unpin(&mut self, id: &str) -> bool {
+        self.change(id, |record| record.pinned = false)
+    }
+
+    pub fn adopt(&mut self, id: &str) -> bool {
+        self.change(id, |record| (record.adopted, record.disowned) = (true, false))
+    }
+
+    pub fn disown(&mut self, id: &str) -> bool {
+        self.change(id, |record| (record.adopted, record.disowned) = (false, true))
+    }
+
+    pub fn made(&mut self, record: Record) {
+        if record.made_by == Actor::Daemon {
+            self.judge_create(&record);
+        }
+        self.numbers.insert(record.id.clone(), record.number);
+        self.records.insert(record.number, record);
+    }
+
+    pub fn ripened(&mut self, number: u64, at: Timestamp) {
+        let Some(record) = self.records.get_mut(&number) else { return };
+        record.ready_at = Some(at);
+        self.backups_taken += u64::from(record.made_by == Actor::Daemon);
+        self.count_good(number);
+    }
+
+    pub fn deleted(&mut self, number: u64, at: Timestamp, by: Actor) {
+        if by == Actor::Daemon {
+            self.judge_delete(number, at);
+            self.backups_deleted += 1;
+        }
+        self.discount_good(number);
+        if let Some(record) = self.records.get_mut(&number) {
+            record.deleted = Some((at, by));
+        }
+    }
+
+    /// The API was asked to delete one that is still being made; it refuses, but asking was wrong.
+    pub fn pending_delete_asked(&mut self, number: u64, at: Timestamp) {
+        self.judge_delete(number, at);
+    }
+
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Record)) -> bool {
+        let Some(number) = self.numbers.get(id).copied() else { return false };
+        self.discount_good(number);
+        if let Some(record) = self.records.get_mut(&number) {
+            change(record);
+        }
+        self.count_good(number);
+        true
+    }
+
+    fn count_good(&mut self, number: u64) {
+        let Some(record) = self.records.get(&number).filter(|record| record.is_good()) else { return };
+        if let Some(group) = record.group() {
+            self.good.entry(group).or_default().insert(number);
+        }
+    }
+
+    fn discount_good(&mut self, number: u64) {
+        let Some(group) = self.records.get(&number).and_then(Record::group) else { return };
+        if let Some(members) = self.good.get_mut(&group) {
+            members.remove(&number);
+        }
+    }
+
+    fn judge_create(&mut self, record: &Record) {
+        let slot = record.slot.as_ref();
+        let slot = slot.map(|slot| format!("slot {} {} {}", slot.policy, slot.machine, slot.at));
+        let name = format!("name {}", record.name);
+        let again =
+            self.served.contains(&name) || slot.as_ref().is_some_and(|slot| self.served.contains(slot));
+        if again {
+            let served = slot.as_deref().unwrap_or(&name);
+            self.duplicates.note(format!("{}: {} was made again for {served}", record.created_at, record.id));
+        }
+        self.served.insert(name);
+        self.served.extend(slot);
+    }
+
+    fn judge_delete(&mut self, number: u64, at: Timestamp) {
+        let Some(record) = self.records.get(&number) else { return };
+        let unowned = !record.is_owned();
+        let lines: Vec<String> =
+            self.objections(record).into_iter().map(|objection| format!("{at}: {objection}")).collect();
+        for line in lines {
+            if unowned {
+                self.unowned_deleted.note(line.clone());
+            }
+            self.violations.note(line);
+        }
+    }
+
+    fn objections(&self, record: &Record) -> Vec<String> {
+        let id = &record.id;
+        if let Some((at, _)) = record.deleted {
+            return vec![format!("{id} was already deleted at {at}")];
+        }
+        if !record.is_owned() {
+            return vec![format!("{id} ({}) was not the daemon's to delete", record.name)];
+        }
+        let mut objections = Vec::new();
+        if record.pinned {
+            objections.push(format!("{id} is pinned"));
+        }
+        if record.ready_at.is_none() {
+            objections.push(format!("{id} is pending"));
+        }
+        let group = record.group().and_then(|group| Some((self.good.get(&group)?, group)));
+        if let Some((members, (policy, machine))) =
+            group.filter(|(members, _)| members.contains(&record.number))
+        {
+            let left = members.len() - 1;
+            if left < self.rules.min_good {
+                objections.push(format!("deleting {id} leaves {policy} on {machine} with {left} good"));
+            }
+            if members.range(record.number + 1..).count() < self.rules.keep_last {
+                let kept = self.rules.keep_last;
+                objections.push(format!("{id} is among the {kept} newest of {policy} on {machine}"));
+            }
+        }
+        objections
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::cloud::Cloud;
+    use crate::sim::fault::FaultPlan;
+    use crate::sim::probe::{cloud, create, delete, minutes, ready};
+
+    fn calm() -> Cloud {
+        cloud("no-unique-names", FaultPlan::none(1))
+    }
+
+    fn verdict(cloud: &Cloud) -> (u64, u64, u64) {
+        cloud
+            .with_truth(|truth| (truth.duplicates.count, truth.unowned_deleted.count, truth.violations.count))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn serving_a_slot_twice_is_a_duplicate_even_after_a_delete() {
+        let cloud = calm();
+        let first = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        ready(&cloud, "qm-b", "2026-03-02T02:00:00Z").await;
+        ready(&cloud, "qm-c", "2026-03-03T02:00:00Z").await;
+        assert_eq!(verdict(&cloud), (0, 0, 0));
+        assert_eq!(cloud.with_truth(|truth| truth.is_wrong_victim(&first)), None);
+        delete(&cloud, &first).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 0, 0));
+        ready(&cloud, "qm-other", "2026-03-01T02:00:00Z").await;
+        assert_eq!(verdict(&cloud), (1, 0, 0));
+        let counts = cloud.with_truth(|truth| (truth.backups_taken, truth.backups_deleted));
+        assert_eq!(counts, (4, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_what_a_person_made_is_wrong_until_it_is_adopted() {
+        let cloud = calm();
+        let id = cloud.hand_make("BRK-100001D", "mine", "").unwrap();
+        let other = cloud.hand_make("BRK-100002D", "mine", "").unwrap();
+        minutes(25).await;
+        assert!(cloud.adopt(&other));
+        delete(&cloud, &other).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 0, 0));
+        delete(&cloud, &id).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_what_was_disowned_is_wrong() {
+        let cloud = calm();
+        let id = ready(&cloud, "qm-a", "").await;
+        assert!(cloud.disown(&id));
+        delete(&cloud, &id).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_a_pinned_or_a_pending_one_is_wrong() {
+        let cloud = calm();
+        let id = ready(&cloud, "qm-a", "").await;
+        assert!(cloud.pin(&id));
+        delete(&cloud, &id).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 0, 1));
+        create(&cloud, 1, "qm-b", "").await.unwrap();
+        assert_eq!(delete(&cloud, "BRK-100002S").await.unwrap().status(), 409);
+        assert_eq!(verdict(&cloud), (0, 0, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_the_newest_or_the_last_good_one_is_wrong() {
+        let cloud = calm();
+        let older = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        let newer = ready(&cloud, "qm-b", "2026-03-02T02:00:00Z").await;
+        delete(&cloud, &newer).await.unwrap();
+        let lines = cloud.with_truth(|truth| truth.violations.lines.clone());
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].contains("among the 1 newest of p on BRK-100001D"), "{lines:?}");
+        delete(&cloud, &older).await.unwrap();
+        let lines = cloud.with_truth(|truth| truth.violations.lines.clone());
+        assert_eq!(lines.len(), 3);
+        assert!(lines[1].contains("leaves p on BRK-100001D with 0 good"), "{lines:?}");
+    }
+}
