@@ -77,7 +77,7 @@ pub enum OpenError {
     #[error("the journal {} is damaged", path.display())]
     Damaged { path: PathBuf, source: Finding },
     /// It may work another time: no right, no room, a disk that answers badly.
-    #[error("{tried} {}", path.display())]
+    #[error("{tried} ({})", path.display())]
     Failed { tried: &'static str, path: PathBuf, source: Cause },
 }
 
@@ -91,8 +91,7 @@ impl Journal {
         let lock = hold(&directory.join(lock::NAME))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|e| failed(e.into()))?;
         settings::prepare(&connection).map_err(failed)?;
         let version = admit(&connection, &path, durability)?;
@@ -103,7 +102,7 @@ impl Journal {
         }
         let opened = examine(&connection, version == 0).map_err(refused)?;
         meta::mark_clean(&connection, false)
-            .map_err(|error| refused(Fault::classify("mark as in use the journal", "meta", error)))?;
+            .map_err(|error| refused(Fault::classify("mark the journal as in use", "meta", error)))?;
         guard::install(&mut connection).map_err(failed)?;
         let simulated = durability.simulated();
         let journal = Self { connection, head: opened.head, simulated, poisoned: false, _lock: lock };
@@ -133,7 +132,7 @@ fn hold(path: &Path) -> Result<Lock, OpenError> {
 fn admit(connection: &Connection, path: &Path, durability: Durability) -> Result<u32, OpenError> {
     let owned = |path: &Path| path.to_owned();
     let owner = schema::owner(connection)
-        .map_err(|error| refusal(path, Fault::classify("read the header of", "the header", error)))?;
+        .map_err(|error| refusal(path, Fault::classify("read the journal's header", "the header", error)))?;
     let version = match owner {
         Owner::Nobody => return Ok(0),
         Owner::Other(found) => return Err(OpenError::Foreign { path: owned(path), found }),

@@ -41,7 +41,7 @@ pub enum ReadError {
     NoRights { path: PathBuf, source: Cause },
     #[error("the journal {} is damaged", path.display())]
     Damaged { path: PathBuf, source: Finding },
-    #[error("{tried} {}", path.display())]
+    #[error("{tried} ({})", path.display())]
     Failed { tried: &'static str, path: PathBuf, source: Cause },
 }
 
@@ -87,7 +87,7 @@ impl Reader {
             Owner::Other(found) => return Err(ReadError::Foreign { path: path_owned, found }),
         }
         settings::prepare_reader(&connection).map_err(|source| ReadError::Failed {
-            tried: "set up reading",
+            tried: "set up a reader of the journal",
             path: path_owned,
             source,
         })?;
@@ -147,7 +147,11 @@ impl ReadError {
     fn unopened(path: &Path, error: rusqlite::Error) -> Self {
         match shows_damage(&error) {
             true => Self::from_fault(path, Finding::new("the header", Cause::from(error)).into()),
-            false => Self::Failed { tried: "open for reading", path: path.to_owned(), source: error.into() },
+            false => Self::Failed {
+                tried: "open the journal for reading",
+                path: path.to_owned(),
+                source: error.into(),
+            },
         }
     }
 }
@@ -218,5 +222,47 @@ impl Untouched {
         !has_log_ahead(&self.path)
             && Self::since_now(&self.path)
                 .is_ok_and(|now| now.bytes == self.bytes && now.modified == self.modified)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Journal;
+    use crate::journal::open::Durability;
+
+    fn denied() -> rusqlite::Error {
+        let code = rusqlite::ffi::SQLITE_CANTOPEN;
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+    }
+
+    fn alone(directory: &Path) -> Result<Reader, ReadError> {
+        Reader::open_alone(directory, &directory.join(FILE), denied())
+    }
+
+    #[test]
+    fn the_file_is_read_as_it_lies_only_while_nobody_writes() {
+        // A name that would mean something else in an address.
+        let directory = tempfile::Builder::new().prefix("a?b#c%20 ü").tempdir().unwrap();
+        let directory = directory.path();
+        let open = || Journal::open(directory, Durability::Full).unwrap().0;
+        open().close().unwrap();
+
+        let reader = alone(directory).unwrap();
+        assert_eq!(reader.head().unwrap(), Head::START);
+        let journal = open();
+        assert!(matches!(reader.head(), Err(Fault::Failed { .. })));
+        assert!(matches!(alone(directory), Err(ReadError::NoRights { .. })));
+        journal.close().unwrap();
+        assert!(matches!(reader.head(), Err(Fault::Failed { .. })));
+        assert!(alone(directory).unwrap().head().is_ok());
+    }
+
+    #[test]
+    fn what_lies_in_the_write_ahead_log_is_not_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        Journal::open(directory.path(), Durability::Full).unwrap().0.close().unwrap();
+        fs::write(directory.path().join("journal.db-wal"), "committed rows").unwrap();
+        assert!(matches!(alone(directory.path()), Err(ReadError::NoRights { .. })));
     }
 }

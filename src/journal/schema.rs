@@ -105,9 +105,11 @@ struct Object {
 }
 
 fn objects(connection: &Connection) -> Result<Vec<Object>, rusqlite::Error> {
-    // Statistics may be added by anyone who runs ANALYZE, and change nothing.
-    let mut statement =
-        connection.prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'")?;
+    // Litestream keeps tables of its own in the file it replicates, and ANALYZE its statistics.
+    let mut statement = connection.prepare(
+        "SELECT name, sql FROM sqlite_schema \
+         WHERE NOT (tbl_name GLOB '_litestream_*' OR tbl_name GLOB 'sqlite_stat*')",
+    )?;
     let rows = statement.query_map((), |row| Ok(Object { name: row.get(0)?, sql: row.get(1)? }))?;
     rows.collect()
 }
