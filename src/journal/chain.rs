@@ -12,6 +12,9 @@ use crate::journal::fault::Finding;
 const TAG: &[u8] =
     b"quartermaster/log/1:prev_hash,seq,recorded_at,occurred_at,kind,version,subject,key,body_hash";
 
+/// All of what a row's hash covers but its two texts.
+const FIXED_BYTES: usize = TAG.len() + 10 * 8 + 32 + 8 + 8 + 8 + 2 + 16 + 32;
+
 /// One row, borrowed from wherever it lies.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
@@ -54,20 +57,26 @@ pub fn seal(fields: &Fields<'_>, prev_hash: Hash) -> Seal {
 }
 
 /// What is absent has the length 0, which nothing optional that is present can have.
+///
+/// The fields are gathered first: hashing small pieces one by one costs a tenth of an append.
 fn link(fields: &Fields<'_>, prev_hash: Hash, body_hash: Hash) -> Hash {
+    let mut covered = Vec::with_capacity(FIXED_BYTES + fields.kind.len() + fields.subject.len());
+    let mut cover = |field: &[u8]| {
+        covered.extend_from_slice(&(field.len() as u64).to_le_bytes());
+        covered.extend_from_slice(field);
+    };
     let instant = |at: Timestamp| at.micros().to_le_bytes();
-    digest_of([
-        TAG,
-        &prev_hash.0,
-        &fields.seq.0.to_le_bytes(),
-        &instant(fields.recorded_at),
-        fields.occurred_at.map(instant).as_ref().map_or(&[], <[u8; 8]>::as_slice),
-        fields.kind.as_bytes(),
-        &fields.version.to_le_bytes(),
-        fields.subject.as_bytes(),
-        fields.key.as_ref().map_or(&[], |key| key.0.as_slice()),
-        &body_hash.0,
-    ])
+    cover(TAG);
+    cover(&prev_hash.0);
+    cover(&fields.seq.0.to_le_bytes());
+    cover(&instant(fields.recorded_at));
+    cover(fields.occurred_at.map(instant).as_ref().map_or(&[], <[u8; 8]>::as_slice));
+    cover(fields.kind.as_bytes());
+    cover(&fields.version.to_le_bytes());
+    cover(fields.subject.as_bytes());
+    cover(fields.key.as_ref().map_or(&[], |key| key.0.as_slice()));
+    cover(&body_hash.0);
+    Hash(Sha256::digest(&covered).into())
 }
 
 /// Hashes each part behind its length, without gathering them.

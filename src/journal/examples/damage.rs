@@ -94,10 +94,9 @@ fn verification_never_panics_on_a_file_with_a_flipped_byte() {
         let mut changed = whole.clone();
         changed[at] ^= 0x41;
         std::fs::write(&path, &changed).unwrap();
-        match verify(directory.path()) {
-            Err(ReadError::Damaged { .. }) => found += 1,
-            // Only what no event is made of may go unseen: unused bytes, counters of the header.
-            Ok(_) | Err(_) => {}
+        // Only what no event is made of may go unseen: unused bytes, counters of the header.
+        if let Err(ReadError::Damaged { .. }) = verify(directory.path()) {
+            found += 1;
         }
     }
     assert!(found > 300, "{found}");
