@@ -1,0 +1,80 @@
+//! Verification: the whole journal, every row and every page, read and hashed again.
+//!
+//! It changes nothing and stops at the first thing that is wrong. It cannot see that the end of the log
+//! was cut off; only a head that was noted elsewhere can show that.
+
+use std::path::Path;
+
+use crate::journal::chain;
+use crate::journal::checkpoint::{self, Checkpoint};
+use crate::journal::entry::{Head, Seq};
+use crate::journal::fault::{Fault, Finding};
+use crate::journal::open::check_pages;
+use crate::journal::reader::{ReadError, Reader};
+use crate::journal::{FILE, rows, schema};
+
+/// Rows in one read, so that the writer beside us can tidy its write-ahead log in between.
+const ROWS_AT_ONCE: usize = 10_000;
+
+/// A journal in which nothing is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub head: Head,
+    pub simulated: bool,
+    /// The row that the saved state stands on.
+    pub checkpoint: Option<Seq>,
+}
+
+/// A finding is `ReadError::Damaged`.
+pub fn verify(directory: &Path) -> Result<Report, ReadError> {
+    let path = directory.join(FILE);
+    let reader = match Reader::open(directory) {
+        Err(ReadError::Foreign { found, .. }) => {
+            let finding = Finding::new("the header", format_args!("it is of {found}"));
+            return Err(ReadError::from_fault(&path, finding.into()));
+        }
+        other => other?,
+    };
+    let report = inspect(&reader);
+    reader.unless_touched(report).map_err(|fault| ReadError::from_fault(&path, fault))
+}
+
+fn inspect(reader: &Reader) -> Result<Report, Fault> {
+    let connection = &reader.connection;
+    // Read before the rows, so that a row it stands on is there; judged after them, so that a row's
+    // own fault is named first.
+    let checkpoint = checkpoint::load(connection);
+    let (head, folded) = walk(reader, checkpoint.as_ref().ok().and_then(Option::as_ref))?;
+    schema::inspect(connection)?;
+    check_pages(connection, "PRAGMA integrity_check(1)")?;
+    let checkpoint = checkpoint?;
+    if let Some(checkpoint) = &checkpoint
+        && folded != Some(checkpoint.head)
+    {
+        let what = format!("it stands on {}, which is not in the log", checkpoint.head);
+        return Err(Finding::new("checkpoint", what).into());
+    }
+    let checkpoint = checkpoint.map(|checkpoint| checkpoint.head.seq);
+    Ok(Report { head, simulated: reader.is_simulated(), checkpoint })
+}
+
+/// Follows the chain from the first row to the last; gives the head, and the one at the checkpoint's row.
+fn walk(reader: &Reader, checkpoint: Option<&Checkpoint>) -> Result<(Head, Option<Head>), Fault> {
+    let sought = checkpoint.map(|checkpoint| checkpoint.head.seq);
+    let mut head = Head::START;
+    let mut folded = Some(head).filter(|_| sought == Some(Seq::START));
+    let mut after = rows::BEFORE_ALL;
+    loop {
+        let count = rows::walk(&reader.connection, after, ROWS_AT_ONCE, |fields, seal| {
+            head = chain::follow(&head, &fields, &seal)?;
+            if sought == Some(head.seq) {
+                folded = Some(head);
+            }
+            Ok::<(), Fault>(())
+        })?;
+        if count < ROWS_AT_ONCE {
+            return Ok((head, folded));
+        }
+        after = rows::place(head.seq);
+    }
+}
