@@ -96,6 +96,13 @@ impl Clock {
         tokio::time::sleep(span).await;
     }
 
+    /// A point at which a simulated process can be made to crash; nothing on a real clock.
+    pub async fn breathe(&self) {
+        if self.is_simulated() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub fn is_simulated(&self) -> bool {
         matches!(self.wall, Wall::Simulated { .. })
     }

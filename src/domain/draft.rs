@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backup::Backup;
+use super::backup::{Backup, Proof};
 use super::effect::{Effect, Outcome};
 use super::event::{Event, Settled};
 use super::fleet::Scope;
@@ -24,7 +24,11 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Look(Scope),
-    Perform(Effect),
+    /// A delete carries why.
+    Perform {
+        effect: Effect,
+        proof: Option<Proof>,
+    },
 }
 
 /// Why a doomed backup is not deleted.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
 use super::backup::{Judgement, Proof};
+use super::digest::Digest;
 use super::effect::{Effect, Outcome};
 use super::fleet::{Change, Look};
 use super::id::{AskId, BackupId, EffectId};
@@ -63,7 +64,8 @@ pub struct Stopped {
 /// How the step was noticed, and how far it went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockStepped {
-    /// Microseconds from what the clock should have shown to what it showed.
+    /// Microseconds from what the clock should have shown to what it showed; zero where only the
+    /// fact is known.
     pub by_micros: i64,
     pub noticed: String,
 }
@@ -178,6 +180,16 @@ pub struct Spared {
 pub struct Anomaly {
     pub about: String,
     pub what: String,
+}
+
+impl Asked {
+    /// The id tells two equal asks apart: it hashes who, when, and after which event.
+    pub fn new(uid: u32, at: Timestamp, after_seq: u64, ask: Ask) -> Self {
+        let text = serde_json::to_string(&ask).unwrap_or_default();
+        let fields = [uid.to_string(), at.to_string(), after_seq.to_string(), text];
+        let id = AskId::new(Digest::of_fields(fields.iter().map(String::as_bytes)).short());
+        Self { id, uid, ask }
+    }
 }
 
 impl Call {

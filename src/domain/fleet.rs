@@ -152,3 +152,16 @@ pub enum LookResult {
     /// The cloud does not offer this at all.
     Unavailable(String),
 }
+
+impl Item {
+    /// The cloud's id of the thing; what there is only one of has none.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Machine(machine) => machine.id.as_str(),
+            Self::Snapshot(snapshot) => snapshot.id.as_str(),
+            Self::Image(image) => image.id.as_str(),
+            Self::Links { snapshot, .. } => snapshot.as_str(),
+            Self::Balance(_) | Self::Prices(_) => "",
+        }
+    }
+}

@@ -247,29 +247,34 @@ impl State {
         }
     }
 
-    /// Every wait begins anew or keeps what was left of it, so that no jump can end one early.
+    /// Every wait begins anew or keeps what was left of it, so that no jump can end one early, and
+    /// nothing that was waited for lies in the future.
     fn step_clock(&mut self, by: i64, at: Timestamp) {
         self.wall.stepped(at);
+        let moved = |since: Timestamp| since.shifted(by).min(at);
         for life in self.effects.values_mut() {
-            life.changed_at = life.changed_at.shifted(by);
+            life.changed_at = moved(life.changed_at);
             life.clear_looks = 0;
             match &mut life.standing {
                 Standing::Intended { since } | Standing::Unknown { since, .. } => *since = at,
-                Standing::NotSent { since } | Standing::Absent { since } => *since = since.shifted(by),
+                Standing::NotSent { since } | Standing::Absent { since } => *since = moved(*since),
                 Standing::Done | Standing::Refused(_) | Standing::Failed(_) => {}
             }
         }
         for backup in self.backups.values_mut() {
-            backup.waiting_since = backup.waiting_since.shifted(by);
-            backup.ended_at = backup.ended_at.map(|ended| ended.shifted(by));
+            backup.waiting_since = moved(backup.waiting_since);
+            backup.ended_at = backup.ended_at.map(moved);
+            if let Some(sized) = &mut backup.sized {
+                sized.seen = moved(sized.seen);
+            }
             if let Some(doom) = &mut backup.doom {
                 doom.since = at;
-                doom.approved_at = doom.approved_at.map(|approved| approved.shifted(by));
+                doom.approved_at = doom.approved_at.map(moved);
             }
         }
         for shelf in self.shelves.values_mut() {
             shelf.decided_until = shelf.decided_until.min(at);
-            shelf.unspent.iter_mut().for_each(|good| *good = good.shifted(by));
+            shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
         for deletion in &mut self.deletions {
             deletion.at = at;
@@ -278,12 +283,12 @@ impl State {
             freeze.until = freeze.until.shifted(by);
         }
         if let Some(adopted) = &mut self.adopted {
-            adopted.mode_since = adopted.mode_since.shifted(by);
+            adopted.mode_since = moved(adopted.mode_since);
             for since in adopted.scheduled_since.values_mut() {
                 *since = (*since).min(at);
             }
         }
-        self.fleet.shift(by);
+        self.fleet.move_waits(moved);
     }
 
     /// One step in a backup's life, and what follows from it.

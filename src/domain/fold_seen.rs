@@ -280,8 +280,8 @@ fn single(id: &SnapshotId, began: Timestamp, result: &LookResult, images: BTreeS
 }
 
 impl Fleet {
-    /// Moves every wait by a step of the clock.
-    pub(super) fn shift(&mut self, by: i64) {
+    /// Moves every wait with a step of the clock.
+    pub(super) fn move_waits(&mut self, moved: impl Fn(Timestamp) -> Timestamp) {
         let looks: [&mut Freshness; 5] = [
             &mut self.machine_look,
             &mut self.snapshot_look,
@@ -290,17 +290,17 @@ impl Fleet {
             &mut self.price_look,
         ];
         for look in looks {
-            look.tried = look.tried.map(|tried| tried.shifted(by));
-            look.complete = look.complete.map(|complete| complete.shifted(by));
+            look.tried = look.tried.map(&moved);
+            look.complete = look.complete.map(&moved);
         }
         for known in self.machines.values_mut() {
-            known.first_seen = known.first_seen.shifted(by);
-            known.missing_since = known.missing_since.map(|since| since.shifted(by));
+            known.first_seen = moved(known.first_seen);
+            known.missing_since = known.missing_since.map(&moved);
         }
         for known in self.snapshots.values_mut() {
-            known.missing_since = known.missing_since.map(|since| since.shifted(by));
+            known.missing_since = known.missing_since.map(&moved);
         }
-        self.doubtful_since = self.doubtful_since.map(|since| since.shifted(by));
+        self.doubtful_since = self.doubtful_since.map(&moved);
         self.details.clear();
         self.links = None;
     }

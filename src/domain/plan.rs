@@ -5,7 +5,7 @@
 
 use super::backup::{Backup, Judgement, Life};
 use super::draft::{Plan, settled};
-use super::event::{Event, Judged};
+use super::event::{ClockStepped, Event, Judged};
 use super::evidence::evidence;
 use super::fleet::SnapshotStatus;
 use super::looks;
@@ -19,6 +19,11 @@ const DOUBT_ENDS: Seconds = Seconds::hours(24);
 
 pub fn plan(state: &State, now: Timestamp) -> Plan {
     let mut plan = Plan { wake_at: looks::next_due(state, now), ..Plan::default() };
+    if state.wall.stepped_unseen {
+        let noticed = "clock and server's date differ otherwise than before the restart".to_owned();
+        plan.events.push(Event::ClockStepped(ClockStepped { by_micros: 0, noticed }));
+        return plan;
+    }
     settle(state, &mut plan);
     judge(state, now, &mut plan);
     take::plan_slots(state, now, &mut plan);

@@ -1,5 +1,6 @@
 //! The part of the plan that lets backups go: dooms, and the deletions that may follow.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::backup::{Backup, Life, Proof, Survivor};
@@ -29,48 +30,59 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
         let Some(policy) = adopted.set.policies.get(policy_name) else { continue };
         let Some(schedule) = adopted.schedules.get(policy_name) else { continue };
         if policy.mode == Mode::Enforce {
-            doom_shelf(state, now, adopted, policy, schedule.zone(), &backups, plan);
+            let weighed = weigh(state, now, adopted, policy, schedule.zone(), &backups);
+            doom_shelf(state, weighed, &backups, plan);
         }
     }
 }
 
-fn doom_shelf(
+/// What the rules make of the backups of one (policy, machine).
+struct Weighed<'a> {
+    expired: Vec<(&'a BackupId, &'a Backup)>,
+    proof: Proof,
+}
+
+fn weigh<'a>(
     state: &State,
     now: Timestamp,
     adopted: &Adopted,
     policy: &Policy,
     zone: &jiff::tz::TimeZone,
-    backups: &[(&BackupId, &Backup)],
-    plan: &mut Plan,
-) {
+    backups: &[(&'a BackupId, &'a Backup)],
+) -> Weighed<'a> {
     let good: Vec<_> = backups.iter().filter(|(_, backup)| backup.life == Life::Good).collect();
     let candidates: Vec<Candidate> =
         good.iter().map(|(id, backup)| Candidate { id: (*id).clone(), taken_at: backup.taken_at }).collect();
     let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
     let mut verdicts = retention::judge(&candidates, &policy.retention, calendar);
-    let newest = good.iter().map(|(id, backup)| (backup.taken_at, std::cmp::Reverse(*id))).max();
-    let mut survivors = Vec::new();
-    let mut expired = Vec::new();
+    let newest = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).max();
+    let (mut kept, mut expired) = (Vec::new(), Vec::new());
     for (id, backup) in &good {
-        let is_newest = newest == Some((backup.taken_at, std::cmp::Reverse(*id)));
+        let is_newest = newest == Some((backup.taken_at, Reverse(*id)));
         match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
             Verdict::Expire if !is_newest && !backup.is_protected() => expired.push((*id, *backup)),
-            Verdict::Expire => survivors.push(survivor(id, vec![protection(backup, is_newest)])),
-            Verdict::Keep { reasons } => survivors.push(survivor(id, reasons)),
+            Verdict::Expire => kept.push(survivor(id, vec![protection(backup, is_newest)])),
+            Verdict::Keep { reasons } => kept.push(survivor(id, reasons)),
         }
     }
     // The oldest go first; the youngest of the expired stay while too few good ones would be left.
     expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
-    let spare = (adopted.set.rules.min_good as usize).saturating_sub(survivors.len()).min(expired.len());
+    let spare = (adopted.set.rules.min_good as usize).saturating_sub(kept.len()).min(expired.len());
     for (id, _) in expired.split_off(expired.len() - spare) {
-        survivors.push(survivor(id, vec!["least number of good backups".to_owned()]));
+        kept.push(survivor(id, vec!["least number of good backups".to_owned()]));
     }
     let failed =
         backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
     expired.extend(failed.map(|(id, backup)| (*id, *backup)));
+    Weighed {
+        expired,
+        proof: Proof { inventory: state.fleet.snapshot_look.digest, policy_seq: adopted.seq, kept },
+    }
+}
+
+fn doom_shelf(state: &State, weighed: Weighed, backups: &[(&BackupId, &Backup)], plan: &mut Plan) {
+    let Weighed { expired, proof } = weighed;
     let doomed: BTreeSet<&BackupId> = expired.iter().map(|(id, _)| *id).collect();
-    let proof =
-        Proof { inventory: state.fleet.snapshot_look.digest, policy_seq: adopted.seq, kept: survivors };
     for (id, backup) in &expired {
         if backup.doom.is_none() && state.sole_snapshot(backup).is_some() {
             plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof: proof.clone() }));
@@ -127,7 +139,8 @@ pub(super) fn plan_deletes(state: &State, now: Timestamp, plan: &mut Plan) {
         } else if machines.insert(&backup.machine)
             && let Some(effect) = delete(id, backup)
         {
-            plan.actions.push(Action::Perform(effect));
+            let proof = proof(state, now, backup);
+            plan.actions.push(Action::Perform { effect, proof });
             if machines.len() == 1 {
                 plan.actions.push(Action::Look(Scope::Snapshots));
             }
@@ -140,6 +153,15 @@ fn delete(id: &BackupId, backup: &Backup) -> Option<Effect> {
     let cause = Cause::Doom { policy: slot.policy.clone(), seq: doom.seq };
     let (backup_id, machine) = (id.clone(), backup.machine.clone());
     Some(Effect::new(cause, Verb::DeleteSnapshot { backup: backup_id, machine, snapshot: snapshot.clone() }))
+}
+
+/// Why it may go, as the rules see it at this moment.
+fn proof(state: &State, now: Timestamp, backup: &Backup) -> Option<Proof> {
+    let (adopted, slot) = (state.adopted.as_ref()?, backup.slot.as_ref()?);
+    let (policy, schedule) = (adopted.set.policies.get(&slot.policy)?, adopted.schedules.get(&slot.policy)?);
+    let shelves = shelves(state);
+    let backups = shelves.get(&(&slot.policy, &slot.machine))?;
+    Some(weigh(state, now, adopted, policy, schedule.zone(), backups).proof)
 }
 
 /// Whether something could go but for an old look.

@@ -72,7 +72,7 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     let mut machines: Vec<&MachineId> = Vec::new();
     for life in again {
         if free > 0 && !machines.contains(&life.effect.verb.machine()) {
-            plan.actions.push(Action::Perform(life.effect.clone()));
+            plan.actions.push(Action::Perform { effect: life.effect.clone(), proof: None });
             machines.push(life.effect.verb.machine());
             free -= 1;
         }
@@ -81,7 +81,8 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     due.sort_by_cached_key(|due| (newest_good(state, &due.slot), due.slot.clone()));
     for due in &due {
         if free > 0 && !machines.contains(&&due.slot.machine) {
-            plan.actions.push(Action::Perform(create(&due.slot, &due.machine.item.name)));
+            let effect = create(&due.slot, &due.machine.item.name);
+            plan.actions.push(Action::Perform { effect, proof: None });
             machines.push(&due.slot.machine);
             free -= 1;
         }

@@ -21,13 +21,21 @@ pub struct WallCheck {
     pub offset_micros: Option<i64>,
     /// An unconfirmed step: when it was noticed.
     stepped_at: Option<Timestamp>,
+    /// The offset that the process before this one knew, until this one has its own.
+    offset_before: Option<i64>,
+    /// Across the restart the offset changed by more than clocks may differ.
+    pub stepped_unseen: bool,
 }
 
 impl WallCheck {
     pub fn looked(&mut self, at: Timestamp, server_date: Option<Timestamp>, skew: Seconds) {
         match server_date {
             Some(date) => {
-                self.offset_micros = Some(at.micros() - date.micros());
+                let offset = at.micros() - date.micros();
+                let bound = skew.duration().as_micros();
+                let changed = |before: i64| u128::from(offset.abs_diff(before)) > bound;
+                self.stepped_unseen |= self.offset_before.take().is_some_and(changed);
+                self.offset_micros = Some(offset);
                 // A date has whole seconds, and was written a little before it was read.
                 let agrees = at.distance(date) <= skew.duration();
                 self.agreeing = if agrees { (self.agreeing + 1).min(LOOKS_THAT_CONVINCE) } else { 0 };
@@ -45,12 +53,14 @@ impl WallCheck {
     pub fn stepped(&mut self, at: Timestamp) {
         self.epoch += 1;
         self.agreeing = 0;
+        self.stepped_unseen = false;
         self.stepped_at = Some(at);
     }
 
     /// Nothing is believed across a restart until the looks agree again.
     pub fn started(&mut self) {
         self.agreeing = 0;
+        self.offset_before = self.offset_micros;
     }
 
     pub fn is_sane(&self) -> bool {

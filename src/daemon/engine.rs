@@ -1,0 +1,215 @@
+//! The engine: owns journal, client and state, and is the only one that changes the state.
+//!
+//! It knows no policy and decides nothing; see `pass` for what it does with them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::barrack::client::Client;
+use crate::clock::Clock;
+use crate::daemon::inbox::Inbox;
+use crate::domain::event::{ClockStepped, Event, Recorded, Started, Stopped};
+use crate::domain::policy::PolicySet;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+use crate::journal::Journal;
+use crate::journal::append::AppendError;
+use crate::journal::checkpoint::Checkpoint;
+use crate::journal::entry::{Entry, Head, Seq};
+use crate::journal::fault::Fault;
+use crate::journal::open::{Durability, OpenError};
+use crate::journal::record::{self, Unreadable};
+
+/// Names the code that folds; a checkpoint of another fold is replayed instead.
+pub const FOLD_ID: &str = env!("QUARTERMASTER_FOLD_ID");
+
+/// Events between two checkpoints: at most this many are replayed after a crash.
+const CHECKPOINT_EVERY: u64 = 20_000;
+const REPLAY_BATCH: usize = 4_096;
+
+/// Told of each event once it is stored and applied. It must not wait.
+pub type Listener = Box<dyn FnMut(&State, &Recorded)>;
+
+pub struct Engine {
+    pub(super) journal: Journal,
+    pub(super) client: Client,
+    pub(super) state: State,
+    pub(super) clock: Clock,
+    pub(super) inbox: Inbox,
+    pub(super) listener: Listener,
+    /// What the journal could not take for want of room; stored before anything else is done.
+    pub(super) unsaved: Vec<Event>,
+    pub(super) last_objection: Option<String>,
+    unsaved_checkpoint: u64,
+    /// Wall clock less elapsed time, in microseconds; another value later is a step.
+    baseline: i64,
+}
+
+/// Why the engine stopped working. Whoever runs it ends the process or waits.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// Nothing was stored; the same may work later. No call is made until it does.
+    #[error("write to the journal")]
+    NotStored(#[source] AppendError),
+    /// What is stored is not known; only a new start can tell.
+    #[error("keep the journal")]
+    Fatal(#[source] AppendError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("replay the journal")]
+    Read(#[from] Fault),
+    #[error("replay the journal")]
+    Decode(#[from] Unreadable),
+    #[error("begin in the journal")]
+    Begin(#[from] Trouble),
+}
+
+/// What an engine is built around.
+pub struct Parts {
+    pub client: Client,
+    pub clock: Clock,
+    pub inbox: Inbox,
+    pub listener: Listener,
+}
+
+impl Engine {
+    /// Opens the journal, folds it, and writes down that a process began and what it obeys.
+    pub async fn start(
+        directory: &Path,
+        durability: Durability,
+        policies: PolicySet,
+        parts: Parts,
+    ) -> Result<Self, StartError> {
+        let (journal, _) = Journal::open(directory, durability)?;
+        let (state, last) = replay(&journal)?;
+        let Parts { client, clock, inbox, listener } = parts;
+        let baseline = baseline(&clock);
+        let mut engine = Self {
+            journal,
+            client,
+            state,
+            clock,
+            inbox,
+            listener,
+            unsaved: Vec::new(),
+            last_objection: None,
+            unsaved_checkpoint: 0,
+            baseline,
+        };
+        let mut events = vec![Event::Started(Started { version: env!("CARGO_PKG_VERSION").to_owned() })];
+        let now = engine.clock.now();
+        if let Some(last) = last.filter(|last| *last > now + policies.rules.skew) {
+            let by_micros = now.micros() - last.micros();
+            let noticed = "the journal's last event is later than the clock".to_owned();
+            events.push(Event::ClockStepped(ClockStepped { by_micros, noticed }));
+        }
+        if engine.state.adopted.as_ref().is_none_or(|adopted| adopted.set != policies) {
+            events.push(Event::PoliciesAdopted(policies));
+        }
+        engine.record(events).await?;
+        Ok(engine)
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn head(&self) -> Head {
+        self.journal.head()
+    }
+
+    /// Appends, then applies what the journal took: the only way the state changes.
+    pub(super) async fn record(&mut self, events: Vec<Event>) -> Result<(), Trouble> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.clock.breathe().await;
+        let entries: Vec<Entry> = events.iter().map(record::encode).collect();
+        let head = self.journal.head();
+        let rows = self.journal.append(&head, self.clock.now(), entries).await.map_err(Trouble::from)?;
+        self.unsaved_checkpoint += rows.len() as u64;
+        for (row, event) in rows.iter().zip(events) {
+            let recorded = Recorded { seq: row.seq.0, at: row.recorded_at, event };
+            self.state.apply(&recorded);
+            (self.listener)(&self.state, &recorded);
+        }
+        if self.unsaved_checkpoint >= CHECKPOINT_EVERY {
+            self.save_checkpoint().map_err(Trouble::from)?;
+        }
+        self.clock.breathe().await;
+        Ok(())
+    }
+
+    fn save_checkpoint(&mut self) -> Result<(), AppendError> {
+        self.unsaved_checkpoint = 0;
+        let bytes = self.state.to_bytes();
+        self.journal.save_checkpoint(&Checkpoint { head: self.journal.head(), fold_id: FOLD_ID.to_owned(), bytes })
+    }
+
+    /// A jump of the wall clock against elapsed time begins a new epoch of it.
+    pub(super) async fn check_clock(&mut self) -> Result<(), Trouble> {
+        let by_micros = baseline(&self.clock) - self.baseline;
+        let bound = self.state.rules().skew.duration();
+        if Duration::from_micros(by_micros.unsigned_abs()) <= bound {
+            return Ok(());
+        }
+        self.baseline += by_micros;
+        let noticed = "the wall clock jumped against elapsed time".to_owned();
+        self.record(vec![Event::ClockStepped(ClockStepped { by_micros, noticed })]).await
+    }
+
+    /// Writes down that the process ends on purpose, and closes the journal.
+    pub async fn stop(mut self, why: &str) -> Result<Head, Trouble> {
+        let unsaved = std::mem::take(&mut self.unsaved);
+        self.record(unsaved).await?;
+        self.record(vec![Event::Stopped(Stopped { why: why.to_owned() })]).await?;
+        self.save_checkpoint().map_err(Trouble::from)?;
+        let head = self.journal.head();
+        // A journal that does not close cleanly is checked more at the next start, and that is all.
+        drop(self.journal.close());
+        Ok(head)
+    }
+}
+
+fn baseline(clock: &Clock) -> i64 {
+    clock.now().micros() - i64::try_from(clock.elapsed().as_micros()).unwrap_or(i64::MAX)
+}
+
+impl From<AppendError> for Trouble {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Full { .. } | AppendError::Failed { .. } | AppendError::KeyTaken { .. } => {
+                Self::NotStored(error)
+            }
+            AppendError::Fenced { .. } | AppendError::Ambiguous { .. } => Self::Fatal(error),
+        }
+    }
+}
+
+/// The state that the journal's events come to, and the time of the last of them.
+fn replay(journal: &Journal) -> Result<(State, Option<Timestamp>), StartError> {
+    let checkpoint = match journal.load_checkpoint(FOLD_ID) {
+        Ok(checkpoint) => checkpoint,
+        // It is disposable: what it would have saved is done again.
+        Err(Fault::Damaged(_)) => None,
+        Err(fault) => return Err(fault.into()),
+    };
+    let restored = checkpoint.and_then(|saved| Some((State::restore(&saved.bytes)?, saved.head.seq)));
+    let (mut state, mut after) = restored.unwrap_or((State::default(), Seq::START));
+    let mut last = None;
+    if after != Seq::START {
+        last = journal.read(Seq(after.0 - 1), 1)?.first().map(|row| row.recorded_at);
+    }
+    loop {
+        let rows = journal.read(after, REPLAY_BATCH)?;
+        let Some(end) = rows.last() else { return Ok((state, last)) };
+        (after, last) = (end.seq, Some(end.recorded_at));
+        for row in &rows {
+            state.apply(&record::decode(row)?);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Looking: one scope is read from the cloud, and what changed is written down in one transaction.
+
+use std::collections::BTreeSet;
+
+use crate::barrack::client::Walked;
+use crate::daemon::engine::{Engine, Trouble};
+use crate::domain::event::{Event, Observed};
+use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
+use crate::domain::state::State;
+
+impl Engine {
+    pub(super) async fn look(&mut self, scope: &Scope) -> Result<(), Trouble> {
+        let began = self.clock.now();
+        let walked = self.client.look(scope).await;
+        let mut events = changes(&self.state, scope, &walked);
+        events.splice(0..0, walked.calls.iter().cloned().map(Event::Called));
+        events.push(Event::Looked(Look {
+            scope: scope.clone(),
+            began,
+            result: walked.result,
+            digest: walked.digest,
+            items: u32::try_from(walked.items.len()).unwrap_or(u32::MAX),
+            server_date: walked.server_date,
+        }));
+        self.record(events).await
+    }
+}
+
+fn changes(state: &State, scope: &Scope, walked: &Walked) -> Vec<Event> {
+    let seen = walked.items.iter().filter(|seen| differs(state, &seen.item)).map(|seen| {
+        Event::Observed(Observed { change: Change::Seen(seen.item.clone()), raw: seen.raw.to_string() })
+    });
+    let mut events: Vec<Event> = if walked.unchanged { Vec::new() } else { seen.collect() };
+    if walked.result == LookResult::Complete {
+        let missing = missing(state, scope, walked).into_iter();
+        events.extend(missing.map(|change| Event::Observed(Observed { change, raw: String::new() })));
+    }
+    events
+}
+
+fn differs(state: &State, item: &Item) -> bool {
+    let fleet = &state.fleet;
+    match item {
+        Item::Machine(machine) => fleet
+            .machines
+            .get(&machine.id)
+            .is_none_or(|known| known.item != *machine || known.missing_since.is_some()),
+        Item::Snapshot(snapshot) => fleet
+            .snapshots
+            .get(&snapshot.id)
+            .is_none_or(|known| known.item != *snapshot || known.missing_since.is_some()),
+        Item::Image(image) => fleet.images.get(&image.id) != Some(image),
+        Item::Balance(balance) => fleet.balance != *balance,
+        Item::Prices(digest) => fleet.prices.as_ref() != Some(digest),
+        Item::Links { images, .. } => !images.is_empty(),
+    }
+}
+
+/// What we knew and a complete listing does not have.
+fn missing(state: &State, scope: &Scope, walked: &Walked) -> Vec<Change> {
+    let fleet = &state.fleet;
+    let present: BTreeSet<&str> = walked.items.iter().map(|seen| seen.item.id()).collect();
+    match scope {
+        Scope::Machines => fleet
+            .machines
+            .iter()
+            .filter(|(id, known)| known.missing_since.is_none() && !present.contains(id.as_str()))
+            .map(|(id, _)| Change::MachineMissing(id.clone()))
+            .collect(),
+        Scope::Snapshots => fleet
+            .snapshots
+            .iter()
+            .filter(|(id, known)| known.missing_since.is_none() && !present.contains(id.as_str()))
+            .map(|(id, _)| Change::SnapshotMissing(id.clone()))
+            .collect(),
+        Scope::Images => {
+            let absent = fleet.images.keys().filter(|id| !present.contains(id.as_str()));
+            absent.map(|id| Change::ImageMissing(id.clone())).collect()
+        }
+        Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) => Vec::new(),
+    }
+}

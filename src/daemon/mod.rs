@@ -1,0 +1,7 @@
+//! The daemon: one thread that looks, records, plans, audits and performs, over and over.
+
+pub mod engine;
+pub mod pass;
+mod look;
+mod perform;
+pub mod inbox;

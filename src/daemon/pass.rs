@@ -1,0 +1,77 @@
+//! The pass: look, write down, plan, audit, perform. Every wake-up does this, and nothing else.
+//!
+//! It never waits for the cloud to finish anything, and never retries a change.
+
+use std::time::Duration;
+
+use crate::daemon::engine::{Engine, Trouble};
+use crate::domain::draft::Action;
+use crate::domain::event::Event;
+use crate::domain::looks;
+use crate::domain::plan::plan;
+use crate::domain::time::Timestamp;
+
+/// Rounds of conclusions in one pass: each can only follow from the one before it, a few deep.
+const MOST_ROUNDS: usize = 16;
+/// After a pass that could not write: when to try again.
+const RETRY: Duration = Duration::from_secs(60);
+/// Two passes are at least this far apart, so that a slip cannot spin.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// One pass; gives the time at which the next is due.
+    pub async fn pass(&mut self) -> Result<Timestamp, Trouble> {
+        let unsaved = self.unsaved.clone();
+        self.record(unsaved).await?;
+        self.unsaved.clear();
+        self.check_clock().await?;
+        self.take_asks().await?;
+        for scope in looks::due(&self.state, self.clock.now()) {
+            self.look(&scope).await?;
+            self.take_asks().await?;
+        }
+        let mut drafted = plan(&self.state, self.clock.now());
+        for _ in 0..MOST_ROUNDS {
+            if drafted.events.is_empty() {
+                break;
+            }
+            self.record(std::mem::take(&mut drafted.events)).await?;
+            drafted = plan(&self.state, self.clock.now());
+        }
+        for action in std::mem::take(&mut drafted.actions) {
+            self.take_asks().await?;
+            match action {
+                Action::Look(scope) => self.look(&scope).await?,
+                Action::Perform { effect, proof } => self.perform(effect, proof).await?,
+            }
+        }
+        let now = self.clock.now();
+        Ok(plan(&self.state, now).wake_at.max(now + LEAST_PAUSE))
+    }
+
+    /// Passes without end. Comes back only with trouble that a new start must mend.
+    pub async fn run(&mut self, mut wake: impl AsyncFnMut(Duration)) -> Trouble {
+        loop {
+            let pause = match self.pass().await {
+                Ok(wake_at) => wake_at.since(self.clock.now()),
+                Err(trouble @ Trouble::Fatal(_)) => return trouble,
+                Err(trouble) => {
+                    tracing::error!(error = &trouble as &dyn std::error::Error, "a pass was given up");
+                    RETRY
+                }
+            };
+            wake(pause).await;
+        }
+    }
+
+    /// Keeps what a call came to when the journal could not take it; the next pass stores it first.
+    pub(super) async fn record_or_keep(&mut self, events: Vec<Event>) -> Result<(), Trouble> {
+        match self.record(events.clone()).await {
+            Err(trouble @ Trouble::NotStored(_)) => {
+                self.unsaved.extend(events);
+                Err(trouble)
+            }
+            other => other,
+        }
+    }
+}

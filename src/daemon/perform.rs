@@ -1,0 +1,51 @@
+//! Performing: read again, audit, intent, call, outcome. It decides nothing.
+
+use crate::daemon::engine::{Engine, Trouble};
+use crate::domain::audit::{Objection, audit};
+use crate::domain::backup::Proof;
+use crate::domain::effect::{Effect, Verb};
+use crate::domain::event::{Anomaly, Event, Intended, Settled};
+use crate::domain::fleet::Scope;
+use crate::journal::append::AppendError;
+
+impl Engine {
+    pub(super) async fn perform(&mut self, effect: Effect, proof: Option<Proof>) -> Result<(), Trouble> {
+        if let Verb::DeleteSnapshot { snapshot, .. } = &effect.verb {
+            self.look(&Scope::Snapshot(snapshot.clone())).await?;
+            self.look(&Scope::Links(snapshot.clone())).await?;
+        }
+        let about = effect.verb.backup().to_string();
+        let permit = match audit(&self.state, self.clock.now(), effect) {
+            Ok(permit) => permit,
+            Err(objection) => return self.note(about, objection).await,
+        };
+        let intended =
+            Intended { effect: permit.effect().clone(), attempt: permit.attempt(), proof };
+        match self.record(vec![Event::Intended(intended)]).await {
+            Err(Trouble::NotStored(AppendError::KeyTaken { .. })) => {
+                let what = "the journal has this intent already, and the state does not".to_owned();
+                return self.record(vec![Event::Anomaly(Anomaly { about, what })]).await;
+            }
+            other => other?,
+        }
+        let (outcome, calls) = self.client.perform(&permit).await;
+        let settled = Settled { effect: permit.effect().id.clone(), attempt: permit.attempt(), outcome };
+        let calls = calls.into_iter().map(Event::Called);
+        self.record_or_keep(calls.chain([Event::Settled(settled)]).collect()).await
+    }
+
+    /// An objection that the plan should have foreseen is written down, once while it lasts.
+    async fn note(&mut self, about: String, objection: Objection) -> Result<(), Trouble> {
+        let what = format!("the audit refused what the plan proposed: {objection}");
+        tracing::debug!(%about, %objection, "not performed");
+        let said = format!("{about}: {what}");
+        let is_new = self.last_objection.as_ref() != Some(&said);
+        match objection {
+            Objection::Forbidden(_) if is_new => {
+                self.last_objection = Some(said);
+                self.record(vec![Event::Anomaly(Anomaly { about, what })]).await
+            }
+            Objection::Forbidden(_) | Objection::Changed(_) => Ok(()),
+        }
+    }
+}
