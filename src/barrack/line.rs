@@ -1,0 +1,379 @@
+//! The line to the cloud: one request at a time, through the gates, with one `Call` for each.
+//!
+//! Reads may be tried again, a few times; a change never is.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Method, Request};
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::gate::{KeyGate, KeyRefused, RateGate, Wait};
+use super::key::{Key, KeyError};
+use super::settings::Settings;
+use super::transport::{RawAnswer, Transport};
+use super::wire::{self, Words};
+use crate::domain::event::{Answer, Call, Failure};
+use crate::domain::time::{Seconds, Timestamp};
+
+/// What a pass waits for the cloud's own limit; more than this, and it goes on without.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Before the second and any later try of a read.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
+
+/// Bytes of an error that are read, and of a good answer in which the key is looked for.
+const LONGEST_ERROR: usize = 4 * 1024;
+
+/// One request, without the key.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    pub method: Method,
+    /// The path's template, and what stands for `{id}` in it.
+    pub endpoint: String,
+    pub object: Option<String>,
+    pub query: String,
+    pub body: Bytes,
+    /// Machines, snapshots and what is done to them: a 403 there is about the key.
+    pub is_core: bool,
+}
+
+/// What was read from a good answer.
+#[derive(Debug)]
+pub struct Answered<T> {
+    pub value: T,
+    pub request_id: Option<String>,
+}
+
+/// A 2xx that is of no use.
+#[derive(Debug)]
+pub enum Unusable {
+    Unreadable,
+    SaysNo(Words),
+}
+
+/// Why a read came to nothing.
+#[derive(Debug)]
+pub enum ReadFailure {
+    /// Nothing was sent, or nothing more.
+    Gated(String),
+    /// The cloud's no: a 4xx, or a 2xx that says so.
+    Refused { status: u16, words: Words },
+    /// Whatever went wrong, in every try.
+    Failed(String),
+}
+
+pub struct Line {
+    transport: Transport,
+    base_url: String,
+    headers: HeaderMap,
+    key: Key,
+    read_attempts: u8,
+    rate: RateGate,
+    key_gate: KeyGate,
+    server_date: Option<HeaderValue>,
+}
+
+impl Line {
+    pub fn new(transport: Transport, settings: &Settings, key: SecretString) -> Result<Self, KeyError> {
+        let key = Key::new(key);
+        let (name, value) = key.header(settings)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("quartermaster/", env!("CARGO_PKG_VERSION"))),
+        );
+        headers.insert(name, value);
+        Ok(Self {
+            transport,
+            base_url: settings.base_url.trim_end_matches('/').to_owned(),
+            headers,
+            key,
+            read_attempts: settings.read_attempts.max(1),
+            rate: RateGate::new(settings.rate_per_minute),
+            key_gate: KeyGate::default(),
+            server_date: None,
+        })
+    }
+
+    /// Asks until `parse` is content, but only so often.
+    pub async fn read<T>(
+        &mut self,
+        asking: &Asking,
+        calls: &mut Vec<Call>,
+        parse: impl Fn(&Bytes) -> Result<Answered<T>, Unusable>,
+    ) -> Result<T, ReadFailure> {
+        let mut trouble = String::new();
+        for attempt in 1..=self.read_attempts {
+            if attempt > 1 {
+                tokio::time::sleep(PAUSES[usize::from(attempt - 2).min(PAUSES.len() - 1)]).await;
+            }
+            self.pass_gates(false).await.map_err(ReadFailure::Gated)?;
+            let (call, answer) = self.send(asking, attempt).await.map_err(ReadFailure::Failed)?;
+            calls.push(call);
+            trouble = match answer {
+                Err(Failure::TooLarge) => {
+                    return Err(ReadFailure::Failed(Failure::TooLarge.word().to_owned()));
+                }
+                Err(failure) => failure.word().to_owned(),
+                Ok(answer) => match (answer.status, parse_if_good(&answer, &parse)) {
+                    (_, Some(Ok(answered))) => {
+                        note_request_id(calls, answered.request_id);
+                        return Ok(answered.value);
+                    }
+                    (status, Some(Err(Unusable::SaysNo(words)))) => {
+                        return Err(refused(status, words, calls));
+                    }
+                    (status, Some(Err(Unusable::Unreadable))) => format!("an unreadable HTTP {status}"),
+                    (status, None) => {
+                        let words = wire::words(&answer.body);
+                        if matches!(status, 400..=407 | 409..=428 | 430..=499) {
+                            self.note_refusal(asking, status);
+                            return Err(refused(status, words, calls));
+                        }
+                        note_request_id(calls, words.request_id);
+                        format!("HTTP {status}")
+                    }
+                },
+            };
+        }
+        Err(ReadFailure::Failed(format!("{trouble} at the last of {} tries", self.read_attempts)))
+    }
+
+    /// Sends once, whatever comes back. `Err`: it was not sent, and why.
+    pub async fn change(
+        &mut self,
+        asking: &Asking,
+        calls: &mut Vec<Call>,
+    ) -> Result<Result<RawAnswer, Failure>, String> {
+        self.pass_gates(true).await?;
+        let (call, answer) = self.send(asking, 1).await?;
+        calls.push(call);
+        if let Ok(answer) = &answer {
+            note_request_id(calls, wire::words(&answer.body).request_id);
+        }
+        Ok(answer)
+    }
+
+    async fn pass_gates(&mut self, is_change: bool) -> Result<(), String> {
+        loop {
+            let now = Instant::now();
+            if self.key_gate.is_shut(now, is_change) {
+                return Err(self.key_words(now));
+            }
+            match self.rate.wait(now, is_change) {
+                Wait::No => return Ok(()),
+                Wait::Closed(left) if left > LONGEST_WAIT => return Err(rate_words(left)),
+                Wait::Budget(left) if is_change && left > LONGEST_WAIT => return Err(rate_words(left)),
+                Wait::Closed(left) | Wait::Budget(left) => tokio::time::sleep(left).await,
+            }
+        }
+    }
+
+    async fn send(
+        &mut self,
+        asking: &Asking,
+        attempt: u8,
+    ) -> Result<(Call, Result<RawAnswer, Failure>), String> {
+        let request = self.request(asking)?;
+        let began = Instant::now();
+        self.rate.note_sent(began);
+        let answer = self.transport.send(request).await.map(|answer| self.without_key(answer));
+        let now = Instant::now();
+        if let Ok(answer) = &answer {
+            self.note_answer(asking, answer, now);
+        }
+        let call = Call {
+            method: asking.method.to_string(),
+            endpoint: asking.endpoint.clone(),
+            object: asking.object.clone(),
+            answer: answer
+                .as_ref()
+                .map_or_else(|failure| Answer::Failure(*failure), |answer| Answer::Status(answer.status)),
+            duration_ms: u64::try_from(now.duration_since(began).as_millis()).unwrap_or(u64::MAX),
+            request_id: None,
+            attempt,
+            bytes: answer.as_ref().map_or(0, |answer| answer.body.len() as u64),
+        };
+        Ok((call, answer))
+    }
+
+    fn request(&self, asking: &Asking) -> Result<Request<Bytes>, String> {
+        let path = match &asking.object {
+            Some(id) => {
+                asking.endpoint.replace("{id}", &segment(id).ok_or("an id that cannot stand in a path")?)
+            }
+            None => asking.endpoint.clone(),
+        };
+        let address = format!("{}{path}{}", self.base_url, asking.query);
+        let request = Request::builder().method(asking.method.clone()).uri(address).body(asking.body.clone());
+        let mut request = request.map_err(|_| "base_url and path make no address".to_owned())?;
+        *request.headers_mut() = self.headers.clone();
+        if !asking.body.is_empty() {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        Ok(request)
+    }
+
+    fn note_answer(&mut self, asking: &Asking, answer: &RawAnswer, now: Instant) {
+        if answer.date.is_some() {
+            self.server_date = answer.date.clone();
+        }
+        match answer.status {
+            429 => self.rate.close(now, retry_after(answer)),
+            503 if answer.retry_after.is_some() => self.rate.close(now, retry_after(answer)),
+            401 => self.key_gate.refuse(now, 401),
+            200..=299 if asking.is_core => self.key_gate.accept(),
+            _ => {}
+        }
+    }
+
+    /// A 403 where a good key can have none.
+    fn note_refusal(&mut self, asking: &Asking, status: u16) {
+        if status == 403 && asking.is_core {
+            self.refuse_key(status);
+        }
+    }
+
+    /// To a change, a 403 is judged by whoever knows the words for an account that is short of something.
+    pub fn refuse_key(&mut self, status: u16) {
+        self.key_gate.refuse(Instant::now(), status);
+    }
+
+    pub fn key_refused(&self) -> Option<KeyRefused> {
+        self.key_gate.refused(Instant::now())
+    }
+
+    /// How long nothing at all will be sent.
+    pub fn gated_for(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let key = self.key_gate.refused(now).map(|refused| refused.probe_in).filter(|left| !left.is_zero());
+        key.max(self.rate.closed_for(now))
+    }
+
+    /// The server's clock in the last answer that showed it.
+    pub fn server_date(&self) -> Option<Timestamp> {
+        http_date(self.server_date.as_ref()?)
+    }
+
+    fn key_words(&self, now: Instant) -> String {
+        let refused = self.key_gate.refused(now);
+        let (status, left) =
+            refused.map_or((401, Duration::ZERO), |refused| (refused.status, refused.probe_in));
+        format!("the key was refused (HTTP {status}); tried again in {}", Seconds(whole_seconds(left)))
+    }
+
+    /// Errors are short, and long good answers are listings, which say nothing of keys.
+    fn without_key(&self, mut answer: RawAnswer) -> RawAnswer {
+        let is_good = (200..=299).contains(&answer.status);
+        match answer.body.len() {
+            0..=LONGEST_ERROR => answer.body = self.key.masked(answer.body),
+            _ if is_good => {}
+            _ => answer.body = Bytes::new(),
+        }
+        answer
+    }
+}
+
+/// It says nothing: whatever it could say is an address or a key.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}
+
+fn parse_if_good<T>(
+    answer: &RawAnswer,
+    parse: impl Fn(&Bytes) -> Result<Answered<T>, Unusable>,
+) -> Option<Result<Answered<T>, Unusable>> {
+    (200..=299).contains(&answer.status).then(|| parse(&answer.body))
+}
+
+fn refused(status: u16, words: Words, calls: &mut [Call]) -> ReadFailure {
+    note_request_id(calls, words.request_id.clone());
+    ReadFailure::Refused { status, words }
+}
+
+/// Of the answer to the last call.
+fn note_request_id(calls: &mut [Call], request_id: Option<String>) {
+    if let Some(call) = calls.last_mut() {
+        call.request_id = request_id;
+    }
+}
+
+/// In seconds, or as a date, which only means something beside the server's own.
+fn retry_after(answer: &RawAnswer) -> Option<Duration> {
+    let value = answer.retry_after.as_ref()?;
+    if let Some(seconds) = value.to_str().ok().and_then(|text| text.trim().parse().ok()) {
+        return Some(Duration::from_secs(seconds));
+    }
+    Some(http_date(value)?.since(http_date(answer.date.as_ref()?)?))
+}
+
+fn http_date(value: &HeaderValue) -> Option<Timestamp> {
+    const PARSER: jiff::fmt::rfc2822::DateTimeParser = jiff::fmt::rfc2822::DateTimeParser::new();
+    PARSER.parse_timestamp(value.to_str().ok()?).ok().map(Timestamp::from)
+}
+
+fn rate_words(left: Duration) -> String {
+    format!("rate limited for another {}", Seconds(whole_seconds(left)))
+}
+
+fn whole_seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// One segment of a path. `None` for what a server on the way could take for more than one.
+fn segment(id: &str) -> Option<String> {
+    use fmt::Write;
+    let is_odd = |symbol: char| symbol.is_control() || matches!(symbol, '/' | '\\' | '%');
+    if !wire::is_usable_id(id) || id.contains(is_odd) {
+        return None;
+    }
+    let mut segment = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                segment.push(char::from(byte))
+            }
+            // Writing to a string cannot fail.
+            _ => _ = write!(segment, "%{byte:02X}"),
+        }
+    }
+    Some(segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_segment_of_a_path_or_is_not_sent() {
+        assert_eq!(segment("BRK-100001S").as_deref(), Some("BRK-100001S"));
+        assert_eq!(segment("a b?c#é").as_deref(), Some("a%20b%3Fc%23%C3%A9"));
+        for id in ["", " ", ".", "..", "a/b", "a\\b", "%2e%2e", "a\nb"] {
+            assert_eq!(segment(id), None, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_or_as_a_date_beside_the_servers() {
+        let answer = |date: &'static str, after: &'static str| RawAnswer {
+            status: 429,
+            date: Some(HeaderValue::from_static(date)),
+            retry_after: Some(HeaderValue::from_static(after)),
+            body: Bytes::new(),
+        };
+        let date = "Sun, 01 Mar 2026 02:00:07 GMT";
+        assert_eq!(retry_after(&answer(date, " 17 ")), Some(Duration::from_secs(17)));
+        assert_eq!(
+            retry_after(&answer(date, "Sun, 01 Mar 2026 02:01:07 GMT")),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(retry_after(&answer("?", "Sun, 01 Mar 2026 02:01:07 GMT")), None);
+        assert_eq!(retry_after(&answer(date, "-1")), None);
+    }
+}
