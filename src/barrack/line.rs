@@ -24,8 +24,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Before the second and any later try of a read.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
-/// Bytes of an error that are read, and of a good answer in which the key is looked for.
-const LONGEST_ERROR: usize = 4 * 1024;
+/// Bytes of a good answer to a read in which the key is looked for.
+const LONGEST_SEARCHED: usize = 4 * 1024;
 
 /// One request, without the key.
 #[derive(Clone, Debug)]
@@ -48,10 +48,10 @@ pub struct Answered<T> {
 }
 
 /// A 2xx that is of no use.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
     Unreadable,
-    SaysNo(Words),
+    SaysNo,
 }
 
 /// Why a read came to nothing.
@@ -63,6 +63,14 @@ pub enum ReadFailure {
     Refused { status: u16, words: Words },
     /// Whatever went wrong, in every try.
     Failed(String),
+}
+
+/// What one answer to a read is worth.
+enum Weighed<T> {
+    Good(Answered<T>),
+    No(Words),
+    /// Worth another try; with the cloud's id of the request, if it gave one.
+    Trouble(Option<String>, String),
 }
 
 pub struct Line {
@@ -119,28 +127,47 @@ impl Line {
                     return Err(ReadFailure::Failed(Failure::TooLarge.word().to_owned()));
                 }
                 Err(failure) => failure.word().to_owned(),
-                Ok(answer) => match (answer.status, parse_if_good(&answer, &parse)) {
-                    (_, Some(Ok(answered))) => {
+                Ok(answer) => match self.weigh(asking, &answer, &parse) {
+                    Weighed::Good(answered) => {
                         note_request_id(calls, answered.request_id);
                         return Ok(answered.value);
                     }
-                    (status, Some(Err(Unusable::SaysNo(words)))) => {
-                        return Err(refused(status, words, calls));
+                    Weighed::No(words) => {
+                        note_request_id(calls, words.request_id.clone());
+                        return Err(ReadFailure::Refused { status: answer.status, words });
                     }
-                    (status, Some(Err(Unusable::Unreadable))) => format!("an unreadable HTTP {status}"),
-                    (status, None) => {
-                        let words = wire::words(&answer.body);
-                        if matches!(status, 400..=407 | 409..=428 | 430..=499) {
-                            self.note_refusal(asking, status);
-                            return Err(refused(status, words, calls));
-                        }
-                        note_request_id(calls, words.request_id);
-                        format!("HTTP {status}")
+                    Weighed::Trouble(request_id, why) => {
+                        note_request_id(calls, request_id);
+                        why
                     }
                 },
             };
         }
         Err(ReadFailure::Failed(format!("{trouble} at the last of {} tries", self.read_attempts)))
+    }
+
+    fn weigh<T>(
+        &mut self,
+        asking: &Asking,
+        answer: &RawAnswer,
+        parse: impl Fn(&Bytes) -> Result<Answered<T>, Unusable>,
+    ) -> Weighed<T> {
+        match answer.status {
+            200..=299 => match parse(&answer.body) {
+                Ok(answered) => Weighed::Good(answered),
+                Err(Unusable::SaysNo) => Weighed::No(wire::words(&self.key.masked(answer.body.clone()))),
+                Err(Unusable::Unreadable) => {
+                    Weighed::Trouble(None, format!("an unreadable HTTP {}", answer.status))
+                }
+            },
+            400..=407 | 409..=428 | 430..=499 => {
+                if answer.status == 403 && asking.is_core {
+                    self.refuse_key(answer.status);
+                }
+                Weighed::No(wire::words(&answer.body))
+            }
+            status => Weighed::Trouble(wire::words(&answer.body).request_id, format!("HTTP {status}")),
+        }
     }
 
     /// Sends once, whatever comes back. `Err`: it was not sent, and why.
@@ -181,7 +208,7 @@ impl Line {
         let request = self.request(asking)?;
         let began = Instant::now();
         self.rate.note_sent(began);
-        let answer = self.transport.send(request).await.map(|answer| self.without_key(answer));
+        let answer = self.transport.send(request).await.map(|answer| self.without_key(asking, answer));
         let now = Instant::now();
         if let Ok(answer) = &answer {
             self.note_answer(asking, answer, now);
@@ -231,13 +258,6 @@ impl Line {
         }
     }
 
-    /// A 403 where a good key can have none.
-    fn note_refusal(&mut self, asking: &Asking, status: u16) {
-        if status == 403 && asking.is_core {
-            self.refuse_key(status);
-        }
-    }
-
     /// To a change, a 403 is judged by whoever knows the words for an account that is short of something.
     pub fn refuse_key(&mut self, status: u16) {
         self.key_gate.refuse(Instant::now(), status);
@@ -254,6 +274,11 @@ impl Line {
         key.max(self.rate.closed_for(now))
     }
 
+    /// From here on, only answers still to come tell the server's time.
+    pub fn forget_server_date(&mut self) {
+        self.server_date = None;
+    }
+
     /// The server's clock in the last answer that showed it.
     pub fn server_date(&self) -> Option<Timestamp> {
         http_date(self.server_date.as_ref()?)
@@ -266,13 +291,11 @@ impl Line {
         format!("the key was refused (HTTP {status}); tried again in {}", Seconds(whole_seconds(left)))
     }
 
-    /// Errors are short, and long good answers are listings, which say nothing of keys.
-    fn without_key(&self, mut answer: RawAnswer) -> RawAnswer {
-        let is_good = (200..=299).contains(&answer.status);
-        match answer.body.len() {
-            0..=LONGEST_ERROR => answer.body = self.key.masked(answer.body),
-            _ if is_good => {}
-            _ => answer.body = Bytes::new(),
+    /// Long good answers to reads are listings, which say nothing of keys; all else is searched.
+    fn without_key(&self, asking: &Asking, mut answer: RawAnswer) -> RawAnswer {
+        let is_good = (200..=299).contains(&answer.status) && asking.method == Method::GET;
+        if !is_good || answer.body.len() <= LONGEST_SEARCHED {
+            answer.body = self.key.masked(answer.body);
         }
         answer
     }
@@ -283,18 +306,6 @@ impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line").field("transport", &self.transport).finish_non_exhaustive()
     }
-}
-
-fn parse_if_good<T>(
-    answer: &RawAnswer,
-    parse: impl Fn(&Bytes) -> Result<Answered<T>, Unusable>,
-) -> Option<Result<Answered<T>, Unusable>> {
-    (200..=299).contains(&answer.status).then(|| parse(&answer.body))
-}
-
-fn refused(status: u16, words: Words, calls: &mut [Call]) -> ReadFailure {
-    note_request_id(calls, words.request_id.clone());
-    ReadFailure::Refused { status, words }
 }
 
 /// Of the answer to the last call.

@@ -15,3 +15,6 @@ mod line;
 pub mod key;
 pub mod gate;
 pub mod transport;
+
+#[cfg(test)]
+mod scripted;

@@ -14,7 +14,7 @@ use super::parse::Listing;
 use crate::domain::digest::Digest;
 use crate::domain::event::Call;
 
-/// Pages of one walk: at 50 a page, ten times what the largest account we plan for has.
+/// Pages of one walk: 20,000 items at 50 a page, more than anyone could pay for.
 const MOST_PAGES: u32 = 400;
 
 /// The last complete walk of a listing.
@@ -80,7 +80,7 @@ pub async fn list(
     let first = walk(line, route, memo.as_ref(), calls).await;
     let proven = first.is_proven() && !*total_lied;
     *total_lied |= first.contradicts_its_total();
-    if proven || first.gap.is_some() {
+    if proven || first.gap.is_some() || first.unreadable() > 0 {
         return finished(vec![first], None, memo);
     }
     let second = walk(line, route, memo.as_ref(), calls).await;
@@ -162,13 +162,14 @@ impl Walk {
         let lengths: Vec<usize> = self.stops.iter().map(|stop| stop.page.seen.len()).collect();
         let second_brought = lengths.get(1).is_some_and(|length| *length > 0);
         let first_length = lengths.first().copied().unwrap_or(0) as u64;
-        // A second page that only repeats the first brought nothing.
-        let second_brought = second_brought && self.stops.get(1).is_some_and(|stop| stop.new_ids > 0);
-        self.gap.is_none() && *total == self.ids as u64 && (!second_brought || *total > first_length)
+        let fits = *total == self.ids as u64 && (!second_brought || *total > first_length);
+        self.gap.is_none() && fits
     }
 
+    /// Not by items that nobody could count.
     fn contradicts_its_total(&self) -> bool {
-        self.gap.is_none() && self.totals.iter().any(Option::is_some) && !self.is_proven()
+        let other = self.totals.iter().flatten().any(|total| *total != self.ids as u64);
+        self.gap.is_none() && self.unreadable() == 0 && other
     }
 }
 
@@ -220,5 +221,143 @@ fn gap(number: u32, failure: ReadFailure, route: &Route) -> Gap {
             let why = format!("page {number}: HTTP {status} {} {}", words.code, words.message);
             if number == 1 { Gap::Refused(status, why.trim_end().to_owned()) } else { Gap::Other(why) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::barrack::client::{Client, Walked};
+    use crate::barrack::scripted::{self, json};
+    use crate::domain::fleet::{LookResult, Scope};
+
+    /// A cloud that holds `count` snapshots, with what each page says of the total.
+    fn cloud(count: usize, total: impl Fn(usize) -> String + Clone + Send + Sync + 'static) -> Client {
+        scripted::client(move |asked| {
+            let page = asked.page();
+            let items = scripted::items((page - 1) * 50..(page * 50).min(count));
+            json(&format!(r#"{{"request_id":"{:08}","snapshots":{items}{}}}"#, asked.number, total(page)))
+        })
+    }
+
+    async fn look(client: &mut Client) -> Walked {
+        client.look(&Scope::Snapshots).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_walk_is_enough_where_every_page_repeats_the_right_total() {
+        let mut client = cloud(120, |_| r#","total":120"#.to_owned());
+        let walked = look(&mut client).await;
+        assert_eq!((walked.result, walked.items.len(), walked.calls.len()), (LookResult::Complete, 120, 4));
+        assert_eq!(walked.calls[0].request_id.as_deref(), Some("00000001"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_pages_again_are_unchanged() {
+        let mut client = cloud(120, |_| r#","total":120"#.to_owned());
+        let (first, second) = (look(&mut client).await, look(&mut client).await);
+        assert_eq!((first.unchanged, second.unchanged), (false, true));
+        assert!(first.digest == second.digest && Arc::ptr_eq(&first.items, &second.items));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_total_two_walks_must_agree() {
+        let mut client = cloud(120, |_| r#","count":50"#.to_owned());
+        let walked = look(&mut client).await;
+        assert_eq!((walked.result, walked.items.len(), walked.calls.len()), (LookResult::Complete, 120, 8));
+        assert!(look(&mut client).await.unchanged);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_total_that_only_counts_its_page_is_never_believed_again() {
+        let mut client = cloud(120, |page| format!(r#","total":{}"#, [50, 50, 20, 0][page - 1]));
+        assert_eq!(look(&mut client).await.calls.len(), 8);
+        let mut client = scripted::client(|asked| {
+            let (count, total) = if asked.number <= 8 { (120, 50) } else { (50, 50) };
+            let items = scripted::items((asked.page() - 1) * 50..(asked.page() * 50).min(count));
+            json(&format!(r#"{{"snapshots":{items},"total":{total}}}"#))
+        });
+        assert_eq!(look(&mut client).await.result, LookResult::Complete);
+        let walked = look(&mut client).await;
+        assert_eq!((walked.result, walked.items.len(), walked.calls.len()), (LookResult::Complete, 50, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pages_that_show_less_than_they_count_are_never_complete() {
+        // As if `page` were ignored: the same fifty, again and again.
+        let mut client =
+            scripted::client(|_| json(&format!(r#"{{"snapshots":{},"total":60}}"#, scripted::items(0..50))));
+        let walked = look(&mut client).await;
+        assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("counts 60")));
+        assert_eq!(walked.items.len(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cloud_that_repeats_its_last_page_for_ever_is_walked_to_the_end() {
+        let mut client = scripted::client(|asked| {
+            let page = asked.page().min(3);
+            json(&format!(
+                r#"{{"snapshots":{},"total":120}}"#,
+                scripted::items((page - 1) * 50..(page * 50).min(120))
+            ))
+        });
+        let walked = look(&mut client).await;
+        assert_eq!((walked.result, walked.items.len(), walked.calls.len()), (LookResult::Complete, 120, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn walks_that_see_different_ids_prove_nothing() {
+        let mut client = scripted::client(|asked| match asked.page() {
+            1 => json(&format!(r#"{{"snapshots":{}}}"#, scripted::items(0..asked.number))),
+            _ => json(r#"{"snapshots":[]}"#),
+        });
+        let walked = look(&mut client).await;
+        assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("different ids")));
+        assert_eq!(walked.items.len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_fails_in_the_middle_leaves_the_walk_incomplete_and_what_was_seen_seen() {
+        let mut client = scripted::client(|asked| match asked.page() {
+            1 => json(&format!(r#"{{"snapshots":{},"total":60}}"#, scripted::items(0..50))),
+            _ => Ok(scripted::answer(502, "<html>")),
+        });
+        let walked = look(&mut client).await;
+        assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("page 2: HTTP 502")));
+        let attempts: Vec<u8> = walked.calls.iter().map(|call| call.attempt).collect();
+        assert_eq!((walked.items.len(), attempts), (50, vec![1, 1, 2, 3]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_an_item_on_two_pages_the_last_is_taken() {
+        let mut client = scripted::client(|asked| match asked.page() {
+            1 => json(r#"{"snapshots":[{"id":"1","name":"old"},{"id":"2"}],"total":3}"#),
+            2 => json(r#"{"snapshots":[{"id":"1","name":"new"},{"id":"3"}],"total":3}"#),
+            _ => json(r#"{"snapshots":[],"total":3}"#),
+        });
+        let walked = look(&mut client).await;
+        assert_eq!((walked.result, walked.items.len()), (LookResult::Complete, 3));
+        assert!(walked.items[0].raw.contains("new"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_item_that_nobody_can_name_leaves_the_look_incomplete() {
+        let mut client = scripted::client(|asked| match asked.page() {
+            1 => json(r#"{"snapshots":[{"id":"1"},{"name":"who"}],"total":2}"#),
+            _ => json(r#"{"snapshots":[],"total":2}"#),
+        });
+        let walked = look(&mut client).await;
+        assert_eq!(walked.result, LookResult::Incomplete("1 items without a readable id".to_owned()));
+        assert_eq!(walked.items.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_404_on_a_list_proves_nothing_and_only_an_optional_one_is_unavailable() {
+        let mut client = scripted::client(|_| Ok(scripted::answer(404, "{}")));
+        for scope in [Scope::Machines, Scope::Snapshots] {
+            let result = client.look(&scope).await.result;
+            assert!(matches!(result, LookResult::Incomplete(why) if why.starts_with("404")));
+        }
+        assert!(matches!(client.look(&Scope::Images).await.result, LookResult::Unavailable(_)));
     }
 }
