@@ -10,9 +10,10 @@ use bytes::Bytes;
 use http::Method;
 use secrecy::SecretString;
 
+use super::asking::Asking;
 use super::gate::KeyRefused;
 use super::key::KeyError;
-use super::line::{Answered, Asking, Line, ReadFailure, Unusable};
+use super::line::{Answered, Line, ReadFailure, Unusable};
 use super::outcome::{self, Class};
 use super::page::Seen;
 use super::parse::Listing;
@@ -64,19 +65,19 @@ impl Client {
             Scope::Snapshots => self.list(Listing::Snapshots).await,
             Scope::Images => self.list(Listing::Images).await,
             Scope::Balance => {
-                let asking = get(&paths.balance, None);
+                let asking = Asking::get(&paths.balance, None);
                 self.read(scope, asking, single::balance).await
             }
             Scope::Prices => {
-                let asking = get(&paths.prices, None);
+                let asking = Asking::get(&paths.prices, None);
                 self.read(scope, asking, single::prices).await
             }
             Scope::Snapshot(id) => {
-                let asking = Asking { is_core: true, ..get(&paths.snapshot, Some(id.as_str())) };
+                let asking = Asking { is_core: true, ..Asking::get(&paths.snapshot, Some(id.as_str())) };
                 self.read(scope, asking, |body| single::snapshot(body, id)).await
             }
             Scope::Links(id) => {
-                let asking = get(&paths.links, Some(id.as_str()));
+                let asking = Asking::get(&paths.links, Some(id.as_str()));
                 self.read(scope, asking, |body| single::links(body, id)).await
             }
         }
@@ -122,7 +123,7 @@ impl Client {
                 Asking { method: Method::POST, endpoint, object, query, body, is_core: true }
             }
             Verb::DeleteSnapshot { snapshot, .. } => {
-                let asking = get(&paths.snapshot, Some(snapshot.as_str()));
+                let asking = Asking::get(&paths.snapshot, Some(snapshot.as_str()));
                 Asking { method: Method::DELETE, is_core: true, ..asking }
             }
         }
@@ -185,17 +186,6 @@ impl Client {
             }
             _ => LookResult::Incomplete(why),
         }
-    }
-}
-
-fn get(endpoint: &str, object: Option<&str>) -> Asking {
-    Asking {
-        method: Method::GET,
-        endpoint: endpoint.to_owned(),
-        object: object.map(str::to_owned),
-        query: String::new(),
-        body: Bytes::new(),
-        is_core: false,
     }
 }
 
@@ -342,7 +332,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_object_is_found_or_unknown_or_open() {
         let id = SnapshotId::new("BRK-1S");
-        let answers: [(scripted::Answered, fn(&LookResult) -> bool); 6] = [
+        type Expected = fn(&LookResult) -> bool;
+        let answers: [(scripted::Answered, Expected); 6] = [
             (json(r#"{"snapshot":{"id":"BRK-1S"}}"#), |result| *result == LookResult::Complete),
             (json(r#"{"snapshot":{"id":"BRK-2S"}}"#), |result| matches!(result, LookResult::Incomplete(_))),
             (Ok(answer(404, "")), |result| *result == LookResult::NotFound),

@@ -6,15 +6,16 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Request};
+use http::Method;
+use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use super::asking::Asking;
 use super::gate::{KeyGate, KeyRefused, RateGate, Wait};
 use super::key::{Key, KeyError};
 use super::settings::Settings;
-use super::transport::{RawAnswer, Transport};
+use super::transport::{self, RawAnswer, Transport};
 use super::wire::{self, Words};
 use crate::domain::event::{Answer, Call, Failure};
 use crate::domain::time::{Seconds, Timestamp};
@@ -26,19 +27,6 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2
 
 /// Bytes of a good answer to a read in which the key is looked for.
 const LONGEST_SEARCHED: usize = 4 * 1024;
-
-/// One request, without the key.
-#[derive(Clone, Debug)]
-pub struct Asking {
-    pub method: Method,
-    /// The path's template, and what stands for `{id}` in it.
-    pub endpoint: String,
-    pub object: Option<String>,
-    pub query: String,
-    pub body: Bytes,
-    /// Machines, snapshots and what is done to them: a 403 there is about the key.
-    pub is_core: bool,
-}
 
 /// What was read from a good answer.
 #[derive(Debug)]
@@ -191,6 +179,7 @@ impl Line {
             if self.key_gate.is_shut(now, is_change) {
                 return Err(self.key_words(now));
             }
+            // Ends: nobody else uses the line, and every wait is until there is room.
             match self.rate.wait(now, is_change) {
                 Wait::No => return Ok(()),
                 Wait::Closed(left) if left > LONGEST_WAIT => return Err(rate_words(left)),
@@ -205,7 +194,7 @@ impl Line {
         asking: &Asking,
         attempt: u8,
     ) -> Result<(Call, Result<RawAnswer, Failure>), String> {
-        let request = self.request(asking)?;
+        let request = asking.request(&self.base_url, &self.headers)?;
         let began = Instant::now();
         self.rate.note_sent(began);
         let answer = self.transport.send(request).await.map(|answer| self.without_key(asking, answer));
@@ -228,30 +217,13 @@ impl Line {
         Ok((call, answer))
     }
 
-    fn request(&self, asking: &Asking) -> Result<Request<Bytes>, String> {
-        let path = match &asking.object {
-            Some(id) => {
-                asking.endpoint.replace("{id}", &segment(id).ok_or("an id that cannot stand in a path")?)
-            }
-            None => asking.endpoint.clone(),
-        };
-        let address = format!("{}{path}{}", self.base_url, asking.query);
-        let request = Request::builder().method(asking.method.clone()).uri(address).body(asking.body.clone());
-        let mut request = request.map_err(|_| "base_url and path make no address".to_owned())?;
-        *request.headers_mut() = self.headers.clone();
-        if !asking.body.is_empty() {
-            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        Ok(request)
-    }
-
     fn note_answer(&mut self, asking: &Asking, answer: &RawAnswer, now: Instant) {
         if answer.date.is_some() {
             self.server_date = answer.date.clone();
         }
         match answer.status {
-            429 => self.rate.close(now, retry_after(answer)),
-            503 if answer.retry_after.is_some() => self.rate.close(now, retry_after(answer)),
+            429 => self.rate.close(now, answer.retry_for()),
+            503 if answer.retry_after.is_some() => self.rate.close(now, answer.retry_for()),
             401 => self.key_gate.refuse(now, 401),
             200..=299 if asking.is_core => self.key_gate.accept(),
             _ => {}
@@ -281,7 +253,7 @@ impl Line {
 
     /// The server's clock in the last answer that showed it.
     pub fn server_date(&self) -> Option<Timestamp> {
-        http_date(self.server_date.as_ref()?)
+        transport::http_date(self.server_date.as_ref()?)
     }
 
     fn key_words(&self, now: Instant) -> String {
@@ -315,76 +287,10 @@ fn note_request_id(calls: &mut [Call], request_id: Option<String>) {
     }
 }
 
-/// In seconds, or as a date, which only means something beside the server's own.
-fn retry_after(answer: &RawAnswer) -> Option<Duration> {
-    let value = answer.retry_after.as_ref()?;
-    if let Some(seconds) = value.to_str().ok().and_then(|text| text.trim().parse().ok()) {
-        return Some(Duration::from_secs(seconds));
-    }
-    Some(http_date(value)?.since(http_date(answer.date.as_ref()?)?))
-}
-
-fn http_date(value: &HeaderValue) -> Option<Timestamp> {
-    const PARSER: jiff::fmt::rfc2822::DateTimeParser = jiff::fmt::rfc2822::DateTimeParser::new();
-    PARSER.parse_timestamp(value.to_str().ok()?).ok().map(Timestamp::from)
-}
-
 fn rate_words(left: Duration) -> String {
     format!("rate limited for another {}", Seconds(whole_seconds(left)))
 }
 
 fn whole_seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
-}
-
-/// One segment of a path. `None` for what a server on the way could take for more than one.
-fn segment(id: &str) -> Option<String> {
-    use fmt::Write;
-    let is_odd = |symbol: char| symbol.is_control() || matches!(symbol, '/' | '\\' | '%');
-    if !wire::is_usable_id(id) || id.contains(is_odd) {
-        return None;
-    }
-    let mut segment = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                segment.push(char::from(byte))
-            }
-            // Writing to a string cannot fail.
-            _ => _ = write!(segment, "%{byte:02X}"),
-        }
-    }
-    Some(segment)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_one_segment_of_a_path_or_is_not_sent() {
-        assert_eq!(segment("BRK-100001S").as_deref(), Some("BRK-100001S"));
-        assert_eq!(segment("a b?c#é").as_deref(), Some("a%20b%3Fc%23%C3%A9"));
-        for id in ["", " ", ".", "..", "a/b", "a\\b", "%2e%2e", "a\nb"] {
-            assert_eq!(segment(id), None, "{id:?}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_read_in_seconds_or_as_a_date_beside_the_servers() {
-        let answer = |date: &'static str, after: &'static str| RawAnswer {
-            status: 429,
-            date: Some(HeaderValue::from_static(date)),
-            retry_after: Some(HeaderValue::from_static(after)),
-            body: Bytes::new(),
-        };
-        let date = "Sun, 01 Mar 2026 02:00:07 GMT";
-        assert_eq!(retry_after(&answer(date, " 17 ")), Some(Duration::from_secs(17)));
-        assert_eq!(
-            retry_after(&answer(date, "Sun, 01 Mar 2026 02:01:07 GMT")),
-            Some(Duration::from_secs(60))
-        );
-        assert_eq!(retry_after(&answer("?", "Sun, 01 Mar 2026 02:01:07 GMT")), None);
-        assert_eq!(retry_after(&answer(date, "-1")), None);
-    }
 }

@@ -12,6 +12,7 @@ mod parse;
 mod wire;
 pub mod outcome;
 mod line;
+mod asking;
 pub mod key;
 pub mod gate;
 pub mod transport;

@@ -15,6 +15,7 @@ use tower::{Service, ServiceExt};
 
 use super::settings::Settings;
 use crate::domain::event::Failure;
+use crate::domain::time::Timestamp;
 
 /// An answer with more bytes is not read to its end.
 pub const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -171,11 +172,26 @@ impl RawAnswer {
         let (date, retry_after) = (headers.get(DATE).cloned(), headers.get(RETRY_AFTER).cloned());
         Self { status, date, retry_after, body }
     }
+
+    /// `Retry-After` in seconds, or as a date, which only means something beside the server's own.
+    pub fn retry_for(&self) -> Option<Duration> {
+        let value = self.retry_after.as_ref()?;
+        if let Some(seconds) = value.to_str().ok().and_then(|text| text.trim().parse().ok()) {
+            return Some(Duration::from_secs(seconds));
+        }
+        Some(http_date(value)?.since(http_date(self.date.as_ref()?)?))
+    }
+}
+
+pub fn http_date(value: &HeaderValue) -> Option<Timestamp> {
+    const PARSER: jiff::fmt::rfc2822::DateTimeParser = jiff::fmt::rfc2822::DateTimeParser::new();
+    PARSER.parse_timestamp(value.to_str().ok()?).ok().map(Timestamp::from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn network(base_url: &str) -> Result<Transport, TransportError> {
         Transport::network(&Settings { base_url: base_url.to_owned(), ..Settings::default() })
@@ -224,5 +240,59 @@ mod tests {
         let mut transport = Transport::local(Local::new(mute), &Settings::default());
         let answer = transport.send(Request::new(Bytes::new())).await;
         assert_eq!(answer.unwrap_err(), Failure::Timeout);
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_or_as_a_date_beside_the_servers() {
+        let answer = |date: &'static str, after: &'static str| RawAnswer {
+            status: 429,
+            date: Some(HeaderValue::from_static(date)),
+            retry_after: Some(HeaderValue::from_static(after)),
+            body: Bytes::new(),
+        };
+        let date = "Sun, 01 Mar 2026 02:00:07 GMT";
+        assert_eq!(answer(date, " 17 ").retry_for(), Some(Duration::from_secs(17)));
+        assert_eq!(answer(date, "Sun, 01 Mar 2026 02:01:07 GMT").retry_for(), Some(Duration::from_secs(60)));
+        assert_eq!(answer("?", "Sun, 01 Mar 2026 02:01:07 GMT").retry_for(), None);
+        assert_eq!(answer(date, "-1").retry_for(), None);
+    }
+
+    /// What a server on a socket makes of `answer`, once it has read a request and then waited.
+    async fn over_a_socket(answer: Vec<u8>, wait: Duration) -> Result<RawAnswer, Failure> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let settings = Settings { base_url, timeout: Duration::from_millis(500), ..Settings::default() };
+        let server = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            _ = socket.read(&mut [0; 1024]).await;
+            tokio::time::sleep(wait).await;
+            _ = socket.write_all(&answer).await;
+        };
+        let client = async {
+            let request = Request::get(format!("{}/x/", settings.base_url)).body(Bytes::new()).unwrap();
+            Transport::network(&settings).unwrap().send(request).await
+        };
+        tokio::join!(server, client).1
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_is_not_followed() {
+        let answer =
+            b"HTTP/1.1 307 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_vec();
+        assert_eq!(over_a_socket(answer, Duration::ZERO).await.unwrap().status, 307);
+    }
+
+    #[tokio::test]
+    async fn every_failure_on_a_socket_has_its_class() {
+        let head =
+            |length: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        let cut = [head(100), b"{".to_vec()].concat();
+        assert_eq!(over_a_socket(cut, Duration::ZERO).await.unwrap_err(), Failure::Reset);
+        assert_eq!(over_a_socket(Vec::new(), Duration::ZERO).await.unwrap_err(), Failure::Reset);
+        assert_eq!(over_a_socket(b"SSH-2.0\r\n".to_vec(), Duration::ZERO).await.unwrap_err(), Failure::Reset);
+        let large = [head(MOST_BYTES + 1), vec![b' '; MOST_BYTES + 1]].concat();
+        assert_eq!(over_a_socket(large, Duration::ZERO).await.unwrap_err(), Failure::TooLarge);
+        let late = over_a_socket(head(0), Duration::from_secs(1)).await;
+        assert_eq!(late.unwrap_err(), Failure::Timeout);
     }
 }

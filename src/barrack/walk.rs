@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
 
-use super::line::{Asking, Line, ReadFailure};
+use super::asking::Asking;
+use super::line::{Line, ReadFailure};
 use super::page::{self, Page, Read, Seen};
 use super::parse::Listing;
 use crate::domain::digest::Digest;
@@ -200,14 +200,8 @@ pub fn digest(items: &[Seen]) -> Digest {
 }
 
 fn asking(route: &Route, number: u32) -> Asking {
-    Asking {
-        method: Method::GET,
-        endpoint: route.endpoint.to_owned(),
-        object: None,
-        query: format!("?page={number}&pageSize={}", route.page_size),
-        body: Bytes::new(),
-        is_core: route.is_core,
-    }
+    let query = format!("?page={number}&pageSize={}", route.page_size);
+    Asking { query, is_core: route.is_core, ..Asking::get(route.endpoint, None) }
 }
 
 fn gap(number: u32, failure: ReadFailure, route: &Route) -> Gap {
