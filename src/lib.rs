@@ -3,4 +3,7 @@
 pub mod clock;
 pub mod domain;
 pub mod journal;
+pub mod barrack;
+pub mod daemon;
 pub mod sim;
+pub mod rehearsal;

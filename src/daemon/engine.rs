@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::journal::Journal;
 use crate::journal::append::AppendError;
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::entry::{Entry, Head, Seq};
+use crate::journal::entry::{Entry, Head, Row, Seq};
 use crate::journal::fault::Fault;
 use crate::journal::open::{Durability, OpenError};
 use crate::journal::record::{self, Unreadable};
@@ -64,8 +64,6 @@ pub enum StartError {
     Read(#[from] Fault),
     #[error("replay the journal")]
     Decode(#[from] Unreadable),
-    #[error("begin in the journal")]
-    Begin(#[from] Trouble),
 }
 
 /// What an engine is built around.
@@ -77,15 +75,9 @@ pub struct Parts {
 }
 
 impl Engine {
-    /// Opens the journal, folds it, and writes down that a process began and what it obeys.
-    pub async fn start(
-        directory: &Path,
-        durability: Durability,
-        policies: PolicySet,
-        parts: Parts,
-    ) -> Result<Self, StartError> {
-        let (journal, _) = Journal::open(directory, durability)?;
-        let (state, last) = replay(&journal)?;
+    /// Writes down that a process began and what it obeys.
+    pub async fn start(folded: Folded, policies: PolicySet, parts: Parts) -> Result<Self, Trouble> {
+        let Folded { journal, state, last } = folded;
         let Parts { client, clock, inbox, listener } = parts;
         let baseline = baseline(&clock);
         let mut engine = Self {
@@ -147,7 +139,11 @@ impl Engine {
     fn save_checkpoint(&mut self) -> Result<(), AppendError> {
         self.unsaved_checkpoint = 0;
         let bytes = self.state.to_bytes();
-        self.journal.save_checkpoint(&Checkpoint { head: self.journal.head(), fold_id: FOLD_ID.to_owned(), bytes })
+        self.journal.save_checkpoint(&Checkpoint {
+            head: self.journal.head(),
+            fold_id: FOLD_ID.to_owned(),
+            bytes,
+        })
     }
 
     /// A jump of the wall clock against elapsed time begins a new epoch of it.
@@ -163,7 +159,7 @@ impl Engine {
     }
 
     /// Writes down that the process ends on purpose, and closes the journal.
-    pub async fn stop(mut self, why: &str) -> Result<Head, Trouble> {
+    pub async fn stop(mut self, why: &str) -> Result<(Head, State), Trouble> {
         let unsaved = std::mem::take(&mut self.unsaved);
         self.record(unsaved).await?;
         self.record(vec![Event::Stopped(Stopped { why: why.to_owned() })]).await?;
@@ -171,7 +167,7 @@ impl Engine {
         let head = self.journal.head();
         // A journal that does not close cleanly is checked more at the next start, and that is all.
         drop(self.journal.close());
-        Ok(head)
+        Ok((head, self.state))
     }
 }
 
@@ -190,24 +186,52 @@ impl From<AppendError> for Trouble {
     }
 }
 
-/// The state that the journal's events come to, and the time of the last of them.
-fn replay(journal: &Journal) -> Result<(State, Option<Timestamp>), StartError> {
+/// A journal and the state that its events come to.
+pub struct Folded {
+    pub journal: Journal,
+    pub state: State,
+    /// The time of the last event.
+    pub last: Option<Timestamp>,
+}
+
+/// From where events are folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// From the last checkpoint of this fold.
+    Checkpoint,
+    Zero,
+}
+
+/// Opens the journal in a directory and folds it.
+pub fn open(directory: &Path, durability: Durability, replay: Replay) -> Result<Folded, StartError> {
+    let (journal, _) = Journal::open(directory, durability)?;
     let checkpoint = match journal.load_checkpoint(FOLD_ID) {
-        Ok(checkpoint) => checkpoint,
+        Ok(checkpoint) => checkpoint.filter(|_| replay == Replay::Checkpoint),
         // It is disposable: what it would have saved is done again.
         Err(Fault::Damaged(_)) => None,
         Err(fault) => return Err(fault.into()),
     };
     let restored = checkpoint.and_then(|saved| Some((State::restore(&saved.bytes)?, saved.head.seq)));
-    let (mut state, mut after) = restored.unwrap_or((State::default(), Seq::START));
+    let (mut state, after) = restored.unwrap_or((State::default(), Seq::START));
     let mut last = None;
     if after != Seq::START {
         last = journal.read(Seq(after.0 - 1), 1)?.first().map(|row| row.recorded_at);
     }
+    fold(&mut state, after, &mut last, |after| journal.read(after, REPLAY_BATCH))?;
+    Ok(Folded { journal, state, last })
+}
+
+/// Folds all events after `after` into the state.
+pub fn fold(
+    state: &mut State,
+    mut after: Seq,
+    last: &mut Option<Timestamp>,
+    read: impl Fn(Seq) -> Result<Vec<Row>, Fault>,
+) -> Result<(), StartError> {
     loop {
-        let rows = journal.read(after, REPLAY_BATCH)?;
-        let Some(end) = rows.last() else { return Ok((state, last)) };
-        (after, last) = (end.seq, Some(end.recorded_at));
+        let rows = read(after)?;
+        let Some(end) = rows.last() else { return Ok(()) };
+        (after, *last) = (end.seq, Some(end.recorded_at));
         for row in &rows {
             state.apply(&record::decode(row)?);
         }

@@ -28,7 +28,7 @@ impl Engine {
 
 fn changes(state: &State, scope: &Scope, walked: &Walked) -> Vec<Event> {
     let seen = walked.items.iter().filter(|seen| differs(state, &seen.item)).map(|seen| {
-        Event::Observed(Observed { change: Change::Seen(seen.item.clone()), raw: seen.raw.to_string() })
+        Event::Observed(Observed { change: Change::Seen(Item::clone(&seen.item)), raw: seen.raw.to_string() })
     });
     let mut events: Vec<Event> = if walked.unchanged { Vec::new() } else { seen.collect() };
     if walked.result == LookResult::Complete {

@@ -9,6 +9,7 @@ use crate::domain::draft::Action;
 use crate::domain::event::Event;
 use crate::domain::looks;
 use crate::domain::plan::plan;
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
 /// Rounds of conclusions in one pass: each can only follow from the one before it, a few deep.
@@ -49,18 +50,21 @@ impl Engine {
         Ok(plan(&self.state, now).wake_at.max(now + LEAST_PAUSE))
     }
 
-    /// Passes without end. Comes back only with trouble that a new start must mend.
-    pub async fn run(&mut self, mut wake: impl AsyncFnMut(Duration)) -> Trouble {
+    /// Passes until `wake`, which waits for the next one, says no, or with trouble that only a new
+    /// start can mend.
+    pub async fn run(&mut self, mut wake: impl AsyncFnMut(&State, Duration) -> bool) -> Result<(), Trouble> {
         loop {
             let pause = match self.pass().await {
                 Ok(wake_at) => wake_at.since(self.clock.now()),
-                Err(trouble @ Trouble::Fatal(_)) => return trouble,
+                Err(trouble @ Trouble::Fatal(_)) => return Err(trouble),
                 Err(trouble) => {
                     tracing::error!(error = &trouble as &dyn std::error::Error, "a pass was given up");
                     RETRY
                 }
             };
-            wake(pause).await;
+            if !wake(&self.state, pause).await {
+                return Ok(());
+            }
         }
     }
 

@@ -19,8 +19,7 @@ impl Engine {
             Ok(permit) => permit,
             Err(objection) => return self.note(about, objection).await,
         };
-        let intended =
-            Intended { effect: permit.effect().clone(), attempt: permit.attempt(), proof };
+        let intended = Intended { effect: permit.effect().clone(), attempt: permit.attempt(), proof };
         match self.record(vec![Event::Intended(intended)]).await {
             Err(Trouble::NotStored(AppendError::KeyTaken { .. })) => {
                 let what = "the journal has this intent already, and the state does not".to_owned();

@@ -72,7 +72,7 @@ impl Nanos {
         if digits.is_empty() || digits.len() > 60 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong());
         }
-        if exponent.abs() > 60 {
+        if exponent.unsigned_abs() > 60 {
             return Err(large());
         }
         let decimals = i32::try_from(fraction.len()).unwrap_or(60) - exponent;
@@ -161,7 +161,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "NaN", "1,5", "0x10", ".", "1e400", "99999999999999999999", "--1", "1.2.3"] {
+        for text in
+            ["", "NaN", "1,5", "0x10", ".", "1e400", "99999999999999999999", "--1", "1.2.3", "1e-2147483648"]
+        {
             assert!(Nanos::parse(text).is_err(), "{text}");
         }
     }

@@ -1,0 +1,21 @@
+//! The cloud's API as a client sees it: looks at what is there, and performs what was permitted.
+//!
+//! It never journals, never decides, and never sends a change twice.
+
+pub mod settings;
+pub mod refusal;
+pub mod client;
+mod walk;
+pub mod page;
+mod single;
+mod parse;
+mod wire;
+pub mod outcome;
+mod line;
+mod asking;
+pub mod key;
+pub mod gate;
+pub mod transport;
+
+#[cfg(test)]
+mod scripted;

@@ -1,0 +1,142 @@
+//! One item of a list, or one object, into what the rest of the program knows.
+//!
+//! Only a readable id is needed; everything else may be missing, misspelt or new.
+
+use crate::domain::fleet::{Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
+use crate::domain::id::{ImageId, MachineId, SnapshotId};
+
+use super::wire::{self, Fields};
+
+/// What the cloud lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listing {
+    Machines,
+    Snapshots,
+    Images,
+}
+
+impl Listing {
+    /// Where the items may be, the likeliest first.
+    pub fn names(self) -> [&'static str; 4] {
+        let own = match self {
+            Self::Machines => "instances",
+            Self::Snapshots => "snapshots",
+            Self::Images => "images",
+        };
+        [own, "data", "results", "items"]
+    }
+
+    /// `None`: its id cannot be read.
+    pub fn item(self, fields: &Fields) -> Option<Item> {
+        match self {
+            Self::Machines => machine(fields).map(Item::Machine),
+            Self::Snapshots => snapshot(fields).map(Item::Snapshot),
+            Self::Images => image(fields).map(Item::Image),
+        }
+    }
+}
+
+pub fn machine(fields: &Fields) -> Option<Machine> {
+    Some(Machine {
+        id: MachineId::new(wire::id(wire::first(fields, &["id", "instance_id", "vm_id"])?)?),
+        name: wire::shown(fields, &["name", "vm_name"]),
+        status: machine_status(&wire::shown(fields, &["status"])),
+        region: wire::shown(fields, &["region"]),
+        created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
+    })
+}
+
+pub fn snapshot(fields: &Fields) -> Option<Snapshot> {
+    Some(Snapshot {
+        id: SnapshotId::new(wire::id(wire::first(fields, &["id", "snapshot_id"])?)?),
+        name: wire::shown(fields, &["name", "snapshot_name"]),
+        description: wire::shown(fields, &["description"]),
+        status: snapshot_status(&wire::shown(fields, &["status"])),
+        size_bytes: wire::first(fields, &["size_gb", "size"]).and_then(size_bytes),
+        region: wire::shown(fields, &["region"]),
+        machine: wire::first(fields, &["instance_id", "vm_id"]).and_then(wire::id).map(MachineId::new),
+        created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
+        is_image: matches!(wire::shown(fields, &["is_image"]).to_ascii_lowercase().as_str(), "true" | "1"),
+    })
+}
+
+fn image(fields: &Fields) -> Option<Image> {
+    Some(Image {
+        id: ImageId::new(wire::id(wire::first(fields, &["id", "image_id"])?)?),
+        name: wire::shown(fields, &["name"]),
+        status: wire::shown(fields, &["status"]),
+        snapshot: wire::first(fields, &["snapshot_id"]).and_then(wire::id).map(SnapshotId::new),
+    })
+}
+
+/// Gigabytes in billionths are bytes. Less than nothing is no size.
+fn size_bytes(raw: &serde_json::value::RawValue) -> Option<i64> {
+    wire::decimal(raw).map(|size| size.0).filter(|bytes| *bytes >= 0)
+}
+
+fn machine_status(word: &str) -> MachineStatus {
+    let known = word.trim().to_ascii_uppercase();
+    match known.as_str() {
+        "ACTIVE" => MachineStatus::Active,
+        "SHUTOFF" | "STOPPED" => MachineStatus::Shutoff,
+        "HIBERNATED" => MachineStatus::Hibernated,
+        "DELETED" => MachineStatus::Deleted,
+        "ERROR" => MachineStatus::Error,
+        "CREATING" | "BUILD" | "STARTING" | "STOPPING" | "HIBERNATING" | "RESTORING" | "REBOOTING"
+        | "DELETING" => MachineStatus::Changing(known),
+        _ => MachineStatus::Unknown(word.to_owned()),
+    }
+}
+
+fn snapshot_status(word: &str) -> SnapshotStatus {
+    match word.trim().to_ascii_uppercase().as_str() {
+        "SUCCESS" | "AVAILABLE" | "SUCCESSFUL" | "COMPLETE" | "COMPLETED" => SnapshotStatus::Ready,
+        "CREATING" | "PENDING" | "BUILD" | "QUEUED" | "UPLOADING" => SnapshotStatus::Pending,
+        "ERROR" | "FAILED" => SnapshotStatus::Failed,
+        _ => SnapshotStatus::Unknown(word.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<Snapshot> {
+        snapshot(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn a_snapshot_is_the_same_in_every_dialect() {
+        let plain = read(
+            r#"{"id":"BRK-1S","name":"a","description":"d","status":"SUCCESS","size_gb":100.5,"region":"CANADA-1",
+                "instance_id":"BRK-1D","is_image":false,"created_at":"2026-03-01T02:00:07Z","new":{"x":[1]}}"#,
+        );
+        let other = read(
+            r#"{"snapshot_id":"BRK-1S","id":null,"name":"a","description":"d","status":" available","size":"100.50",
+                "region":"CANADA-1","vm_id":"BRK-1D","created_at":1772330407,"labels":"x"}"#,
+        );
+        assert_eq!(plain, other);
+        let plain = plain.unwrap();
+        assert_eq!((plain.size_bytes, plain.status), (Some(100_500_000_000), SnapshotStatus::Ready));
+    }
+
+    #[test]
+    fn all_but_the_id_may_be_unreadable() {
+        let odd = read(
+            r#"{"id":7,"name":["a"],"status":"Archived","size_gb":-1,"created_at":{},"instance_id":""}"#,
+        )
+        .unwrap();
+        assert_eq!((odd.id.as_str(), odd.name.as_str()), ("7", r#"["a"]"#));
+        assert_eq!(odd.status, SnapshotStatus::Unknown("Archived".to_owned()));
+        assert_eq!((odd.size_bytes, odd.created_at, odd.machine), (None, None, None));
+        assert_eq!(read(r#"{"name":"a"}"#), None);
+    }
+
+    #[test]
+    fn words_for_a_machine_are_known_in_any_case_or_kept() {
+        assert_eq!(machine_status("active"), MachineStatus::Active);
+        assert_eq!(machine_status("Stopped"), MachineStatus::Shutoff);
+        assert_eq!(machine_status("hibernating"), MachineStatus::Changing("HIBERNATING".to_owned()));
+        assert_eq!(machine_status("Paused"), MachineStatus::Unknown("Paused".to_owned()));
+    }
+}

@@ -1,0 +1,69 @@
+//! What can be set about the API, with the defaults that the public pages suggest.
+//!
+//! The key is not in here: these settings may be printed.
+
+use std::time::Duration;
+
+use super::refusal::{self, RefusalPattern};
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Without the slash at its end; plain `http` only to this machine itself.
+    pub base_url: String,
+    pub key_header: String,
+    /// Stands before the key in its header; empty for the bare key.
+    pub key_scheme: String,
+    /// For one whole call, from connecting to the last byte.
+    pub timeout: Duration,
+    pub page_size: u32,
+    /// Requests in any rolling minute, of all sorts; the cloud cuts off at 500.
+    pub rate_per_minute: u32,
+    /// How often one page or object is asked for before a look gives up on it.
+    pub read_attempts: u8,
+    /// How the cloud's words for a no are sorted; the first that fits decides.
+    pub refusals: Vec<RefusalPattern>,
+    pub paths: Paths,
+}
+
+/// Where things are, below the base URL; `{id}` stands for the object. Each ends in a slash,
+/// because a redirected POST or DELETE would turn into a GET.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    pub machines: String,
+    pub snapshots: String,
+    pub snapshot: String,
+    pub images: String,
+    pub links: String,
+    pub balance: String,
+    pub prices: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            base_url: "https://barrack.ai/api".to_owned(),
+            key_header: "Authorization".to_owned(),
+            key_scheme: "Bearer".to_owned(),
+            timeout: Duration::from_secs(30),
+            page_size: 50,
+            rate_per_minute: 300,
+            read_attempts: 3,
+            refusals: refusal::DEFAULTS.to_vec(),
+            paths: Paths::default(),
+        }
+    }
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            machines: "/instances/".to_owned(),
+            snapshots: "/snapshots/".to_owned(),
+            snapshot: "/snapshots/{id}/".to_owned(),
+            images: "/images/".to_owned(),
+            links: "/images/snapshot-relationship/{id}/".to_owned(),
+            balance: "/balance/".to_owned(),
+            prices: "/pricing/".to_owned(),
+        }
+    }
+}

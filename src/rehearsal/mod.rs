@@ -1,0 +1,10 @@
+//! A rehearsal: the real daemon against the simulated cloud, in simulated time, judged by the truth.
+//!
+//! It is what `demo` runs and what the tests campaign with. The daemon in it is the one that ships.
+
+pub mod setup;
+pub mod summary;
+pub mod run;
+mod crash;
+mod person;
+mod watch;

@@ -1,0 +1,278 @@
+//! Running a rehearsal: process after process, each ended by a crash or by the end of the time.
+
+use std::cell::RefCell;
+use std::fs;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+
+use crate::barrack::client::Client;
+use crate::barrack::settings::Settings;
+use crate::barrack::transport::Transport;
+use crate::clock::Clock;
+use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
+use crate::daemon::inbox;
+use crate::domain::event::Recorded;
+use crate::domain::money::Nanos;
+use crate::domain::state::State;
+use crate::domain::time::Seconds;
+use crate::journal;
+use crate::journal::open::Durability;
+use crate::rehearsal::crash::{Fuse, Mortal};
+use crate::rehearsal::person::Person;
+use crate::rehearsal::setup::Setup;
+use crate::rehearsal::summary::Summary;
+use crate::rehearsal::watch::{self, Observer};
+use crate::sim::cloud::{Cloud, Start};
+use crate::sim::fault::{Fault, FaultPlan};
+use crate::sim::truth::Rules;
+use crate::sim::wire::LocalService;
+
+/// A simulated key; the canary that must appear nowhere.
+pub const KEY: &str = "canary-key-5b0ee6e2c1";
+const BALANCE: Nanos = Nanos(5_000_000_000_000_000);
+/// Every so many crashes the journal is replayed from its first event.
+const FROM_ZERO_EVERY: u64 = 50;
+/// One change in so many is followed by a crash at one of the next awaits.
+const CRASH_AT_CHANGE: u32 = 8;
+/// A crash falls on one of so many awaits, from a random instant or from a change on.
+const AWAITS: i64 = 48;
+const AWAITS_OF_A_CHANGE: i64 = 12;
+/// A process lives at most this long in the chaos.
+const LONGEST_LIFE: Seconds = Seconds::hours(48);
+const NEVER: Seconds = Seconds::days(36_500);
+/// Violations told in words.
+const LINES: usize = 50;
+
+/// What an onlooker may do: see each event, and slow the time down.
+pub trait Onlooker {
+    fn recorded(&mut self, _state: &State, _recorded: &Recorded) {}
+    /// Before the engine sleeps. `false` ends the rehearsal.
+    fn pausing(&mut self, _state: &State, _clock: &Clock, _pause: Duration) -> bool {
+        true
+    }
+}
+
+/// Nobody looks on, and time runs as fast as it can.
+pub struct Nobody;
+
+impl Onlooker for Nobody {}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    #[error("prepare the simulated journal")]
+    Prepare(#[source] std::io::Error),
+    #[error("start the daemon")]
+    Start(#[from] StartError),
+    #[error("run the daemon")]
+    Run(#[from] Trouble),
+    #[error("reach the simulated cloud")]
+    Client(#[from] crate::barrack::key::KeyError),
+}
+
+/// Runs to the end of the setup's time, on a runtime and a paused clock of its own.
+pub fn run(setup: &Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Result<Summary, RehearsalError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .map_err(RehearsalError::Prepare)?;
+    runtime.block_on(Box::pin(Rehearsal::new(setup, onlooker).run()))
+}
+
+struct Rehearsal<'a> {
+    setup: &'a Setup,
+    began: Instant,
+    cloud: Cloud,
+    service: LocalService,
+    /// The true time, and the daemon's, which can be wrong.
+    clock: Clock,
+    local: Clock,
+    rng: fastrand::Rng,
+    observer: Observer,
+    onlooker: Rc<RefCell<dyn Onlooker>>,
+    fuse: Fuse,
+    person: Person,
+    crashes: u64,
+}
+
+impl<'a> Rehearsal<'a> {
+    fn new(setup: &'a Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Self {
+        let clock = Clock::simulated(setup.begins());
+        let local = clock.with_own_skew();
+        let rules = setup.policies().rules;
+        let faults = FaultPlan::named(&setup.faults, setup.seed, setup.calm_begins());
+        let cloud = Cloud::new(Start {
+            seed: setup.seed,
+            clock: clock.clone(),
+            machines: setup.machines,
+            dialect: setup.dialect.clone(),
+            faults: faults.unwrap_or_else(|| FaultPlan::none(setup.seed)),
+            key: KEY.to_owned(),
+            rules: Rules { min_good: rules.min_good as usize, keep_last: setup.keep_last as usize },
+            initial_balance: BALANCE,
+        });
+        let observer = Observer::new(clock.clone(), rules.grace);
+        let fuse = Fuse::new();
+        listen(&cloud, &observer, &fuse, setup.seed);
+        let (outlet, _) = inbox::channel();
+        Self {
+            setup,
+            began: Instant::now(),
+            service: cloud.local(),
+            rng: fastrand::Rng::with_seed(setup.seed.wrapping_add(77)),
+            person: Person::new(cloud.clone(), outlet, setup.seed, clock.now()),
+            cloud,
+            clock,
+            local,
+            observer,
+            onlooker,
+            fuse,
+            crashes: 0,
+        }
+    }
+
+    async fn run(mut self) -> Result<Summary, RehearsalError> {
+        fs::create_dir_all(&self.setup.directory).map_err(RehearsalError::Prepare)?;
+        let mut folded = engine::open(&self.setup.directory, self.durability(), Replay::Checkpoint)?;
+        loop {
+            match self.process(folded).await? {
+                Some(live) => folded = self.resume(&live)?,
+                None => return self.summary(),
+            }
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        if self.setup.durable { Durability::SimulatedFull } else { Durability::Simulated }
+    }
+
+    /// One process; the state at its crash, or nothing once the time is over.
+    async fn process(&mut self, folded: Folded) -> Result<Option<Vec<u8>>, RehearsalError> {
+        self.fuse.put_out();
+        self.observer.follow(&self.setup.directory);
+        let (outlet, inbox) = inbox::channel();
+        self.person.meet(outlet);
+        self.local.set_skew(self.cloud.wished_clock_skew());
+        let settings = Settings { base_url: "http://127.0.0.1/api".to_owned(), ..Settings::default() };
+        let transport = Transport::local(self.service.clone(), &settings);
+        let client = Client::new(transport, settings, SecretString::from(KEY))?;
+        let (observer, onlooker) = (self.observer.clone(), self.onlooker.clone());
+        let listener = Box::new(move |state: &State, recorded: &Recorded| {
+            observer.recorded(state, recorded);
+            onlooker.borrow_mut().recorded(state, recorded);
+        });
+        let parts = Parts { client, clock: self.local.clone(), inbox, listener };
+        let mut engine = Engine::start(folded, self.setup.policies(), parts).await?;
+        let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
+        let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
+        let lighting = async {
+            clock.sleep(after).await;
+            fuse.light(awaits);
+            std::future::pending::<()>().await;
+        };
+        let time_left = self.setup.ends().since(self.clock.now());
+        let mortal = {
+            let work = Box::pin(engine.run(async |state: &State, pause| self.pause(state, pause).await));
+            Mortal { work, fuse: fuse.clone() }
+        };
+        let ended = tokio::select! {
+            biased;
+            () = tokio::time::sleep(time_left) => Some(Ok(())),
+            ended = mortal => ended,
+            () = lighting => None,
+        };
+        match ended {
+            Some(Ok(())) => self.finish(engine).await.map(|()| None),
+            Some(Err(trouble)) => Err(trouble.into()),
+            None => {
+                self.crashes += 1;
+                self.cloud.note_hit(Fault::Crash);
+                Ok(Some(engine.state().to_bytes()))
+            }
+        }
+    }
+
+    /// How long a process lives before a crash is due; in the calm for ever.
+    fn draw_crash(&mut self) -> Duration {
+        let rate = self.cloud.fault_rate(Fault::Crash);
+        if rate == 0 { NEVER.duration() } else { Seconds(self.rng.u64(60..LONGEST_LIFE.0)).duration() }
+    }
+
+    /// Between two passes: the person visits, the clocks go wrong, the time passes.
+    async fn pause(&mut self, state: &State, pause: Duration) -> bool {
+        let asked = self.person.visit(state, self.clock.now());
+        let pause = if asked { Duration::from_secs(1) } else { pause };
+        if !self.onlooker.borrow_mut().pausing(state, &self.local, pause) {
+            return false;
+        }
+        self.local.sleep(pause).await;
+        self.local.set_skew(self.cloud.wished_clock_skew());
+        true
+    }
+
+    /// Opens the journal as the next process would, and holds it against what the last one knew.
+    fn resume(&self, live: &[u8]) -> Result<Folded, RehearsalError> {
+        let from = if self.crashes % FROM_ZERO_EVERY == 0 { Replay::Zero } else { Replay::Checkpoint };
+        let folded = engine::open(&self.setup.directory, self.durability(), from)?;
+        watch::compare(&self.observer, live, &folded.state, &folded.journal.head());
+        Ok(folded)
+    }
+
+    /// The end: stopped on purpose, replayed from zero, judged.
+    async fn finish(&mut self, engine: Engine) -> Result<(), RehearsalError> {
+        watch::judge_recovery(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
+        let (head, state) = engine.stop("the rehearsal is over").await?;
+        let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
+        watch::compare(&self.observer, &state.to_bytes(), &folded.state, &head);
+        drop(folded.journal.close());
+        Ok(())
+    }
+
+    fn summary(self) -> Result<Summary, RehearsalError> {
+        let verified = journal::verify::verify(&self.setup.directory);
+        let (mut count, mut lines) = self.observer.objections();
+        count += self.person.violations.len() as u64;
+        lines.extend(self.person.violations);
+        let bytes = fs::metadata(self.setup.directory.join(journal::FILE)).map_or(0, |file| file.len());
+        let head = verified.as_ref().ok().map(|report| report.head);
+        Ok(self.cloud.with_truth(|truth| {
+            let wrong = &truth.violations;
+            lines.extend(wrong.lines.iter().cloned());
+            lines.extend(truth.duplicates.lines.iter().cloned());
+            Summary {
+                schema_version: 1,
+                seed: self.setup.seed,
+                dialect: self.setup.dialect.name.to_owned(),
+                simulated_seconds: self.clock.now().since(self.setup.begins()).as_secs(),
+                wall_seconds: self.began.elapsed().as_secs_f64(),
+                backups_taken: truth.backups_taken,
+                backups_deleted: truth.backups_deleted,
+                duplicates: truth.duplicates.count,
+                unowned_deleted: truth.unowned_deleted.count,
+                invariant_violations: count + wrong.count,
+                violations: lines.into_iter().take(LINES).collect(),
+                journal_events: head.map_or(0, |head| head.seq.0),
+                journal_bytes: bytes,
+                api_calls: truth.api_calls,
+                letters: 0,
+                chain_ok: verified.is_ok(),
+                faults_hit: self.cloud.hits(),
+                head: head.map_or(String::new(), |head| head.hash.to_string()),
+            }
+        }))
+    }
+}
+
+/// The observer is told of every change that arrives; some are followed by a crash.
+fn listen(cloud: &Cloud, observer: &Observer, fuse: &Fuse, seed: u64) {
+    let (observer, fuse, crash_rate) = (observer.clone(), fuse.clone(), cloud.clone());
+    let mut rng = fastrand::Rng::with_seed(seed.wrapping_add(4242));
+    cloud.on_change(Box::new(move |change| {
+        observer.arrived(change);
+        if crash_rate.fault_rate(Fault::Crash) > 0 && rng.u32(0..CRASH_AT_CHANGE) == 0 {
+            fuse.light(rng.i64(0..AWAITS_OF_A_CHANGE));
+        }
+    }));
+}

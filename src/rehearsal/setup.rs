@@ -1,0 +1,63 @@
+//! What a rehearsal is made of: how long, how many machines, which faults, and one daily policy.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::domain::id::PolicyName;
+use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::time::{Seconds, Timestamp};
+use crate::sim::dialect::Dialect;
+
+/// 2026-03-01T00:00:00Z, when every rehearsal begins.
+pub const EPOCH: Timestamp = Timestamp::EPOCH;
+const EPOCH_SECONDS: i64 = 1_772_323_200;
+
+/// The calm at the end of a run with faults: a fifth of it, within these bounds.
+const LEAST_CALM: Seconds = Seconds::days(3);
+const MOST_CALM: Seconds = Seconds::days(14);
+
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Simulated time to run for.
+    pub length: Seconds,
+    pub machines: u32,
+    pub keep_last: u32,
+    pub seed: u64,
+    /// A name that `sim::fault::FaultPlan` knows.
+    pub faults: String,
+    pub dialect: Dialect,
+    /// Each commit waits for the disk, as in production.
+    pub durable: bool,
+    pub directory: PathBuf,
+}
+
+impl Setup {
+    pub fn begins(&self) -> Timestamp {
+        EPOCH + Seconds(EPOCH_SECONDS.unsigned_abs())
+    }
+
+    pub fn ends(&self) -> Timestamp {
+        self.begins() + self.length
+    }
+
+    /// From here on the cloud behaves.
+    pub fn calm_begins(&self) -> Timestamp {
+        let calm = (self.length.0 / 5).clamp(LEAST_CALM.0, MOST_CALM.0).min(self.length.0);
+        if self.faults == "none" { self.begins() } else { self.ends() - Seconds(calm) }
+    }
+
+    /// One policy over all machines: daily at two, the newest `keep_last` kept.
+    pub fn policies(&self) -> PolicySet {
+        let policy = Policy {
+            mode: Mode::Enforce,
+            machines: vec!["*".to_owned()],
+            schedule: "0 2 * * *".to_owned(),
+            timezone: "UTC".to_owned(),
+            may_restart: true,
+            retention: Retention { keep_last: Some(Keep::Count(self.keep_last)), keep_daily: None },
+            longest_gap: Seconds::days(1),
+        };
+        let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
+        PolicySet { mode: Mode::Enforce, policies, rules: Rules::default() }
+    }
+}
