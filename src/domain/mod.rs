@@ -8,6 +8,8 @@ pub mod digest;
 pub mod id;
 pub mod fleet;
 pub mod policy;
+pub mod schedule;
+pub mod retention;
 pub mod slot;
 pub mod effect;
 pub mod backup;
