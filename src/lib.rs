@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod domain;
 pub mod journal;
+pub mod config;
 pub mod barrack;
 pub mod daemon;
 pub mod sim;

@@ -199,7 +199,7 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(slot().snapshot_name("trainer-1"), "qm-trainer-1-fxkghanp6v");
+        assert_eq!(slot().snapshot_name("trainer-1"), "qm-trainer-1-n2v3xf4e7b");
     }
 
     #[test]

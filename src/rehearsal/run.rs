@@ -237,6 +237,7 @@ impl<'a> Rehearsal<'a> {
         lines.extend(self.person.violations);
         let bytes = fs::metadata(self.setup.directory.join(journal::FILE)).map_or(0, |file| file.len());
         let head = verified.as_ref().ok().map(|report| report.head);
+        let faults_hit = self.cloud.hits();
         Ok(self.cloud.with_truth(|truth| {
             let wrong = &truth.violations;
             lines.extend(wrong.lines.iter().cloned());
@@ -258,7 +259,7 @@ impl<'a> Rehearsal<'a> {
                 api_calls: truth.api_calls,
                 letters: 0,
                 chain_ok: verified.is_ok(),
-                faults_hit: self.cloud.hits(),
+                faults_hit,
                 head: head.map_or(String::new(), |head| head.hash.to_string()),
             }
         }))

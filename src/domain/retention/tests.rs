@@ -1,3 +1,5 @@
+//! Retention against examples one can check by eye, its laws, and a second reading of the rules.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Schedules on the days the clock changes, and both searches against a walk over every minute.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -170,6 +172,35 @@ fn asking_is_quick() {
         }
         println!("{cron} {zone}: {:?} per question", began.elapsed() / 20_000);
     }
+}
+
+/// What the bounds of the searches rest on, for every zone from 2010 to 2060.
+#[test]
+fn no_zone_changes_its_clock_twice_a_day_or_back_by_more_than_three_hours() {
+    let begin = jiff::Timestamp::from_second(1_262_304_000).unwrap();
+    let end = jiff::Timestamp::from_second(2_840_140_800).unwrap();
+    let mut zones = 0;
+    for name in TimeZoneDatabase::bundled().available() {
+        let Ok(zone) = super::zone(name.as_str()) else { continue };
+        zones += 1;
+        let mut last = begin.as_second() - QUIET;
+        let mut offset = i64::from(zone.to_offset(begin).seconds());
+        for change in zone.following(begin).take_while(|change| change.timestamp() < end) {
+            let (second, new) = (change.timestamp().as_second(), i64::from(change.offset().seconds()));
+            if new != offset {
+                assert!(second - last >= QUIET, "{name}: twice in a day at {}", change.timestamp());
+                assert!(offset - new <= i64::from(REPEATED), "{name}: back at {}", change.timestamp());
+                (last, offset) = (second, new);
+            }
+        }
+        let year = |start: i64| jiff::Timestamp::from_second(start + 8 * 366 * 86_400).unwrap();
+        for start in (0..42).map(|count| begin.as_second() + count * 365 * 86_400) {
+            let from = jiff::Timestamp::from_second(start).unwrap();
+            let count = zone.following(from).take_while(|change| change.timestamp() < year(start)).count();
+            assert!(count < CLOCK_CHANGES as usize, "{name}: {count} changes in 8 years");
+        }
+    }
+    assert!(zones > 400, "only {zones} zones");
 }
 
 const ZONES: [&str; 9] = [

@@ -1,0 +1,199 @@
+//! The configuration: one TOML file, strict, with all its faults told at once.
+//!
+//! It reads files and text only: no clock, no cloud, no environment. What it accepts is right by
+//! type, and is not checked again.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
+use crate::domain::time::Timestamp;
+use clock::ClockSetting;
+use cloud::Cloud;
+use fault::{Fault, FaultKind, Faults, Place, Warning};
+use policy::PolicySetting;
+use rules::Lateness;
+use section::{Found, Notes, Section};
+
+pub mod fault;
+pub mod cloud;
+pub mod clock;
+pub mod rules;
+pub mod policy;
+pub mod key;
+pub mod describe;
+mod section;
+mod value;
+mod nearest;
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub mode: Mode,
+    pub data_dir: PathBuf,
+    pub email: Email,
+    pub cloud: Cloud,
+    /// `None`: the system's clock.
+    pub clock: Option<ClockSetting>,
+    pub rules: Rules,
+    pub lateness: Lateness,
+    /// In the order of the file.
+    pub policies: Vec<PolicySetting>,
+    pub warnings: Vec<Warning>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Email {
+    /// Nobody is told; refused beyond `observe`.
+    Unset,
+    /// Nobody is told, and somebody said so.
+    Off,
+    Recipients(Vec<String>),
+}
+
+/// A megabyte holds thousands of policies; more is not a configuration.
+const LARGEST: u64 = 1 << 20;
+
+const MODES: [(&str, Mode); 3] =
+    [("observe", Mode::Observe), ("protect", Mode::Protect), ("enforce", Mode::Enforce)];
+
+pub fn load(path: &Path) -> Result<Config, Faults> {
+    let name = path.display().to_string();
+    let refuse =
+        |said: String| Faults::new(&name, "", vec![Fault { span: 0..0, said, kind: FaultKind::Unreadable }]);
+    let metadata = std::fs::metadata(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    if !metadata.is_file() {
+        return Err(refuse("is not a regular file".to_owned()));
+    }
+    if metadata.len() > LARGEST {
+        return Err(refuse(format!("has {} bytes: at most {LARGEST} are read", metadata.len())));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    parse(&name, &text)
+}
+
+/// Reads a configuration; `name` stands before each line number.
+pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut notes = Notes { text, faults: Vec::new(), warnings: Vec::new() };
+    let config = read(Section::top(table.get_ref()), &mut notes);
+    let mut faults = notes.faults;
+    if !errors.is_empty() {
+        faults = beside(syntax_faults(text, &errors), faults, text);
+    }
+    match config {
+        Some(config) if faults.is_empty() => Ok(Config { warnings: notes.warnings, ..config }),
+        _ => Err(Faults::new(name, text, faults)),
+    }
+}
+
+fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
+    let mode = top.word("mode", &MODES, notes);
+    let is_mode_known = mode.is_some() || top.is_absent("mode");
+    let whole = is_mode_known.then_some(mode.as_ref().map_or(Mode::Observe, |found| found.value));
+    let data_dir = top.absolute_path("data_dir", notes);
+    let email = email(&mut top, notes);
+    if email == Some(Email::Unset)
+        && let Some(mode) = mode.filter(|found| found.value > Mode::Observe)
+    {
+        notes.refuse(&mode, "needs `email`: a list of recipients, or \"off\" in so many words");
+    }
+    let cloud = cloud::read(top.within("cloud", notes), notes);
+    let clock = clock::read(top.within("clock", notes), &cloud, notes);
+    let (rules, lateness) = rules::read(top.within("rules", notes), notes);
+    let sections = top.each("policy", notes);
+    if sections.is_empty() && top.is_absent("policy") {
+        notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
+    }
+    let policies = policy::read(sections, whole, notes);
+    top.finish(notes);
+    Some(Config {
+        mode: whole?,
+        data_dir: data_dir.map_or_else(|| PathBuf::from("/var/lib/quartermaster"), |found| found.value),
+        email: email?,
+        cloud,
+        clock,
+        rules,
+        lateness,
+        policies,
+        warnings: Vec::new(),
+    })
+}
+
+fn email(top: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Email> {
+    let Some(found) = top.take("email") else { return Some(Email::Unset) };
+    if matches!(found.value, DeValue::String(text) if text == "off") {
+        return Some(Email::Off);
+    }
+    if !found.value.is_array() {
+        notes.refuse(&found, "must be a list of recipients, or \"off\"");
+        return None;
+    }
+    let recipients = top.texts("email", notes)?;
+    for one in recipients.iter().filter(|one| !is_address(one)) {
+        notes.refuse(one, "must be an address, such as \"ops@example.org\"");
+    }
+    Some(Email::Recipients(recipients.into_iter().map(|one| one.value.to_owned()).collect()))
+}
+
+/// One `@` with something plain on both sides; whether it arrives is for `test-email`.
+fn is_address(found: &Found<&str>) -> bool {
+    let is_plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic());
+    let forbidden = ['@', ',', ';', '<', '>', '"'];
+    found.value.len() <= 254
+        && found.value.split_once('@').is_some_and(|(local, host)| {
+            is_plain(local) && is_plain(host) && !local.contains(forbidden) && !host.contains(forbidden)
+        })
+}
+
+fn syntax_faults(text: &str, errors: &[toml::de::Error]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut last_line = 0;
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let line = Place::of(text, &span).line;
+        // What follows on the same line is mostly the same slip again.
+        if line != last_line {
+            let said = format!("not TOML: {}", error.message());
+            faults.push(Fault { span, said, kind: FaultKind::Syntax });
+        }
+        last_line = line;
+    }
+    faults
+}
+
+/// Beside broken syntax, only what is surely not its consequence.
+fn beside(syntax: Vec<Fault>, others: Vec<Fault>, text: &str) -> Vec<Fault> {
+    let line_of = |fault: &Fault| Place::of(text, &fault.span).line;
+    let broken: Vec<usize> = syntax.iter().map(line_of).collect();
+    let first = syntax.iter().map(|fault| fault.span.start).min().unwrap_or(0);
+    let is_sure = |fault: &Fault| match fault.kind {
+        // A broken line can be the head of a table, or hide the setting.
+        FaultKind::Missing => false,
+        FaultKind::Unknown => fault.span.start < first,
+        FaultKind::Unreadable | FaultKind::Syntax | FaultKind::Refused | FaultKind::Unseen => {
+            !broken.contains(&line_of(fault))
+        }
+    };
+    syntax.into_iter().chain(others.into_iter().filter(is_sure)).collect()
+}
+
+impl Config {
+    /// What the event `PoliciesAdopted` carries; `now` is where the search for the longest gap begins.
+    pub fn policy_set(&self, now: Timestamp) -> PolicySet {
+        let policy = |setting: &PolicySetting| Policy {
+            mode: setting.mode,
+            machines: setting.machines.clone(),
+            schedule: setting.cron.clone(),
+            timezone: setting.timezone.clone(),
+            may_restart: setting.may_restart,
+            retention: setting.retention.clone(),
+            longest_gap: setting.schedule.longest_gap(now),
+        };
+        let policies = self.policies.iter().map(|setting| (setting.name.clone(), policy(setting)));
+        PolicySet { mode: self.mode, policies: policies.collect(), rules: self.rules.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! `[[policy]]`: what is backed up, when, and how long it is kept, each setting judged on its own.
+//!
+//! It knows no machine: which ones the patterns match is seen by looks.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use toml::de::DeValue;
+
+use super::section::{Found, Notes, Section};
+use super::value::integer;
+use crate::domain::id::PolicyName;
+use crate::domain::policy::{Keep, Mode, Retention};
+use crate::domain::schedule::{Schedule, ScheduleError, zone};
+
+#[derive(Clone, Debug)]
+pub struct PolicySetting {
+    pub name: PolicyName,
+    /// Its own, or that of the whole.
+    pub mode: Mode,
+    pub machines: Vec<String>,
+    /// As written; `schedule` is what it means.
+    pub cron: String,
+    /// As the database spells it.
+    pub timezone: String,
+    pub schedule: Schedule,
+    pub may_restart: bool,
+    pub retention: Retention,
+}
+
+/// Policies in the order of the file. `whole` is `None` where the mode itself is at fault.
+pub fn read(sections: Vec<Section<'_>>, whole: Option<Mode>, notes: &mut Notes<'_>) -> Vec<PolicySetting> {
+    let mut names = BTreeSet::new();
+    let mut policies = Vec::new();
+    for section in sections {
+        policies.extend(read_one(section, whole, &mut names, notes));
+    }
+    policies
+}
+
+fn read_one(
+    mut section: Section<'_>,
+    whole: Option<Mode>,
+    names: &mut BTreeSet<PolicyName>,
+    notes: &mut Notes<'_>,
+) -> Option<PolicySetting> {
+    let name = section.required_text("name", notes).and_then(|found| name(&found, names, notes));
+    if let Some(name) = &name {
+        section.rename(format!("policy \"{name}\""));
+    }
+    if section.is_absent("machines") {
+        notes.missing(
+            &section,
+            "machines",
+            "it must be a list of names or patterns, such as [\"trainer-*\"]",
+        );
+    }
+    let machines = section.texts("machines", notes).map(|found| patterns(found, notes));
+    let zone_found = match section.text("timezone", notes) {
+        Some(found) => timezone(&found, notes),
+        None if section.is_absent("timezone") => Some(TimeZone::UTC),
+        None => None,
+    };
+    let cron = section.required_text("schedule", notes);
+    // A bad zone must not hide a bad schedule.
+    let schedule_zone = zone_found.clone().unwrap_or(TimeZone::UTC);
+    let schedule = cron.as_ref().and_then(|found| schedule(found, schedule_zone, notes));
+    if section.is_absent("may_restart") {
+        let rule = "true or false: a snapshot may restart the machine, so say whether it may";
+        notes.missing(&section, "may_restart", rule);
+    }
+    let may_restart = section.boolean("may_restart", notes);
+    let mode = mode(&mut section, whole, notes);
+    let retention = retention(&mut section, notes);
+    section.finish(notes);
+    let zone_found = zone_found?;
+    Some(PolicySetting {
+        name: name?,
+        mode: mode.or(whole)?,
+        machines: machines?,
+        cron: cron?.value.trim().to_owned(),
+        timezone: zone_found.iana_name().unwrap_or("UTC").to_owned(),
+        schedule: schedule?,
+        may_restart: may_restart?.value,
+        retention: retention?,
+    })
+}
+
+fn name(found: &Found<&str>, names: &mut BTreeSet<PolicyName>, notes: &mut Notes<'_>) -> Option<PolicyName> {
+    let text = found.value;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !(1..=40).contains(&text.len()) || !text.bytes().all(is_plain) {
+        notes.refuse(found, "must be 1 to 40 letters, digits, `-` or `_`");
+        return None;
+    }
+    let name = PolicyName::new(text);
+    if !names.insert(name.clone()) {
+        notes.refuse(found, "is the name of another policy already");
+        return None;
+    }
+    Some(name)
+}
+
+fn patterns(found: Vec<Found<&str>>, notes: &mut Notes<'_>) -> Vec<String> {
+    const LONGEST: usize = 200;
+    for one in found.iter().filter(|one| one.value.chars().count() > LONGEST) {
+        notes.refuse(one, format!("must have at most {LONGEST} characters"));
+    }
+    found.into_iter().map(|one| one.value.to_owned()).collect()
+}
+
+fn timezone(found: &Found<&str>, notes: &mut Notes<'_>) -> Option<TimeZone> {
+    let known = zone(found.value).ok();
+    if known.is_none() {
+        notes.refuse(found, "is not in the IANA database; such as \"UTC\" or \"Europe/Berlin\"");
+    }
+    known
+}
+
+fn schedule(found: &Found<&str>, zone: TimeZone, notes: &mut Notes<'_>) -> Option<Schedule> {
+    match Schedule::in_zone(found.value, zone) {
+        Ok(schedule) => return Some(schedule),
+        Err(ScheduleError::Expression { rule, .. }) => notes.refuse(found, rule),
+        Err(ScheduleError::Never { .. }) => notes.refuse(found, "names no day within 8 years"),
+        // The zone was found before.
+        Err(error @ ScheduleError::Zone { .. }) => notes.refuse(found, error.to_string()),
+    }
+    None
+}
+
+fn mode(section: &mut Section<'_>, whole: Option<Mode>, notes: &mut Notes<'_>) -> Option<Mode> {
+    let found = section.word("mode", &super::MODES, notes)?;
+    if let Some(whole) = whole
+        && found.value > whole
+    {
+        let rule = format!("must not be laxer than the whole, which is \"{}\"", whole.word());
+        notes.refuse(&found, rule);
+    }
+    Some(found.value)
+}
+
+fn retention(section: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Retention> {
+    let before = notes.faults.len();
+    let mut inner = section.within("retention", notes);
+    if inner.is_empty() && notes.faults.len() == before {
+        let said = format!("{} has no rule: every backup is kept and billed", inner.path_of("keep_*"));
+        notes.warn(&inner.span, said);
+    }
+    let retention = Retention {
+        keep_last: keep(&mut inner, "keep_last", notes),
+        keep_daily: keep(&mut inner, "keep_daily", notes),
+    };
+    inner.finish(notes);
+    (notes.faults.len() == before).then_some(retention)
+}
+
+fn keep(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Keep> {
+    let found = section.take(key)?;
+    let is_all = matches!(found.value, DeValue::String(text) if text == "all");
+    let number = integer(found.value);
+    match number.map(u32::try_from) {
+        _ if is_all || number == Some(-1) => return Some(Keep::All),
+        Some(Ok(count @ 1..)) => return Some(Keep::Count(count)),
+        Some(Ok(0)) => notes.refuse(&found, "must be at least 1; leave the rule out to keep none by it"),
+        _ => notes.refuse(&found, "must be a positive whole number, or \"all\" (or -1)"),
+    }
+    None
+}

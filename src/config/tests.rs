@@ -1,0 +1,204 @@
+//! What the configuration accepts, and in which words it refuses the rest; every sample file is read.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::policy::{Keep, Retention};
+use crate::domain::time::Seconds;
+
+const INVALID: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/invalid");
+const EXAMPLE: &str = include_str!("../../config/example.toml");
+
+fn now() -> Timestamp {
+    "2026-03-27T12:00:00Z".parse().unwrap()
+}
+
+fn accepted(text: &str) -> Config {
+    parse("test.toml", text).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn every_file_of_the_invalid_folder_is_refused_in_the_words_beside_it() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(INVALID).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let Err(faults) = parse(&name, &text) else { panic!("{name} is accepted") };
+        let said = format!("{faults}\n");
+        let beside = path.with_extension("txt");
+        // `BLESS=1 cargo test` writes them anew; read the difference before it is committed.
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&beside, &said).unwrap();
+        }
+        let expected = std::fs::read_to_string(&beside).unwrap_or_default();
+        assert_eq!(said, expected, "{name} is refused in other words than {}", beside.display());
+        count += 1;
+    }
+    assert!(count >= 12, "only {count} files");
+}
+
+#[test]
+fn the_example_is_accepted_and_holds_the_defaults() {
+    let example = accepted(EXAMPLE);
+    let bare = accepted("");
+    assert_eq!(example.warnings, []);
+    assert_eq!(example.data_dir, bare.data_dir);
+    assert_eq!(example.cloud, Cloud { key_file: example.cloud.key_file.clone(), ..bare.cloud });
+    assert_eq!(example.lateness, bare.lateness);
+    assert_eq!(Rules { day_cap: None, ..example.rules }, Rules::default());
+    assert_eq!(bare.rules, Rules::default());
+    assert_eq!((bare.mode, bare.email), (Mode::Observe, Email::Unset));
+}
+
+#[test]
+fn the_example_names_every_setting() {
+    let keys: BTreeSet<&str> = EXAMPLE
+        .lines()
+        .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
+        .map(|(key, _)| key)
+        .collect();
+    // A setting unknown to the whole answers with all that are known.
+    for section in ["", "[cloud]", "[clock]", "[rules]", "[[policy]]", "[policy.retention]"] {
+        let text = match section {
+            "[policy.retention]" => format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
+            _ => format!("{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
+        };
+        let faults = parse("test.toml", &text).unwrap_err();
+        let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
+        for key in
+            said.split(", ").filter(|key| !["cloud", "clock", "rules", "policy", "retention"].contains(key))
+        {
+            assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
+        }
+    }
+}
+
+#[test]
+fn the_description_shows_the_next_three_times_in_both_zones() {
+    insta::assert_snapshot!(describe::describe(&accepted(EXAMPLE), now()), @r"
+    mode       protect
+    data_dir   /var/lib/quartermaster
+    cloud      https://barrack.ai/api
+    email      ops@example.org
+
+    policy nightly
+      mode       protect
+      machines   trainer-*, notebook
+      restart    a snapshot may restart the machine
+      keeps      last 2, daily 7
+      schedule   30 2 * * * in Europe/Berlin
+      next       Sat 2026-03-28 02:30:00 CET = 2026-03-28 01:30:00 UTC
+      next       Sun 2026-03-29 03:00:00 CEST = 2026-03-29 01:00:00 UTC
+      next       Mon 2026-03-30 02:30:00 CEST = 2026-03-30 00:30:00 UTC
+      longest    25 h between two in the coming year
+
+    policy weekly-archive
+      mode       protect
+      machines   trainer-1
+      restart    the machine must not be restarted
+      keeps      last all
+      schedule   @weekly in UTC
+      next       Sun 2026-03-29 00:00:00 UTC = 2026-03-29 00:00:00 UTC
+      next       Sun 2026-04-05 00:00:00 UTC = 2026-04-05 00:00:00 UTC
+      next       Sun 2026-04-12 00:00:00 UTC = 2026-04-12 00:00:00 UTC
+      longest    7 d between two in the coming year
+    ");
+}
+
+#[test]
+fn a_policy_without_rules_keeps_everything_and_says_so() {
+    let text = "email = \"off\"\n[cloud]\nkey_file = \"/k\"\n[[policy]]\nname = \"a\"\nmachines = [\"*\"]\n\
+                schedule = \"@daily\"\nmay_restart = true\n";
+    for text in [text.to_owned(), format!("{text}[policy.retention]\n")] {
+        let config = accepted(&text);
+        let said: Vec<_> = config.warnings.iter().map(|warning| warning.said.as_str()).collect();
+        assert_eq!(said, ["policy \"a\".retention.keep_* has no rule: every backup is kept and billed"]);
+        assert_eq!(config.policies[0].retention, Retention::default());
+    }
+}
+
+#[test]
+fn minus_one_and_all_mean_all() {
+    for word in ["-1", "\"all\""] {
+        let text = format!(
+            "[[policy]]\nname = \"a\"\nmachines = [\"*\"]\nschedule = \"@daily\"\nmay_restart = true\n\
+             [policy.retention]\nkeep_daily = {word}\n"
+        );
+        assert_eq!(accepted(&text).policies[0].retention.keep_daily, Some(Keep::All));
+    }
+}
+
+#[test]
+fn the_policy_set_carries_what_a_plan_needs() {
+    let set = accepted(EXAMPLE).policy_set(now());
+    let nightly = &set.policies[&crate::domain::id::PolicyName::new("nightly")];
+    assert_eq!((set.mode, nightly.mode), (Mode::Protect, Mode::Protect));
+    assert_eq!((nightly.schedule.as_str(), nightly.timezone.as_str()), ("30 2 * * *", "Europe/Berlin"));
+    // The autumn night has an hour more, and the spring night an hour less.
+    assert_eq!(nightly.longest_gap, Seconds::hours(25));
+    assert_eq!(set.rules.day_cap, Some(10));
+}
+
+#[test]
+fn a_fast_clock_is_accepted_beside_a_cloud_on_this_machine() {
+    for host in ["localhost", "127.0.0.1:8080", "[::1]:80"] {
+        let text = format!(
+            "[cloud]\nbase_url = \"http://{host}/api/\"\n[clock]\nscale = 60\nepoch = 2026-03-01T00:00:00Z\n"
+        );
+        let config = accepted(&text);
+        assert_eq!(config.cloud.base_url, format!("http://{host}/api"));
+        assert_eq!(config.clock.unwrap().scale, 60);
+    }
+    for host in ["localhost.example.org", "127.0.0.1.example.org", "10.0.0.1"] {
+        assert!(parse("test.toml", &format!("[cloud]\nbase_url = \"http://{host}/api\"\n")).is_err());
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_fault() {
+    let faults = load(Path::new("/nowhere/quartermaster.toml")).unwrap_err().to_string();
+    assert!(faults.starts_with("/nowhere/quartermaster.toml: cannot be read: "), "{faults}");
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_never_shown() {
+    let text = "[cloud]\nkey_file = \"s3cret\"\nkey = \"s3cret\"\nkey_scheme = \"Bearer s3cret\"\n\
+                base_url = \"https://me:s3cret@barrack.ai/api?key=s3cret\"\n";
+    let faults = parse("test.toml", text).unwrap_err();
+    assert_eq!(faults.list().len(), 4);
+    assert!(!faults.to_string().contains("s3cret"), "{faults}");
+    for line in ["key_file = s3cret", "key_file = \"s3cret", "api_key = 's3cret"] {
+        let faults = parse("test.toml", &format!("[cloud]\n{line}\n")).unwrap_err();
+        assert!(!faults.to_string().contains("s3cret"), "{faults}");
+    }
+}
+
+#[test]
+fn every_fault_stays_inside_its_terminal() {
+    let text = format!("data_dir = \"\u{1b}[31m{}\"\nnamé = \"\t\u{7}\"", "x".repeat(500));
+    let said = parse("test.toml", &text).unwrap_err().to_string();
+    assert!(said.chars().all(|character| character == '\n' || !character.is_control()), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() < 200), "{said}");
+}
+
+proptest! {
+    /// I23.
+    #[test]
+    fn no_text_panics(text in any::<String>(), position in 0..EXAMPLE.len(), put in "[\\[\\]=\"'{}#a-z0-9\\-é\\n]{0,4}") {
+        let _ = parse("test.toml", &text).map_err(|faults| faults.to_string());
+        let mut broken = EXAMPLE.to_owned();
+        if broken.is_char_boundary(position) {
+            broken.insert_str(position, &put);
+            let _ = parse("test.toml", &broken).map_err(|faults| faults.to_string());
+            broken.truncate(position);
+            let _ = parse("test.toml", &broken).map_err(|faults| faults.to_string());
+        }
+    }
+}
