@@ -47,7 +47,7 @@ impl Engine {
             }
         }
         let now = self.clock.now();
-        Ok(plan(&self.state, now).wake_at.max(now + LEAST_PAUSE))
+        Ok(looks::next_due(&self.state, now).max(now + LEAST_PAUSE))
     }
 
     /// Passes until `wake`, which waits for the next one, says no, or with trouble that only a new

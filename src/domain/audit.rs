@@ -64,11 +64,7 @@ pub fn audit(state: &State, now: Timestamp, effect: Effect) -> Result<Permit, Ob
         Some(Standing::Done) => return Err(Forbidden("it is done already")),
         Some(Standing::Failed(_)) => return Err(Forbidden("it was given up")),
     };
-    if state
-        .effects
-        .values()
-        .any(|life| life.standing.is_open() && life.effect.verb.machine() == effect.verb.machine())
-    {
+    if state.unresolved_on(effect.verb.machine()).next().is_some() {
         return Err(Changed("another request on this machine is open"));
     }
     match &effect.verb {

@@ -88,6 +88,11 @@ impl Life {
         matches!(self, Self::Intended | Self::Requested | Self::Pending)
     }
 
+    /// On its way to being good, or to being gone.
+    pub fn is_unsettled(self) -> bool {
+        self.is_running() || matches!(self, Self::Ready | Self::DeleteIntended)
+    }
+
     pub fn is_over(self) -> bool {
         matches!(self, Self::Failed | Self::Vanished | Self::Deleted)
     }

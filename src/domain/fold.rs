@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::Ask;
-use super::backup::{Doom, Happening, Judgement, Life};
+use super::backup::{Backup, Doom, Happening, Judgement, Life};
 use super::effect::{Outcome, Standing, Verb};
 use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
-use super::id::{BackupId, PolicyName};
+use super::id::{BackupId, EffectId, PolicyName};
 use super::policy::{Mode, Policy, PolicySet};
 use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
@@ -45,6 +45,7 @@ impl State {
                 if let Some(backup) = self.backups.get_mut(&spared.backup) {
                     backup.doom = None;
                 }
+                self.note_backup(&spared.backup);
             }
             Event::Anomaly(_) => self.counters.anomalies += 1,
         }
@@ -173,6 +174,7 @@ impl State {
                 changed_at: at,
             },
         );
+        self.note_effect(&effect.id);
     }
 
     fn settle(&mut self, settled: &Settled, at: Timestamp) {
@@ -185,6 +187,7 @@ impl State {
             life.absences += 1;
         }
         life.standing = standing;
+        self.note_effect(&settled.effect);
         if let Some(happening) = happening {
             self.happen(verb.backup(), happening, at);
         }
@@ -224,6 +227,7 @@ impl State {
             let needs_approval = !approved_once;
             backup.doom = Some(Doom { seq, since: at, explained, needs_approval, approved_at: None });
         }
+        self.note_backup(&doomed.backup);
         self.demand_approval(rules.approve_above, at);
     }
 
@@ -308,6 +312,30 @@ impl State {
             self.counters.backups_deleted += 1;
             self.forget_snapshots_of(id);
         }
+        self.note_backup(id);
+    }
+
+    /// Keeps [`State::watched`] true for one backup.
+    pub(super) fn note_backup(&mut self, id: &BackupId) {
+        let is_watched = |backup: &Backup| backup.doom.is_some() || backup.life.is_unsettled();
+        if self.backups.get(id).is_some_and(is_watched) {
+            self.watched.insert(id.clone());
+        } else {
+            self.watched.remove(id);
+        }
+    }
+
+    /// Keeps [`State::unfinished`] true for one effect.
+    fn note_effect(&mut self, id: &EffectId) {
+        let is_unfinished = |life: &EffectLife| match life.standing {
+            Standing::NotSent { .. } | Standing::Absent { .. } => true,
+            ref standing => standing.is_open(),
+        };
+        if self.effects.get(id).is_some_and(is_unfinished) {
+            self.unfinished.insert(id.clone());
+        } else {
+            self.unfinished.remove(id);
+        }
     }
 
     fn forget_snapshots_of(&mut self, id: &BackupId) {
@@ -321,12 +349,15 @@ impl State {
         let old = |ended: Timestamp| at.since(ended) >= REMEMBERED.duration();
         self.backups.retain(|_, backup| backup.pinned || !backup.ended_at.is_some_and(old));
         let backups = &self.backups;
+        self.watched.retain(|id| backups.contains_key(id));
         self.owners.retain(|_, owner| backups.contains_key(owner));
         self.effects.retain(|_, life| {
             life.standing.is_open()
                 || backups.contains_key(life.effect.verb.backup())
                 || !old(life.changed_at)
         });
+        let effects = &self.effects;
+        self.unfinished.retain(|id| effects.contains_key(id));
         let snapshots = &self.fleet.snapshots;
         self.disowned.retain(|id| snapshots.contains_key(id));
         let adopted = self.adopted.as_ref();

@@ -217,6 +217,7 @@ impl State {
             doom: None,
             ended_at: None,
         });
+        self.note_backup(id);
     }
 
     /// A person says that a snapshot is ours: a backup of no policy.
@@ -244,6 +245,7 @@ impl State {
                 ended_at: None,
             },
         );
+        self.note_backup(&backup);
         self.owners.insert(id.clone(), backup);
         self.see_snapshot(&snapshot, at);
     }

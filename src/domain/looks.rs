@@ -19,7 +19,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
 }
 
 /// When the next look or slot is due.
-pub(super) fn next_due(state: &State, now: Timestamp) -> Timestamp {
+pub fn next_due(state: &State, now: Timestamp) -> Timestamp {
     let look = wanted(state, now).into_iter().map(|(_, at)| at).min();
     let slot = take::next_slot(state, now);
     look.into_iter().chain(slot).min().unwrap_or(now + Seconds::minutes(1)).max(now)
@@ -79,6 +79,6 @@ fn in_flight(state: &State, now: Timestamp) -> impl Iterator<Item = (&SnapshotId
         matches!(backup.life, Life::Pending | Life::Ready)
             && now.since(backup.waiting_since) < deadline.duration()
     };
-    let pending = state.backups.values().filter(move |backup| watched(backup));
+    let pending = state.watched().map(|(_, backup)| backup).filter(move |backup| watched(backup));
     answered.chain(pending.filter_map(|backup| Some((backup.snapshots.first()?, backup.waiting_since))))
 }

@@ -47,7 +47,7 @@ fn settle(state: &State, plan: &mut Plan) {
 /// Verdicts on backups: level 1, overdue, vanished.
 fn judge(state: &State, now: Timestamp, plan: &mut Plan) {
     let rules = state.rules();
-    for (id, backup) in &state.backups {
+    for (id, backup) in state.watched() {
         let judgement = match backup.life {
             Life::Ready => is_sane(state, backup),
             Life::Pending if now.since(backup.waiting_since) >= rules.pending_deadline.duration() => {
@@ -63,6 +63,9 @@ fn judge(state: &State, now: Timestamp, plan: &mut Plan) {
         None => rules.settle,
         Some(_) => DOUBT_ENDS,
     };
+    if state.fleet.shaken == 0 {
+        return;
+    }
     let looked = state.fleet.snapshot_look.complete;
     for (_, backup, since) in state.missing() {
         if looked.is_some_and(|began| began >= since + believed) {

@@ -7,7 +7,7 @@ use super::backup::{Backup, Life, Proof, Survivor};
 use super::draft::{Action, Hold, Plan, Shelves, shelves};
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::event::{Doomed, Event, Spared};
-use super::fleet::{Image, Scope, SnapshotStatus};
+use super::fleet::{Image, Scope, Snapshot, SnapshotStatus};
 use super::id::{BackupId, MachineId};
 use super::policy::{Mode, Policy};
 use super::retention::{self, Calendar, Candidate, Verdict};
@@ -175,20 +175,25 @@ fn ready<'a>(
     now: Timestamp,
     holds: &mut Vec<(BackupId, Hold)>,
 ) -> Vec<(&'a BackupId, &'a Backup)> {
-    let doomed: Vec<_> = state
-        .backups
-        .iter()
-        .filter(|(_, backup)| backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed))
-        .collect();
-    if doomed.is_empty() {
-        return doomed;
+    let Some(adopted) = &state.adopted else { return Vec::new() };
+    let mut waiting = Vec::new();
+    for (id, backup) in state.watched() {
+        if backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) {
+            match own_hold(state, now, adopted, backup) {
+                Some(hold) => holds.push((id.clone(), hold)),
+                None => waiting.push((id, backup)),
+            }
+        }
     }
-    let shelves = shelves(state);
-    let day_full = deletions(state, now, None) >= day_cap(state, now);
+    if waiting.is_empty() {
+        return waiting;
+    }
+    let account = account_hold(state, now, adopted);
+    let surroundings = Surroundings { shelves: shelves(state), suspects: state.suspects().collect() };
     let mut ready = Vec::new();
-    for (id, backup) in doomed {
-        let hold = account_hold(state, now).or_else(|| hold(state, now, id, backup, &shelves));
-        match hold.or(day_full.then_some(Hold::Capped)) {
+    for (id, backup) in waiting {
+        let hold = account.clone().or_else(|| hold_around(state, now, adopted, id, backup, &surroundings));
+        match hold {
             Some(hold) => holds.push((id.clone(), hold)),
             None => ready.push((id, backup)),
         }
@@ -197,14 +202,17 @@ fn ready<'a>(
     ready
 }
 
+/// What is looked up for many doomed at once.
+struct Surroundings<'a> {
+    shelves: Shelves<'a>,
+    suspects: Vec<&'a Snapshot>,
+}
+
 /// What holds every deletion.
-fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
-    let adopted = state.adopted.as_ref()?;
+fn account_hold(state: &State, now: Timestamp, adopted: &Adopted) -> Option<Hold> {
     let soft_end = adopted.mode_since + adopted.set.rules.soft_start;
     let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
-    if adopted.set.mode != Mode::Enforce {
-        Some(Hold::Mode)
-    } else if let Some(freeze) = frozen {
+    if let Some(freeze) = frozen {
         Some(Hold::Frozen { until: freeze.until })
     } else if now < soft_end {
         Some(Hold::SoftStart { until: soft_end })
@@ -212,40 +220,56 @@ fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
         Some(Hold::ClockUnsure)
     } else if state.fleet.shaken > 0 || state.fleet.doubtful_since.is_some() {
         Some(Hold::Shaken)
+    } else if state.suspects().count() > SUSPECTS_PER_MACHINE {
+        Some(Hold::Suspect)
     } else {
-        (state.suspects().count() > SUSPECTS_PER_MACHINE).then_some(Hold::Suspect)
+        (deletions(state, now, None) >= day_cap(state, now)).then_some(Hold::Capped)
     }
 }
 
-/// What holds the deletion of one.
-fn hold(state: &State, now: Timestamp, id: &BackupId, backup: &Backup, shelves: &Shelves) -> Option<Hold> {
-    let adopted = state.adopted.as_ref()?;
-    let rules = &adopted.set.rules;
+/// What in the backup itself holds its deletion.
+fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -> Option<Hold> {
     let (Some(doom), Some(slot)) = (&backup.doom, &backup.slot) else { return Some(Hold::Protected) };
-    let Some(policy) = adopted.set.policies.get(&slot.policy) else { return Some(Hold::Mode) };
-    let machine = &backup.machine;
+    let rules = &adopted.set.rules;
+    let mode = adopted.set.policies.get(&slot.policy).map_or(Mode::Observe, |policy| policy.mode);
     let grace_ends = doom.since + rules.grace;
     let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
-    let on_shelf = shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
-    let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
-    let newest = others.clone().map(|(_, backup)| backup.taken_at).max();
-    let freeze_age = policy.longest_gap.duration() * 2 + rules.freeze_margin.duration();
-    let suspect = state.suspects().any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine));
-    if policy.mode != Mode::Enforce {
+    if mode.min(adopted.set.mode) != Mode::Enforce {
         Some(Hold::Mode)
     } else if backup.is_protected() || state.sole_snapshot(backup).is_none() {
         Some(Hold::Protected)
     } else if now < grace_ends {
         Some(Hold::Grace { until: grace_ends })
-    } else if doom.needs_approval && !approved {
-        Some(Hold::AwaitsApproval)
-    } else if others.count() < rules.min_good as usize {
+    } else {
+        (doom.needs_approval && !approved).then_some(Hold::AwaitsApproval)
+    }
+}
+
+/// What around the backup holds its deletion.
+fn hold_around(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    id: &BackupId,
+    backup: &Backup,
+    surroundings: &Surroundings,
+) -> Option<Hold> {
+    let slot = backup.slot.as_ref()?;
+    let rules = &adopted.set.rules;
+    let longest_gap = adopted.set.policies.get(&slot.policy)?.longest_gap;
+    let machine = &backup.machine;
+    let on_shelf = surroundings.shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
+    let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
+    let newest = others.clone().map(|(_, backup)| backup.taken_at).max();
+    let freeze_age = longest_gap.duration() * 2 + rules.freeze_margin.duration();
+    let mut suspects = surroundings.suspects.iter();
+    if others.count() < rules.min_good as usize {
         Some(Hold::LastGood)
     } else if newest.is_none_or(|newest| now.since(newest) > freeze_age) {
         Some(Hold::Stale)
     } else if state.unresolved_on(machine).next().is_some() {
         Some(Hold::Unknown)
-    } else if suspect {
+    } else if suspects.any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
         Some(Hold::Suspect)
     } else if was_refused(state, now, id) {
         Some(Hold::Refused)

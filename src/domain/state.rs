@@ -27,6 +27,10 @@ pub struct State {
     /// Which of the cloud's snapshots are whose.
     pub owners: BTreeMap<SnapshotId, BackupId>,
     pub effects: BTreeMap<EffectId, EffectLife>,
+    /// The backups that are on their way or doomed: the few that a pass must think about.
+    pub watched: BTreeSet<BackupId>,
+    /// The effects that are open or may be asked for again.
+    pub unfinished: BTreeSet<EffectId>,
     pub shelves: BTreeMap<Shelf, ShelfState>,
     pub frozen: Option<Freeze>,
     pub disowned: BTreeSet<SnapshotId>,
@@ -168,12 +172,17 @@ impl State {
     }
 
     pub fn unresolved(&self) -> impl Iterator<Item = &EffectLife> {
-        self.effects.values().filter(|life| life.standing.is_open())
+        self.unfinished().filter(|life| life.standing.is_open())
     }
 
-    /// The create whose object a backup is; adopted ones have none.
-    pub fn create_of(&self, backup: &BackupId) -> Option<&EffectLife> {
-        self.effects.values().find(|life| life.effect.verb.is_create() && life.effect.verb.backup() == backup)
+    /// Effects that are open or may be asked for again.
+    pub fn unfinished(&self) -> impl Iterator<Item = &EffectLife> {
+        self.unfinished.iter().filter_map(|id| self.effects.get(id))
+    }
+
+    /// Backups that are on their way or doomed.
+    pub fn watched(&self) -> impl Iterator<Item = (&BackupId, &Backup)> {
+        self.watched.iter().filter_map(|id| self.backups.get_key_value(id))
     }
 
     /// Snapshots that the journal does not own and that could be ours all the same.

@@ -2,12 +2,12 @@
 
 use wildmatch::WildMatch;
 
-use super::backup::Life;
+use super::backup::{Backup, Life};
 use super::draft::{Action, Plan, settled};
 use super::effect::{Cause, Effect, Outcome, Standing, Verb};
 use super::event::{Event, SlotDecided};
 use super::fleet::{Machine, MachineStatus};
-use super::id::{BackupId, MachineId, PolicyName};
+use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use super::policy::{Mode, Policy, Rules};
 use super::schedule::Schedule;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
@@ -17,7 +17,7 @@ use super::time::{Seconds, Timestamp};
 /// How long a request that surely was not sent waits for its next try.
 const RESEND: Seconds = Seconds::minutes(1);
 /// A listing this many times older than its cadence no longer supports a create.
-const STALE_LOOKS: u64 = 3;
+const STALE_LOOKS: u32 = 3;
 /// Missed slots are counted up to here.
 const MOST_MISSED: u32 = 100_000;
 
@@ -62,12 +62,15 @@ pub(super) fn plan_slots(state: &State, now: Timestamp, plan: &mut Plan) {
 pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     let rules = state.rules();
     let mut free = rules.concurrent.saturating_sub(running(state));
+    if free == 0 {
+        return;
+    }
     let again = retries(state).filter(|life| is_rested(life, now)).filter(|life| {
         let Cause::Slot(slot) = &life.effect.cause else { return false };
         let machine = state.fleet.machines.get(&slot.machine);
-        let policy = state.policy(&slot.policy);
-        let (Some(machine), Some(policy)) = (machine, policy) else { return false };
-        obstacle(state, now, policy, machine, &rules, life.effect.verb.backup()).is_none()
+        let (Some(machine), Some(policy)) = (machine, state.policy(&slot.policy)) else { return false };
+        obstacle(state, now, policy, machine, &rules).is_none()
+            && stranger(state, life.effect.verb.backup().as_str()).is_none()
     });
     let mut machines: Vec<&MachineId> = Vec::new();
     for life in again {
@@ -134,29 +137,31 @@ pub(super) fn covered<'a>(state: &'a State, policy: &Policy) -> impl Iterator<It
     })
 }
 
-/// `None`: nothing stands in the way of taking it now.
+/// `None`: nothing stands in the way of taking it now. What costs most to find out comes last.
 fn decide(state: &State, now: Timestamp, due: &Due) -> Option<Decision> {
     let rules = state.rules();
     if due.policy.mode == Mode::Observe || state.mode() == Mode::Observe {
         return Some(Decision::Skipped(Skip::Observe));
     }
-    let backup = BackupId::new(due.slot.snapshot_name(&due.machine.item.name));
-    if state.backups.contains_key(&backup) {
-        return Some(Decision::Skipped(Skip::AlreadyTaken));
-    }
     if now.since(due.slot.due) > rules.catch_up.duration() {
         return Some(Decision::Expired);
     }
-    let is_pending = |id: &BackupId| state.backups.get(id).is_some_and(|b| b.life == Life::Pending);
     let machine = &due.slot.machine;
-    let overlaps = state.backups.iter().any(|(id, backup)| backup.machine == *machine && is_pending(id));
-    if overlaps {
+    let mut pending = state.watched().filter(|(_, backup)| backup.life == Life::Pending);
+    if pending.any(|(_, backup)| backup.machine == *machine) {
         return Some(Decision::Skipped(Skip::Overlap));
     }
-    let held = obstacle(state, now, due.policy, due.machine, &rules, &backup)
+    let held = obstacle(state, now, due.policy, due.machine, &rules)
         .or_else(|| retries(state).any(|life| life.effect.verb.machine() == machine).then_some(Held::Unknown))
         .or_else(|| (running(state) >= rules.concurrent).then_some(Held::Concurrent));
-    held.map(Decision::Held)
+    if held.is_some() {
+        return held.map(Decision::Held);
+    }
+    let name = due.slot.snapshot_name(&due.machine.item.name);
+    if state.backups.contains_key(&BackupId::new(&*name)) {
+        return Some(Decision::Skipped(Skip::AlreadyTaken));
+    }
+    stranger(state, &name).map(|id| Decision::Held(Held::NameInUse(id.to_string())))
 }
 
 /// What keeps a machine from being snapshotted at this moment.
@@ -166,8 +171,16 @@ fn obstacle(
     policy: &Policy,
     machine: &Known<Machine>,
     rules: &Rules,
-    backup: &BackupId,
 ) -> Option<Held> {
+    let seen = |complete: Option<Timestamp>, every: Seconds| {
+        complete.is_some_and(|began| now.since(began) <= every.duration() * STALE_LOOKS)
+    };
+    let fleet = &state.fleet;
+    let fresh = seen(fleet.machine_look.complete, rules.machines_every.max(rules.fresh))
+        && seen(fleet.snapshot_look.complete, rules.snapshots_every.max(rules.fresh));
+    if !fresh {
+        return Some(Held::Unseen);
+    }
     let word = match &machine.item.status {
         MachineStatus::Active => None,
         MachineStatus::Shutoff => Some("SHUTOFF"),
@@ -176,31 +189,23 @@ fn obstacle(
         MachineStatus::Error => Some("ERROR"),
         MachineStatus::Changing(word) | MachineStatus::Unknown(word) => Some(word.as_str()),
     };
-    let seen = |complete: Option<Timestamp>, every: Seconds| {
-        complete.is_some_and(|began| {
-            now.since(began) <= every.duration() * u32::try_from(STALE_LOOKS).unwrap_or(1)
-        })
-    };
-    let fleet = &state.fleet;
-    let fresh = seen(fleet.machine_look.complete, rules.machines_every.max(rules.fresh))
-        && seen(fleet.snapshot_look.complete, rules.snapshots_every.max(rules.fresh));
-    let stranger = fleet
-        .snapshots
-        .values()
-        .find(|known| known.item.name == backup.as_str() && !state.owners.contains_key(&known.item.id));
     match word {
-        _ if !fresh => Some(Held::Unseen),
         Some(word) => Some(Held::NotActive(word.to_owned())),
         None if !policy.may_restart => Some(Held::MayRestart),
         None if !state.wall.lets_create(now) => Some(Held::ClockUnsure),
-        None if state.unresolved_on(&machine.item.id).next().is_some() => Some(Held::Unknown),
-        None => stranger.map(|known| Held::NameInUse(known.item.id.to_string())),
+        None => state.unresolved_on(&machine.item.id).next().map(|_| Held::Unknown),
     }
+}
+
+/// A snapshot that bears this name and is not ours.
+fn stranger<'a>(state: &'a State, name: &str) -> Option<&'a SnapshotId> {
+    let named = state.fleet.snapshots.iter().filter(|(_, known)| known.item.name == name);
+    named.map(|(id, _)| id).find(|id| !state.owners.contains_key(id))
 }
 
 /// Creates that may be asked for again under the same name.
 fn retries(state: &State) -> impl Iterator<Item = &EffectLife> {
-    state.effects.values().filter(|life| {
+    state.unfinished().filter(|life| {
         life.effect.verb.is_create()
             && matches!(life.standing, Standing::NotSent { .. } | Standing::Absent { .. })
     })
