@@ -1,7 +1,5 @@
 //! Looking: one scope is read from the cloud, and what changed is written down in one transaction.
 
-use std::collections::BTreeSet;
-
 use crate::barrack::client::Walked;
 use crate::daemon::engine::{Engine, Trouble};
 use crate::domain::event::{Event, Observed};
@@ -59,22 +57,22 @@ fn differs(state: &State, item: &Item) -> bool {
 /// What we knew and a complete listing does not have.
 fn missing(state: &State, scope: &Scope, walked: &Walked) -> Vec<Change> {
     let fleet = &state.fleet;
-    let present: BTreeSet<&str> = walked.items.iter().map(|seen| seen.item.id()).collect();
+    let is_absent = |id: &str| walked.items.binary_search_by(|seen| seen.item.id().cmp(id)).is_err();
     match scope {
         Scope::Machines => fleet
             .machines
             .iter()
-            .filter(|(id, known)| known.missing_since.is_none() && !present.contains(id.as_str()))
+            .filter(|(id, known)| known.missing_since.is_none() && is_absent(id.as_str()))
             .map(|(id, _)| Change::MachineMissing(id.clone()))
             .collect(),
         Scope::Snapshots => fleet
             .snapshots
             .iter()
-            .filter(|(id, known)| known.missing_since.is_none() && !present.contains(id.as_str()))
+            .filter(|(id, known)| known.missing_since.is_none() && is_absent(id.as_str()))
             .map(|(id, _)| Change::SnapshotMissing(id.clone()))
             .collect(),
         Scope::Images => {
-            let absent = fleet.images.keys().filter(|id| !present.contains(id.as_str()));
+            let absent = fleet.images.keys().filter(|id| is_absent(id.as_str()));
             absent.map(|id| Change::ImageMissing(id.clone())).collect()
         }
         Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) => Vec::new(),

@@ -74,7 +74,9 @@ pub(super) type Shelves<'a> = BTreeMap<(&'a PolicyName, &'a MachineId), Vec<(&'a
 
 pub(super) fn shelves(state: &State) -> Shelves<'_> {
     let mut shelves = Shelves::new();
-    for (id, backup) in &state.backups {
+    for (id, backup) in
+        state.backups.iter().filter(|(_, backup)| !backup.life.is_over() || backup.doom.is_some())
+    {
         if let Some(slot) = &backup.slot {
             shelves.entry((&slot.policy, &slot.machine)).or_default().push((id, backup));
         }

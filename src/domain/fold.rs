@@ -71,6 +71,7 @@ impl State {
         ] {
             look.tried = None;
             look.complete = None;
+            look.read_at = None;
         }
         fleet.details.clear();
         fleet.links = None;

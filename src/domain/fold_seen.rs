@@ -48,6 +48,7 @@ impl State {
         freshness.unavailable = matches!(look.result, LookResult::Unavailable(_));
         if look.result == LookResult::Complete {
             freshness.complete = Some(began);
+            freshness.read_at = Some(at);
             freshness.digest = look.digest;
         }
         match (&look.scope, &look.result) {
@@ -294,6 +295,7 @@ impl Fleet {
         for look in looks {
             look.tried = look.tried.map(&moved);
             look.complete = look.complete.map(&moved);
+            look.read_at = look.read_at.map(&moved);
         }
         for known in self.machines.values_mut() {
             known.first_seen = moved(known.first_seen);

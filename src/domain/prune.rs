@@ -16,13 +16,18 @@ use super::take;
 use super::time::{Seconds, Timestamp};
 
 const DAY: Seconds = Seconds::hours(24);
+/// Dooms follow a listing within this part of the time for which it is fresh: weighing takes time,
+/// and nothing new comes out of it until the next one.
+const DOOM_WITHIN: u32 = 4;
 /// Above this many suspects the whole account is held, not only their machines.
 const SUSPECTS_PER_MACHINE: usize = 3;
 
 /// Dooms what no rule keeps, and spares what one keeps again. Only right after a complete look.
 pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
     let Some(adopted) = &state.adopted else { return };
-    let fresh = is_fresh(state.fleet.snapshot_look.complete, state, now);
+    let read_at = state.fleet.snapshot_look.read_at;
+    let bound = adopted.set.rules.fresh.duration() / DOOM_WITHIN;
+    let fresh = read_at.is_some_and(|read_at| now.since(read_at) <= bound);
     if adopted.set.mode != Mode::Enforce || !fresh || state.fleet.doubtful_since.is_some() {
         return;
     }

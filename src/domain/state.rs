@@ -92,6 +92,8 @@ pub struct Freshness {
     pub tried: Option<Timestamp>,
     /// The beginning of the last complete one of this process.
     pub complete: Option<Timestamp>,
+    /// When that one was read to its end.
+    pub read_at: Option<Timestamp>,
     pub digest: Digest,
     /// The cloud says that it has no such listing.
     pub unavailable: bool,

@@ -2,7 +2,7 @@
 
 use wildmatch::WildMatch;
 
-use super::backup::{Backup, Life};
+use super::backup::Life;
 use super::draft::{Action, Plan, settled};
 use super::effect::{Cause, Effect, Outcome, Standing, Verb};
 use super::event::{Event, SlotDecided};
