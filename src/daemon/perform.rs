@@ -3,9 +3,10 @@
 use crate::daemon::engine::{Engine, Trouble};
 use crate::domain::audit::{Objection, audit};
 use crate::domain::backup::Proof;
-use crate::domain::effect::{Effect, Verb};
-use crate::domain::event::{Anomaly, Event, Intended, Settled};
+use crate::domain::effect::{Cause, Effect, Verb};
+use crate::domain::event::{Anomaly, Event, Intended, Settled, SlotDecided};
 use crate::domain::fleet::Scope;
+use crate::domain::slot::{Decision, Skip};
 use crate::journal::append::AppendError;
 
 impl Engine {
@@ -22,8 +23,7 @@ impl Engine {
         let intended = Intended { effect: permit.effect().clone(), attempt: permit.attempt(), proof };
         match self.record(vec![Event::Intended(intended)]).await {
             Err(Trouble::NotStored(AppendError::KeyTaken { .. })) => {
-                let what = "the journal has this intent already, and the state does not".to_owned();
-                return self.record(vec![Event::Anomaly(Anomaly { about, what })]).await;
+                return self.give_way(about, permit.effect()).await;
             }
             other => other?,
         }
@@ -31,6 +31,17 @@ impl Engine {
         let settled = Settled { effect: permit.effect().id.clone(), attempt: permit.attempt(), outcome };
         let calls = calls.into_iter().map(Event::Called);
         self.record_or_keep(calls.chain([Event::Settled(settled)]).collect()).await
+    }
+
+    /// The journal has this intent from long ago, and the state forgot it: it is not done twice.
+    async fn give_way(&mut self, about: String, effect: &Effect) -> Result<(), Trouble> {
+        let what = "the journal has this intent already, and the state does not".to_owned();
+        let mut events = vec![Event::Anomaly(Anomaly { about, what })];
+        if let Cause::Slot(slot) = &effect.cause {
+            let decision = Decision::Skipped(Skip::AlreadyTaken);
+            events.push(Event::SlotDecided(SlotDecided { slot: slot.clone(), decision }));
+        }
+        self.record(events).await
     }
 
     /// An objection that the plan should have foreseen is written down, once while it lasts.

@@ -113,7 +113,9 @@ pub enum Happening {
     SeenTwice,
     Missed,
     DeleteAsked,
+    /// It stays, and is what it was: ready, or the remnant of a failure.
     DeleteAbandoned,
+    RemnantStays,
     SeenGone,
 }
 
@@ -127,6 +129,7 @@ impl Life {
             (_, H::SeenTwice) => Self::Disputed,
             (Self::DeleteIntended, H::SeenGone) => Self::Deleted,
             (Self::DeleteIntended, H::DeleteAbandoned) => Self::Good,
+            (Self::DeleteIntended, H::RemnantStays) => Self::Failed,
             (Self::DeleteIntended, _) => self,
             (Self::Vanished, _) => self,
             (_, H::Missed) => Self::Vanished,

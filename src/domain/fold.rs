@@ -8,11 +8,12 @@ use super::ask::Ask;
 use super::backup::{Backup, Doom, Happening, Judgement, Life};
 use super::effect::{Outcome, Standing, Verb};
 use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
+use super::fleet::{Snapshot, SnapshotStatus};
 use super::id::{BackupId, EffectId, PolicyName};
 use super::policy::{Mode, Policy, PolicySet};
 use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
-use super::state::{Adopted, Deletion, EffectLife, Freeze, ShelfState, State};
+use super::state::{Adopted, Deletion, EffectLife, Freeze, Known, ShelfState, State};
 use super::time::{Seconds, Timestamp};
 
 const DAY: Seconds = Seconds::hours(24);
@@ -190,6 +191,13 @@ impl State {
         life.standing = standing;
         self.note_effect(&settled.effect);
         if let Some(happening) = happening {
+            let is_ready = |known: &Known<Snapshot>| known.item.status == SnapshotStatus::Ready;
+            let backup = self.backups.get(verb.backup());
+            let ready = backup.and_then(|backup| self.sole_snapshot(backup)).is_some_and(is_ready);
+            let happening = match happening {
+                Happening::DeleteAbandoned if !ready => Happening::RemnantStays,
+                other => other,
+            };
             self.happen(verb.backup(), happening, at);
         }
     }

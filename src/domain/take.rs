@@ -2,7 +2,7 @@
 
 use wildmatch::WildMatch;
 
-use super::backup::Life;
+use super::backup::{Backup, Life};
 use super::draft::{Action, Plan, settled};
 use super::effect::{Cause, Effect, Outcome, Standing, Verb};
 use super::event::{Event, SlotDecided};
@@ -69,7 +69,8 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
         let Cause::Slot(slot) = &life.effect.cause else { return false };
         let machine = state.fleet.machines.get(&slot.machine);
         let (Some(machine), Some(policy)) = (machine, state.policy(&slot.policy)) else { return false };
-        obstacle(state, now, policy, machine, &rules).is_none()
+        policy.mode.min(state.mode()) != Mode::Observe
+            && obstacle(state, now, policy, machine, &rules).is_none()
             && stranger(state, life.effect.verb.backup().as_str()).is_none()
     });
     let mut machines: Vec<&MachineId> = Vec::new();
@@ -147,13 +148,17 @@ fn decide(state: &State, now: Timestamp, due: &Due) -> Option<Decision> {
         return Some(Decision::Expired);
     }
     let machine = &due.slot.machine;
-    let mut pending = state.watched().filter(|(_, backup)| backup.life == Life::Pending);
-    if pending.any(|(_, backup)| backup.machine == *machine) {
+    let pending: Vec<&Backup> = state
+        .watched()
+        .map(|(_, backup)| backup)
+        .filter(|backup| backup.life == Life::Pending && backup.machine == *machine)
+        .collect();
+    if pending.iter().any(|backup| backup.slot.as_ref().is_some_and(|of| of.policy == due.slot.policy)) {
         return Some(Decision::Skipped(Skip::Overlap));
     }
     let held = obstacle(state, now, due.policy, due.machine, &rules)
         .or_else(|| retries(state).any(|life| life.effect.verb.machine() == machine).then_some(Held::Unknown))
-        .or_else(|| (running(state) >= rules.concurrent).then_some(Held::Concurrent));
+        .or_else(|| (!pending.is_empty() || running(state) >= rules.concurrent).then_some(Held::Concurrent));
     if held.is_some() {
         return held.map(Decision::Held);
     }
