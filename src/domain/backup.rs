@@ -1,6 +1,7 @@
 //! A backup: what was asked for, and its life from intent to deletion.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -181,7 +182,7 @@ pub struct Proof {
     /// The `PoliciesAdopted` event in force.
     pub policy_seq: u64,
     /// What the rules keep of its machine and policy, each with the rules that keep it.
-    pub kept: Vec<Survivor>,
+    pub kept: Arc<[Survivor]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -81,7 +81,11 @@ fn weigh<'a>(
     expired.extend(failed.map(|(id, backup)| (*id, *backup)));
     Weighed {
         expired,
-        proof: Proof { inventory: state.fleet.snapshot_look.digest, policy_seq: adopted.seq, kept },
+        proof: Proof {
+            inventory: state.fleet.snapshot_look.digest,
+            policy_seq: adopted.seq,
+            kept: kept.into(),
+        },
     }
 }
 
