@@ -23,6 +23,7 @@ pub mod rules;
 pub mod policy;
 pub mod key;
 pub mod describe;
+pub mod span;
 mod section;
 mod value;
 mod nearest;

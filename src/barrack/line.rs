@@ -70,6 +70,9 @@ pub struct Line {
     rate: RateGate,
     key_gate: KeyGate,
     server_date: Option<HeaderValue>,
+    /// The gates wait in the cloud's time, which passes `time_scale` times as fast from here on.
+    origin: Instant,
+    time_scale: u32,
 }
 
 impl Line {
@@ -92,6 +95,8 @@ impl Line {
             rate: RateGate::new(settings.rate_per_minute),
             key_gate: KeyGate::default(),
             server_date: None,
+            origin: Instant::now(),
+            time_scale: settings.time_scale.max(1),
         })
     }
 
@@ -105,7 +110,7 @@ impl Line {
         let mut trouble = String::new();
         for attempt in 1..=self.read_attempts {
             if attempt > 1 {
-                tokio::time::sleep(PAUSES[usize::from(attempt - 2).min(PAUSES.len() - 1)]).await;
+                self.sleep(PAUSES[usize::from(attempt - 2).min(PAUSES.len() - 1)]).await;
             }
             self.pass_gates(false).await.map_err(ReadFailure::Gated)?;
             let (call, answer) = self.send(asking, attempt).await.map_err(ReadFailure::Failed)?;
@@ -175,7 +180,7 @@ impl Line {
 
     async fn pass_gates(&mut self, is_change: bool) -> Result<(), String> {
         loop {
-            let now = Instant::now();
+            let now = self.now();
             if self.key_gate.is_shut(now, is_change) {
                 return Err(self.key_words(now));
             }
@@ -184,7 +189,7 @@ impl Line {
                 Wait::No => return Ok(()),
                 Wait::Closed(left) if left > LONGEST_WAIT => return Err(rate_words(left)),
                 Wait::Budget(left) if is_change && left > LONGEST_WAIT => return Err(rate_words(left)),
-                Wait::Closed(left) | Wait::Budget(left) => tokio::time::sleep(left).await,
+                Wait::Closed(left) | Wait::Budget(left) => self.sleep(left).await,
             }
         }
     }
@@ -196,11 +201,11 @@ impl Line {
     ) -> Result<(Call, Result<RawAnswer, Failure>), String> {
         let request = asking.request(&self.base_url, &self.headers)?;
         let began = Instant::now();
-        self.rate.note_sent(began);
+        self.rate.note_sent(self.now());
         let answer = self.transport.send(request).await.map(|answer| self.without_key(asking, answer));
-        let now = Instant::now();
+        let took = began.elapsed();
         if let Ok(answer) = &answer {
-            self.note_answer(asking, answer, now);
+            self.note_answer(asking, answer, self.now());
         }
         let call = Call {
             method: asking.method.to_string(),
@@ -209,7 +214,7 @@ impl Line {
             answer: answer
                 .as_ref()
                 .map_or_else(|failure| Answer::Failure(*failure), |answer| Answer::Status(answer.status)),
-            duration_ms: u64::try_from(now.duration_since(began).as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             request_id: None,
             attempt,
             bytes: answer.as_ref().map_or(0, |answer| answer.body.len() as u64),
@@ -232,16 +237,16 @@ impl Line {
 
     /// To a change, a 403 is judged by whoever knows the words for an account that is short of something.
     pub fn refuse_key(&mut self, status: u16) {
-        self.key_gate.refuse(Instant::now(), status);
+        self.key_gate.refuse(self.now(), status);
     }
 
     pub fn key_refused(&self) -> Option<KeyRefused> {
-        self.key_gate.refused(Instant::now())
+        self.key_gate.refused(self.now())
     }
 
     /// How long nothing at all will be sent.
     pub fn gated_for(&self) -> Option<Duration> {
-        let now = Instant::now();
+        let now = self.now();
         let key = self.key_gate.refused(now).map(|refused| refused.probe_in).filter(|left| !left.is_zero());
         key.max(self.rate.closed_for(now))
     }
@@ -254,6 +259,16 @@ impl Line {
     /// The server's clock in the last answer that showed it.
     pub fn server_date(&self) -> Option<Timestamp> {
         transport::http_date(self.server_date.as_ref()?)
+    }
+
+    /// The present in the cloud's time.
+    fn now(&self) -> Instant {
+        self.origin + self.origin.elapsed() * self.time_scale
+    }
+
+    /// Sleeps for a span of the cloud's time.
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span / self.time_scale).await;
     }
 
     fn key_words(&self, now: Instant) -> String {

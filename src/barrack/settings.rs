@@ -23,6 +23,8 @@ pub struct Settings {
     /// How the cloud's words for a no are sorted; the first that fits decides.
     pub refusals: Vec<RefusalPattern>,
     pub paths: Paths,
+    /// Seconds of the cloud's time in one of ours: above one only for a simulated cloud that runs fast.
+    pub time_scale: u32,
 }
 
 /// Where things are, below the base URL; `{id}` stands for the object. Each ends in a slash,
@@ -50,6 +52,7 @@ impl Default for Settings {
             read_attempts: 3,
             refusals: refusal::DEFAULTS.to_vec(),
             paths: Paths::default(),
+            time_scale: 1,
         }
     }
 }

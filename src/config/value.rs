@@ -5,11 +5,10 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use jiff::SpanRelativeTo;
-use jiff::fmt::friendly::SpanParser;
 use toml::de::DeValue;
 
 use super::section::{Found, Notes, Section, kind_of};
+use super::span;
 use crate::domain::time::{Seconds, Timestamp};
 
 /// Ten years: no wait of ours is longer.
@@ -100,7 +99,7 @@ impl<'a> Section<'a> {
             notes.refuse(&found, "must be a span of time in quotes, such as \"24h\" or \"1h 30m\"");
             return None;
         };
-        match seconds(text) {
+        match span::seconds(text) {
             Ok(span) if span < shortest => {
                 notes.refuse(&found, format!("must be at least {shortest}"));
                 None
@@ -174,18 +173,4 @@ impl<'a> Section<'a> {
 pub fn integer(value: &DeValue<'_>) -> Option<i64> {
     let DeValue::Integer(digits) = value else { return None };
     i64::from_str_radix(&digits.as_str().replace('_', ""), digits.radix()).ok()
-}
-
-fn seconds(text: &str) -> Result<Seconds, &'static str> {
-    const RULE: &str = "must be a span of time, such as \"24h\", \"90s\", \"7d\" or \"1h 30m\"";
-    const PARSER: SpanParser = SpanParser::new();
-    let span = PARSER.parse_span(text).map_err(|_| RULE)?;
-    if span.get_years() != 0 || span.get_months() != 0 {
-        return Err("must be in weeks, days, hours, minutes and seconds: months and years differ in length");
-    }
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| RULE)?;
-    if duration.subsec_nanos() != 0 {
-        return Err("must be in whole seconds");
-    }
-    u64::try_from(duration.as_secs()).map(Seconds).map_err(|_| "must not be negative")
 }

@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::barrack::client::Client;
 use crate::clock::Clock;
 use crate::daemon::inbox::Inbox;
@@ -37,6 +39,8 @@ pub struct Engine {
     pub(super) clock: Clock,
     pub(super) inbox: Inbox,
     pub(super) listener: Listener,
+    /// A pass that is under way ends before its next call.
+    pub(super) stop: CancellationToken,
     /// What the journal could not take for want of room; stored before anything else is done.
     pub(super) unsaved: Vec<Event>,
     pub(super) last_objection: Option<String>,
@@ -72,13 +76,14 @@ pub struct Parts {
     pub clock: Clock,
     pub inbox: Inbox,
     pub listener: Listener,
+    pub stop: CancellationToken,
 }
 
 impl Engine {
     /// Writes down that a process began and what it obeys.
     pub async fn start(folded: Folded, policies: PolicySet, parts: Parts) -> Result<Self, Trouble> {
         let Folded { journal, state, last } = folded;
-        let Parts { client, clock, inbox, listener } = parts;
+        let Parts { client, clock, inbox, listener, stop } = parts;
         let baseline = baseline(&clock);
         let mut engine = Self {
             journal,
@@ -87,6 +92,7 @@ impl Engine {
             clock,
             inbox,
             listener,
+            stop,
             unsaved: Vec::new(),
             last_objection: None,
             unsaved_checkpoint: 0,

@@ -5,3 +5,6 @@ pub mod pass;
 mod look;
 mod perform;
 pub mod inbox;
+mod bell;
+mod tell;
+pub mod run;

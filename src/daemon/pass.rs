@@ -28,6 +28,9 @@ impl Engine {
         self.check_clock().await?;
         self.take_asks().await?;
         for scope in looks::due(&self.state, self.clock.now()) {
+            if self.stop.is_cancelled() {
+                return Ok(self.clock.now());
+            }
             self.look(&scope).await?;
             self.take_asks().await?;
         }
@@ -40,6 +43,9 @@ impl Engine {
             drafted = plan(&self.state, self.clock.now());
         }
         for action in std::mem::take(&mut drafted.actions) {
+            if self.stop.is_cancelled() {
+                break;
+            }
             self.take_asks().await?;
             match action {
                 Action::Look(scope) => self.look(&scope).await?,

@@ -5,6 +5,8 @@
 pub mod setup;
 pub mod summary;
 pub mod run;
+pub mod narrate;
+pub mod pace;
 mod crash;
 mod person;
 mod watch;

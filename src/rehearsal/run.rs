@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 
 use crate::barrack::client::Client;
 use crate::barrack::settings::Settings;
@@ -163,7 +164,8 @@ impl<'a> Rehearsal<'a> {
             observer.recorded(state, recorded);
             onlooker.borrow_mut().recorded(state, recorded);
         });
-        let parts = Parts { client, clock: self.local.clone(), inbox, listener };
+        let stop = CancellationToken::new();
+        let parts = Parts { client, clock: self.local.clone(), inbox, listener, stop };
         let mut engine = Engine::start(folded, self.setup.policies(), parts).await?;
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));

@@ -1,8 +1,11 @@
 //! What a rehearsal came to: right and wrong as the cloud's truth has it, and what it took.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
+
+use crate::report::words;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
@@ -34,5 +37,36 @@ pub struct Summary {
 impl Summary {
     pub fn is_clean(&self) -> bool {
         self.duplicates == 0 && self.unowned_deleted == 0 && self.invariant_violations == 0 && self.chain_ok
+    }
+
+    /// For a person: what was done, and whether all of it was right.
+    pub fn in_words(&self) -> String {
+        let span = words::span(Duration::from_secs(self.simulated_seconds));
+        let mut lines = vec![
+            format!("{span} of simulated time in {:.1} s (seed {}).", self.wall_seconds, self.seed),
+            format!("{} backups were taken, {} deleted.", self.backups_taken, self.backups_deleted),
+            format!(
+                "{} events in the journal ({} KiB), {} API calls.",
+                self.journal_events,
+                self.journal_bytes / 1024,
+                self.api_calls
+            ),
+        ];
+        let hits: Vec<String> =
+            self.faults_hit.iter().map(|(code, count)| format!("{code} {count}")).collect();
+        if !hits.is_empty() {
+            lines.push(format!("Faults that struck: {}.", hits.join(", ")));
+        }
+        let chain = if self.chain_ok { "verifies" } else { "DOES NOT VERIFY" };
+        lines.push(format!("The journal's chain {chain}; its head is {}.", self.head));
+        lines.push(match self.is_clean() {
+            true => "By the cloud's truth: no duplicate, no wrong delete, no rule broken.".to_owned(),
+            false => format!(
+                "WRONG, by the cloud's truth: {} duplicates, {} deletes of what was not ours, {} broken rules.",
+                self.duplicates, self.unowned_deleted, self.invariant_violations
+            ),
+        });
+        lines.extend(self.violations.iter().map(|violation| format!("  {violation}")));
+        lines.join("\n")
     }
 }

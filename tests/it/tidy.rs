@@ -8,7 +8,7 @@ mod source;
 use source::{Source, names, tree, word_after};
 
 /// Which layers each may use, besides itself.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("journal", &["domain"]),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("http", &["metrics", "report", "domain"]),
     ("daemon", &["journal", "barrack", "metrics", "mail", "http", "config", "report", "domain", "clock"]),
     ("sim", &["domain", "clock"]),
+    ("rehearsal", &["domain", "clock", "daemon", "barrack", "journal", "sim", "report"]),
     ("cli", ANY),
     ("main", ANY),
     ("lib", ANY),

@@ -1,0 +1,76 @@
+//! How a command ends otherwise than well: each kind is an exit code that scripts may rely on.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use crate::config::fault::Faults;
+
+/// What went wrong, with its causes.
+pub type Reason = Box<dyn Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Ending {
+    #[error(transparent)]
+    Failed(Reason),
+    #[error(transparent)]
+    Usage(Reason),
+    /// What was checked is not as it should be.
+    #[error(transparent)]
+    Findings(Reason),
+    /// Somebody else holds the journal.
+    #[error(transparent)]
+    Busy(Reason),
+    #[error(transparent)]
+    Configuration(Reason),
+    /// Its text names file, line and column, and stands for itself.
+    #[error(transparent)]
+    Refused(#[from] Faults),
+    /// Whoever read our output has stopped: nothing is wrong, and nobody is left to be told.
+    #[error("nobody reads the output any more")]
+    Unread,
+}
+
+impl Ending {
+    pub fn failed(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Failed(Box::new(error))
+    }
+
+    pub fn usage(said: impl Into<Reason>) -> Self {
+        Self::Usage(said.into())
+    }
+
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Unread => 0,
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Findings(_) => 3,
+            Self::Busy(_) => 75,
+            Self::Configuration(_) | Self::Refused(_) => 78,
+        }
+    }
+
+    /// What the last lines on standard error say, causes and all.
+    pub fn told(&self) -> Option<String> {
+        match self {
+            Self::Unread => None,
+            Self::Refused(faults) => Some(faults.to_string()),
+            Self::Failed(reason)
+            | Self::Usage(reason)
+            | Self::Findings(reason)
+            | Self::Busy(reason)
+            | Self::Configuration(reason) => Some(chain(reason.as_ref())),
+        }
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  because {error}");
+        cause = error.source();
+    }
+    text
+}

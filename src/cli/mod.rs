@@ -1,0 +1,185 @@
+//! The command line: which verbs there are, and what each is given.
+//!
+//! Parsing and help stand here; each group of verbs does its work in a file of its own.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cli::ending::Ending;
+
+pub mod ending;
+mod argument;
+mod ask;
+mod demo;
+mod folder;
+mod interrupt;
+mod log;
+mod place;
+mod run;
+pub mod screen;
+mod sim;
+mod status;
+
+/// Verbs in groups, which clap cannot do by itself; a test holds it against the real list.
+const HELP: &str = "\
+{about}
+
+Usage: {usage}
+
+Look:
+  status         Are the backups fresh, what is doomed, what is held and why
+  log verify     Check every event of the journal and its chain
+
+Back up:
+  plan approve   Approve deletions that wait for a person
+  pin, unpin     Keep one backup whatever the rules say, or let go of it
+  adopt          Make a snapshot that is not in the journal a backup
+  disown         Say that a snapshot only looks like ours
+
+Stop things:
+  freeze         Delete nothing for a while
+  thaw           End a freeze
+
+Set up:
+  run            Run the daemon
+  check-config   Judge a configuration, and show when each policy runs next
+  demo           Watch the daemon work against a simulated cloud; needs nothing
+  sim serve      Serve the simulated cloud over HTTP
+  version        Print the version
+
+Options:
+{options}
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 daemon unreachable, 75 busy: the journal is in use,
+77 credential refused, 78 configuration or key file refused. `quartermaster VERB --help` tells more.
+";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "quartermaster",
+    version,
+    about = "Looks after the backups and the credits of a Barrack AI account",
+    help_template = HELP,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Are the backups fresh, what is doomed, what is held and why
+    Status(status::StatusArguments),
+    /// Check the journal
+    #[command(subcommand)]
+    Log(LogVerb),
+    /// Approve what waits for a person
+    #[command(subcommand)]
+    Plan(PlanVerb),
+    /// Keep one backup whatever the rules say
+    Pin(ask::OneBackup),
+    /// Let go of a pinned backup: the rules decide again
+    Unpin(ask::OneBackup),
+    /// Make a snapshot that is not in the journal a backup, which no policy prunes
+    Adopt(ask::OneSnapshot),
+    /// Say that a snapshot only looks like ours, so that it holds nothing any more
+    Disown(ask::Disowning),
+    /// Delete nothing for a while
+    Freeze(ask::Freezing),
+    /// End a freeze
+    Thaw(ask::Thawing),
+    /// Run the daemon until SIGTERM or Ctrl-C
+    Run(run::RunArguments),
+    /// Judge a configuration, and show when each policy runs next
+    CheckConfig(CheckConfig),
+    /// Watch the daemon work against a simulated cloud, in simulated time
+    Demo(demo::DemoArguments),
+    /// The simulated cloud
+    #[command(subcommand)]
+    Sim(SimVerb),
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogVerb {
+    /// Check every event and its chain; exit code 3 and the first bad row if anything is wrong
+    Verify(log::VerifyArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum PlanVerb {
+    /// Approve the deletion of exactly these backups
+    Approve(ask::Approving),
+}
+
+#[derive(Debug, Subcommand)]
+enum SimVerb {
+    /// Serve a simulated cloud over HTTP, until SIGTERM or Ctrl-C
+    Serve(sim::ServeArguments),
+}
+
+#[derive(Debug, Args)]
+struct CheckConfig {
+    /// The configuration
+    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// The same, as the other verbs take it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Does what was asked for.
+    pub fn perform(self) -> Result<(), Ending> {
+        match self.verb {
+            Verb::Status(arguments) => status::show(&arguments),
+            Verb::Log(LogVerb::Verify(arguments)) => log::verify(&arguments),
+            Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
+            Verb::Pin(arguments) => arguments.pin(),
+            Verb::Unpin(arguments) => arguments.unpin(),
+            Verb::Adopt(arguments) => arguments.adopt(),
+            Verb::Disown(arguments) => arguments.disown(),
+            Verb::Freeze(arguments) => arguments.freeze(),
+            Verb::Thaw(arguments) => arguments.thaw(),
+            Verb::Run(arguments) => run::run(&arguments),
+            Verb::CheckConfig(CheckConfig { file, config }) => {
+                run::check_config(&file.or(config).unwrap_or_default())
+            }
+            Verb::Demo(arguments) => demo::demo(&arguments),
+            Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
+            Verb::Version => screen::print(concat!("quartermaster ", env!("CARGO_PKG_VERSION"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_verb_and_no_other() {
+        let command = Arguments::command();
+        let named: Vec<&str> = HELP
+            .lines()
+            .filter(|line| line.starts_with("  ") && !line.trim_start().starts_with('{'))
+            .flat_map(|line| line[2..16].split(", "))
+            .filter_map(|words| words.split_whitespace().next())
+            .collect();
+        let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        for verb in &verbs {
+            assert!(named.contains(verb), "{verb} is missing");
+        }
+        assert_eq!(named.len(), verbs.len(), "{named:?}");
+    }
+}

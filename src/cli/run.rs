@@ -1,0 +1,68 @@
+//! `run` and `check-config`: what a configuration is used for.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::ending::Ending;
+use crate::cli::{interrupt, screen};
+use crate::clock::Clock;
+use crate::config::{self, describe};
+use crate::daemon::engine::StartError;
+use crate::daemon::run::{Daemon, RunError};
+use crate::journal::open::OpenError;
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Where the journal is, instead of the configuration's `data_dir`; made where it is missing
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+pub fn run(arguments: &RunArguments) -> Result<(), Ending> {
+    log_to_stderr();
+    let config = config::load(&arguments.config)?;
+    for warning in &config.warnings {
+        tracing::warn!(line = warning.line, "{}", warning.said);
+    }
+    let directory = arguments.data_dir.clone().unwrap_or_else(|| config.data_dir.clone());
+    let stop = interrupt::listen()?;
+    Daemon::build(config, &directory).and_then(|daemon| daemon.run_until(stop)).map_err(ending)
+}
+
+pub fn check_config(path: &Path) -> Result<(), Ending> {
+    let config = config::load(path)?;
+    let now = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale)).now();
+    screen::print(&describe::describe(&config, now))
+}
+
+/// What it says on standard error; `RUST_LOG` chooses more or less of it.
+pub fn log_to_stderr() {
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false);
+    // A second one is never set.
+    drop(subscriber.try_init());
+}
+
+fn ending(error: RunError) -> Ending {
+    match error {
+        RunError::NoKeyFile | RunError::KeyFile(_) | RunError::Key(_) => {
+            Ending::Configuration(Box::new(error))
+        }
+        RunError::Start(StartError::Open(OpenError::Locked { .. })) => Ending::Busy(Box::new(error)),
+        RunError::Directory { .. }
+        | RunError::Transport(_)
+        | RunError::Threads(_)
+        | RunError::Start(_)
+        | RunError::Trouble(_) => Ending::failed(error),
+    }
+}

@@ -1,0 +1,32 @@
+//! Standard output and error: each text is out at once; a closed pipe is an end, not a panic.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::cli::ending::Ending;
+
+/// Writes the text and the end of its last line.
+pub fn print(text: &str) -> Result<(), Ending> {
+    write(text).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ending::Unread,
+        _ => Ending::Failed(format!("write to standard output: {error}").into()),
+    })
+}
+
+/// Writes one JSON document.
+pub fn print_json(value: &impl Serialize) -> Result<(), Ending> {
+    print(&serde_json::to_string_pretty(value).map_err(Ending::failed)?)
+}
+
+/// Says something on standard error; if nobody can read it, nothing is lost.
+pub fn warn(text: &str) {
+    drop(writeln!(io::stderr(), "{}", text.trim_end_matches('\n')));
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.trim_end_matches('\n').as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
+}

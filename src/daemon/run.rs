@@ -1,0 +1,144 @@
+//! The daemon as a process: built from a configuration, run until it is told to stop.
+//!
+//! The calling thread becomes the engine's. A key that the cloud refuses, or a cloud that does not
+//! answer, does not end it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::barrack::client::Client;
+use crate::barrack::key::KeyError;
+use crate::barrack::settings::Settings;
+use crate::barrack::transport::{Transport, TransportError};
+use crate::clock::Clock;
+use crate::config::key::{self, KeyError as KeyFileError};
+use crate::config::{Config, cloud::Cloud};
+use crate::daemon::bell;
+use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
+use crate::daemon::inbox;
+use crate::daemon::tell::Teller;
+use crate::domain::state::State;
+use crate::journal::open::Durability;
+
+/// The engine never sleeps longer in one go: a suspended machine stops its timers too.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long a call that is under way may hold up the end.
+const LAST_CALL: Duration = Duration::from_secs(45);
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("cloud.key_file is not set, and without a key there is nothing to run")]
+    NoKeyFile,
+    #[error("read the key")]
+    KeyFile(#[from] KeyFileError),
+    #[error("use the key")]
+    Key(#[from] KeyError),
+    #[error("make the data directory {}", path.display())]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("prepare the connection to the cloud")]
+    Transport(#[from] TransportError),
+    #[error("prepare the daemon's threads")]
+    Threads(#[source] io::Error),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("run the daemon")]
+    Trouble(#[from] Trouble),
+}
+
+/// All that can be refused before the first event is written.
+pub struct Daemon {
+    config: Config,
+    key: SecretString,
+    folded: Folded,
+    runtime: Runtime,
+}
+
+impl Daemon {
+    /// Takes the journal in `directory`, which is made where it is missing.
+    pub fn build(config: Config, directory: &Path) -> Result<Self, RunError> {
+        let key = key::read_key(config.cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?;
+        let failed = |source| RunError::Directory { path: directory.to_owned(), source };
+        let directory = std::path::absolute(directory).map_err(failed)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failed)?;
+        let folded = engine::open(&directory, Durability::Full, Replay::Checkpoint)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self { config, key, folded, runtime: runtime.map_err(RunError::Threads)? })
+    }
+
+    /// Passes until `stop`; then the call under way ends, and the journal is closed.
+    pub fn run_until(self, stop: CancellationToken) -> Result<(), RunError> {
+        let Self { config, key, folded, runtime } = self;
+        runtime.block_on(Box::pin(serve(config, key, folded, stop)))
+    }
+}
+
+async fn serve(
+    config: Config,
+    key: SecretString,
+    folded: Folded,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
+    let settings = settings(&config.cloud, config.clock.map_or(1, |set| set.scale));
+    let client = Client::new(Transport::network(&settings)?, settings, key)?;
+    let mut teller = Teller::default();
+    let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
+    // Nothing sends into it yet; whoever will also rings the bell.
+    let (_outlet, inbox) = inbox::channel();
+    let policies = config.policy_set(clock.now());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        head = %format_args!("{}@{}", folded.journal.head().hash.short(), folded.journal.head().seq),
+        mode = config.mode.word(),
+        policies = %policies.policies.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        "quartermaster starts"
+    );
+    let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
+    let mut engine = Engine::start(folded, policies, parts).await?;
+    let bell = Arc::new(Notify::new());
+    bell::start(bell.clone()).map_err(RunError::Threads)?;
+    let wake = async |_: &State, pause: Duration| {
+        if stop.is_cancelled() {
+            return false;
+        }
+        tokio::select! {
+            () = clock.sleep(pause.min(LONGEST_SLEEP)) => {}
+            () = bell.notified() => {}
+            () = stop.cancelled() => {}
+        }
+        !stop.is_cancelled()
+    };
+    let bound = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_CALL).await;
+    };
+    let why = tokio::select! {
+        ended = engine.run(wake) => ended.map(|()| "it was told to")?,
+        () = bound => "it was told to; the last call was not waited for",
+    };
+    engine.stop(why).await?;
+    Ok(())
+}
+
+/// What the client is told of the configuration.
+fn settings(cloud: &Cloud, time_scale: u32) -> Settings {
+    Settings {
+        base_url: cloud.base_url.clone(),
+        key_header: cloud.key_header.to_string(),
+        key_scheme: cloud.key_scheme.clone(),
+        timeout: cloud.timeout.duration(),
+        page_size: cloud.page_size,
+        rate_per_minute: cloud.rate_per_minute,
+        time_scale,
+        ..Settings::default()
+    }
+}

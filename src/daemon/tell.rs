@@ -1,0 +1,104 @@
+//! What the daemon says in its log: one line for each event that an operator would want to know of.
+//!
+//! It says what was written down; errors are logged where they are handled.
+
+use crate::domain::backup::Judgement;
+use crate::domain::effect::{Outcome, Verb};
+use crate::domain::event::{Event, Recorded};
+use crate::domain::fleet::{LookResult, Scope};
+use crate::domain::state::State;
+use crate::report::foreign::visible;
+use crate::report::words;
+
+/// Tells events, and of failing looks only the first and the last of a row.
+#[derive(Debug, Default)]
+pub struct Teller {
+    failing: Vec<Scope>,
+}
+
+impl Teller {
+    pub fn recorded(&mut self, state: &State, recorded: &Recorded) {
+        match &recorded.event {
+            Event::Started(_) | Event::Called(_) | Event::Observed(_) => {}
+            Event::Stopped(stopped) => tracing::info!(why = %stopped.why, "stopped"),
+            Event::ClockStepped(step) => {
+                tracing::warn!(by_micros = step.by_micros, "the clock stepped: {}", step.noticed);
+            }
+            Event::PoliciesAdopted(set) => {
+                tracing::info!(mode = set.mode.word(), policies = set.policies.len(), "policies adopted");
+            }
+            Event::Looked(look) => self.looked(&look.scope, &look.result),
+            Event::Asked(asked) => tracing::info!(uid = asked.uid, ask = ?asked.ask, "a person asked"),
+            Event::SlotDecided(decided) => {
+                let (policy, machine) = (&decided.slot.policy, &decided.slot.machine);
+                let why = words::decision(&decided.decision);
+                tracing::info!(%policy, %machine, due = %decided.slot.due, %why, "a slot was not taken");
+            }
+            Event::Intended(intended) => {
+                let verb = &intended.effect.verb;
+                let word = if verb.is_create() { "create" } else { "delete" };
+                let (backup, attempt) = (verb.backup(), intended.attempt);
+                tracing::info!(%backup, machine = %verb.machine(), attempt, "asking the cloud to {word}");
+            }
+            Event::Settled(settled) => {
+                if let Some(life) = state.effects.get(&settled.effect) {
+                    tell_outcome(&life.effect.verb, &settled.outcome);
+                }
+            }
+            Event::Judged(judged) => tell_judgement(judged.backup.as_str(), &judged.judgement),
+            Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
+            Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
+            Event::Anomaly(anomaly) => {
+                tracing::warn!(about = %visible(&anomaly.about), "anomaly: {}", visible(&anomaly.what));
+            }
+        }
+    }
+
+    fn looked(&mut self, scope: &Scope, result: &LookResult) {
+        // Single objects come and go; their looks say so in what they lead to.
+        if matches!(scope, Scope::Snapshot(_) | Scope::Links(_)) {
+            return;
+        }
+        let was_failing = self.failing.contains(scope);
+        match result {
+            LookResult::Incomplete(why) if !was_failing => {
+                tracing::warn!(scope = scope.word(), why = %visible(why), "a look was not complete");
+                self.failing.push(scope.clone());
+            }
+            LookResult::Complete if was_failing => {
+                tracing::info!(scope = scope.word(), "looks are complete again");
+                self.failing.retain(|failing| failing != scope);
+            }
+            LookResult::Incomplete(_)
+            | LookResult::Complete
+            | LookResult::NotFound
+            | LookResult::Unavailable(_) => {}
+        }
+    }
+}
+
+fn tell_outcome(verb: &Verb, outcome: &Outcome) {
+    let (backup, word) = (verb.backup(), if verb.is_create() { "create" } else { "delete" });
+    match outcome {
+        Outcome::Answered { .. } => {}
+        Outcome::Happened { .. } => tracing::info!(%backup, "a look shows that the {word} happened"),
+        Outcome::DidNotHappen => tracing::info!(%backup, "a look proves that the {word} did not happen"),
+        Outcome::Unclear { why } => {
+            tracing::warn!(%backup, why = %visible(why), "no clear answer to the {word}");
+        }
+        Outcome::NotSent { why } => tracing::warn!(%backup, why = %visible(why), "the {word} was not sent"),
+        Outcome::Refused(no) => {
+            tracing::warn!(%backup, why = %words::refusal(no), "the cloud refused the {word}");
+        }
+        Outcome::GaveUp { why } => tracing::warn!(%backup, why = %visible(why), "the {word} was given up"),
+    }
+}
+
+fn tell_judgement(backup: &str, judgement: &Judgement) {
+    match judgement {
+        Judgement::Good { size_bytes } => tracing::info!(backup, size_bytes, "a good backup"),
+        Judgement::Bad { why } => tracing::warn!(backup, why = %visible(why), "a bad backup"),
+        Judgement::TimedOut => tracing::warn!(backup, "pending for too long"),
+        Judgement::Vanished => tracing::warn!(backup, "vanished, and not by us"),
+    }
+}

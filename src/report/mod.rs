@@ -1,0 +1,8 @@
+//! Reports: state, holds and outcomes as text and as JSON for people and scripts.
+//!
+//! It reads and words; it decides nothing and asks no clock.
+
+pub mod foreign;
+pub mod words;
+pub mod status;
+pub mod status_text;

@@ -1,0 +1,234 @@
+//! The status: what a person or a script wants to know first, as one value.
+//!
+//! It is computed from the state at one instant and touches nothing; text and JSON show the same.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::words;
+use crate::domain::backup::{Backup, Life};
+use crate::domain::draft::Hold;
+use crate::domain::effect::Standing;
+use crate::domain::fleet::Snapshot;
+use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::money::{Currency, Nanos};
+use crate::domain::plan::plan;
+use crate::domain::policy::Mode;
+use crate::domain::slot::Shelf;
+use crate::domain::state::{EffectLife, ShelfState, State};
+use crate::domain::time::Timestamp;
+
+/// Raised when a field changes its meaning or goes; new ones may come at any time.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    pub schema_version: u32,
+    /// The journal is of a simulated cloud: nothing in it is real.
+    pub simulated: bool,
+    /// `None`: no policies were adopted yet.
+    pub mode: Option<Mode>,
+    pub mode_since: Option<Timestamp>,
+    /// Nothing is backed up, whatever the policies say.
+    pub observing: bool,
+    /// The instant that ages are counted to.
+    pub now: Timestamp,
+    pub head: HeadShown,
+    pub last_event_at: Option<Timestamp>,
+    pub shelves: Vec<ShelfStatus>,
+    pub doomed: Vec<DoomStatus>,
+    pub suspects: Vec<SuspectStatus>,
+    pub open_effects: Vec<OpenEffect>,
+    pub frozen: Option<Frozen>,
+    pub balance: BTreeMap<Currency, Nanos>,
+    pub machines_seen_at: Option<Timestamp>,
+    pub snapshots_seen_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct HeadShown {
+    pub seq: u64,
+    pub hash: String,
+}
+
+/// One (policy, machine).
+#[derive(Clone, Debug, Serialize)]
+pub struct ShelfStatus {
+    pub policy: PolicyName,
+    pub machine: MachineId,
+    pub machine_name: String,
+    /// Good backups that are there.
+    pub good: usize,
+    pub newest_good: Option<NewestGood>,
+    /// A slot that is due, and why nothing happens.
+    pub held: Option<SlotHeld>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct NewestGood {
+    pub backup: BackupId,
+    pub taken_at: Timestamp,
+    pub age_seconds: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SlotHeld {
+    pub due: Timestamp,
+    pub why: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct DoomStatus {
+    pub backup: BackupId,
+    pub machine: MachineId,
+    pub machine_name: String,
+    pub doomed_at: Timestamp,
+    /// It is not deleted before this, whatever else holds it.
+    pub goes_after: Timestamp,
+    pub needs_approval: bool,
+    pub approved_at: Option<Timestamp>,
+    pub held: Option<String>,
+}
+
+/// A snapshot that could be ours and is not in the journal; it holds deletions until somebody says.
+#[derive(Clone, Debug, Serialize)]
+pub struct SuspectStatus {
+    pub snapshot: String,
+    pub name: String,
+    pub machine: Option<MachineId>,
+    pub commands: [String; 2],
+}
+
+/// A change of which it is not known yet whether it happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenEffect {
+    pub verb: &'static str,
+    pub backup: BackupId,
+    pub machine: MachineId,
+    pub since: Timestamp,
+    pub why: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Frozen {
+    pub until: Timestamp,
+    pub reason: String,
+}
+
+/// Where the journal stands, as whoever read it knows.
+pub struct Source {
+    pub simulated: bool,
+    pub seq: u64,
+    pub hash: String,
+    pub last_event_at: Option<Timestamp>,
+}
+
+impl Status {
+    pub fn of(state: &State, now: Timestamp, source: Source) -> Self {
+        let adopted = state.adopted.as_ref();
+        let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            simulated: source.simulated,
+            mode: adopted.map(|adopted| adopted.set.mode),
+            mode_since: adopted.map(|adopted| adopted.mode_since),
+            observing: adopted.is_some() && state.mode() == Mode::Observe,
+            now,
+            head: HeadShown { seq: source.seq, hash: source.hash },
+            last_event_at: source.last_event_at,
+            shelves: shelves(state, now),
+            doomed: doomed(state, now),
+            suspects: suspects(state),
+            open_effects: state.unresolved().map(open_effect).collect(),
+            frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
+            balance: state.fleet.balance.clone(),
+            machines_seen_at: state.fleet.machine_look.complete,
+            snapshots_seen_at: state.fleet.snapshot_look.complete,
+        }
+    }
+}
+
+/// What the cloud calls a machine; its id where no look has shown it.
+pub fn machine_name(state: &State, machine: &MachineId) -> String {
+    let known = state.fleet.machines.get(machine).map(|known| known.item.name.clone());
+    known.filter(|name| !name.is_empty()).unwrap_or_else(|| machine.to_string())
+}
+
+fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
+    let shelf_status = |(shelf, shelf_state): (&Shelf, &ShelfState)| {
+        let good = |backup: &Backup| {
+            backup.life == Life::Good
+                && backup
+                    .slot
+                    .as_ref()
+                    .is_some_and(|slot| slot.policy == shelf.policy && slot.machine == shelf.machine)
+        };
+        let good: Vec<_> = state.backups.iter().filter(|(_, backup)| good(backup)).collect();
+        let newest = good.iter().max_by_key(|(id, backup)| (backup.taken_at, *id));
+        ShelfStatus {
+            policy: shelf.policy.clone(),
+            machine: shelf.machine.clone(),
+            machine_name: machine_name(state, &shelf.machine),
+            good: good.len(),
+            newest_good: newest.map(|(id, backup)| NewestGood {
+                backup: (*id).clone(),
+                taken_at: backup.taken_at,
+                age_seconds: now.since(backup.taken_at).as_secs(),
+            }),
+            held: shelf_state.open.as_ref().map(|(due, held)| SlotHeld { due: *due, why: words::held(held) }),
+        }
+    };
+    state.shelves.iter().map(shelf_status).collect()
+}
+
+fn doomed(state: &State, now: Timestamp) -> Vec<DoomStatus> {
+    let holds: BTreeMap<BackupId, Hold> = plan(state, now).holds.into_iter().collect();
+    let rules = state.rules();
+    let soft_end = state.adopted.as_ref().map(|adopted| adopted.mode_since + rules.soft_start);
+    let doomed = state.backups.iter().filter_map(|(id, backup)| {
+        let doom = backup.doom.as_ref()?;
+        let grace_end = doom.since + rules.grace;
+        Some(DoomStatus {
+            backup: id.clone(),
+            machine: backup.machine.clone(),
+            machine_name: machine_name(state, &backup.machine),
+            doomed_at: doom.since,
+            goes_after: soft_end.map_or(grace_end, |soft_end| grace_end.max(soft_end)),
+            needs_approval: doom.needs_approval,
+            approved_at: doom.approved_at,
+            held: holds.get(id).map(words::hold),
+        })
+    });
+    doomed.collect()
+}
+
+fn suspects(state: &State) -> Vec<SuspectStatus> {
+    let suspect = |snapshot: &Snapshot| SuspectStatus {
+        snapshot: snapshot.id.to_string(),
+        name: snapshot.name.clone(),
+        machine: snapshot.machine.clone(),
+        commands: [
+            format!("quartermaster adopt {}", snapshot.id),
+            format!("quartermaster disown {} --reason \"made by hand\"", snapshot.id),
+        ],
+    };
+    state.suspects().map(suspect).collect()
+}
+
+fn open_effect(life: &EffectLife) -> OpenEffect {
+    let (since, why) = match &life.standing {
+        Standing::Intended { since } => (*since, "written down; whether it was sent is not known"),
+        Standing::Unknown { since, answered: Some(_) } => (*since, "answered; a look must agree"),
+        Standing::Unknown { since, answered: None } => (*since, "no clear answer; a look must tell"),
+        Standing::NotSent { since } | Standing::Absent { since } => (*since, "will be asked again"),
+        Standing::Done | Standing::Refused(_) | Standing::Failed(_) => (life.changed_at, "settled"),
+    };
+    OpenEffect {
+        verb: if life.effect.verb.is_create() { "create" } else { "delete" },
+        backup: life.effect.verb.backup().clone(),
+        machine: life.effect.verb.machine().clone(),
+        since,
+        why,
+    }
+}

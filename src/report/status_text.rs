@@ -1,0 +1,108 @@
+//! The status as text for a terminal: the loud things first, then backups, then what waits.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::foreign::visible;
+use super::status::{DoomStatus, ShelfStatus, Status};
+use super::words::{instant, span};
+
+/// Rows of one list; the rest is counted, and `--json` has all.
+const ROWS: usize = 40;
+
+pub fn text(status: &Status) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_all(status, &mut text);
+    text
+}
+
+fn write_all(status: &Status, text: &mut String) -> fmt::Result {
+    if status.simulated {
+        writeln!(text, "SIMULATED: this journal is of a simulated cloud; nothing in it is real.")?;
+    }
+    write_mode(status, text)?;
+    if let Some(frozen) = &status.frozen {
+        writeln!(text, "FROZEN until {}: {}", instant(frozen.until), visible(&frozen.reason))?;
+    }
+    writeln!(text, "as of      {} UTC", instant(status.now))?;
+    let (hash, seq) = (status.head.hash.get(..12).unwrap_or(&status.head.hash), status.head.seq);
+    writeln!(text, "journal    {hash}@{seq}")?;
+    let balance: Vec<String> = status.balance.iter().map(|(code, sum)| format!("{sum} {code}")).collect();
+    let balance = if balance.is_empty() { "not seen yet".to_owned() } else { balance.join(", ") };
+    writeln!(text, "balance    {balance}")?;
+    write_list(text, "backups", &status.shelves, shelf_row)?;
+    write_list(text, "doomed", &status.doomed, doom_row)?;
+    write_list(text, "not known yet", &status.open_effects, |effect| {
+        let since = span(status.now.since(effect.since));
+        format!(
+            "{} {} on {}, since {since}: {}",
+            effect.verb,
+            visible(effect.backup.as_str()),
+            effect.machine,
+            effect.why
+        )
+    })?;
+    write_list(text, "looks like ours, and is not in the journal", &status.suspects, |suspect| {
+        let machine = suspect.machine.as_ref().map_or_else(|| "?".to_owned(), |id| visible(id.as_str()));
+        let [adopt, disown] = &suspect.commands;
+        let name = visible(&suspect.name);
+        format!("{name} of {machine}\n    {}\n    {}", visible(adopt), visible(disown))
+    })
+}
+
+fn write_mode(status: &Status, text: &mut String) -> fmt::Result {
+    let Some(mode) = status.mode else {
+        return writeln!(text, "mode       none yet: the daemon has not run with a configuration");
+    };
+    if status.observing {
+        writeln!(text, "OBSERVING: nothing is backed up and nothing is deleted.")?;
+    }
+    let since = status.mode_since.map_or_else(String::new, |since| format!(" since {}", instant(since)));
+    writeln!(text, "mode       {}{since}", mode.word())
+}
+
+fn write_list<Row>(
+    text: &mut String,
+    title: &str,
+    rows: &[Row],
+    row: impl Fn(&Row) -> String,
+) -> fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n{title}")?;
+    for one in rows.iter().take(ROWS) {
+        writeln!(text, "  {}", row(one))?;
+    }
+    match rows.len().saturating_sub(ROWS) {
+        0 => Ok(()),
+        more => writeln!(text, "  … and {more} more; --json has all"),
+    }
+}
+
+fn shelf_row(shelf: &ShelfStatus) -> String {
+    let newest = match &shelf.newest_good {
+        Some(newest) => {
+            let age = span(Duration::from_secs(newest.age_seconds));
+            format!("{} good, the newest {age} old ({})", shelf.good, visible(newest.backup.as_str()))
+        }
+        None => "NO GOOD BACKUP".to_owned(),
+    };
+    let held = shelf
+        .held
+        .as_ref()
+        .map_or_else(String::new, |held| format!("; due {} and held: {}", instant(held.due), held.why));
+    format!("{:<14} {:<16} {newest}{held}", visible(shelf.policy.as_str()), visible(&shelf.machine_name))
+}
+
+fn doom_row(doom: &DoomStatus) -> String {
+    let (backup, machine) = (visible(doom.backup.as_str()), visible(&doom.machine_name));
+    let held = doom.held.as_deref().unwrap_or("goes with the next pass");
+    let approved = match (doom.needs_approval, doom.approved_at) {
+        (true, None) => "; needs approval",
+        (true, Some(_)) => "; approved",
+        (false, _) => "",
+    };
+    format!("{backup:<30} {machine:<16} not before {}{approved}\n    {held}", instant(doom.goes_after))
+}

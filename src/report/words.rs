@@ -1,0 +1,93 @@
+//! Words for what is held, decided and refused: one sentence each, the same in every place.
+
+use std::time::Duration;
+
+use super::foreign::visible;
+use crate::domain::draft::Hold;
+use crate::domain::effect::Refusal;
+use crate::domain::slot::{Decision, Held, Skip};
+use crate::domain::time::Timestamp;
+
+/// To the second, in UTC, without what everybody knows: `2026-03-01 02:00:07`.
+pub fn instant(at: Timestamp) -> String {
+    at.zoned().strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// How long something is, in the two units that matter: `3 d 4 h`, `26 min`, `12 s`.
+pub fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// Why a doomed backup stays.
+pub fn hold(hold: &Hold) -> String {
+    match hold {
+        Hold::Mode => "the mode deletes nothing".to_owned(),
+        Hold::SoftStart { until } => {
+            format!("soft start: enforce deletes nothing before {}", instant(*until))
+        }
+        Hold::Grace { until } => format!("grace: time to object until {}", instant(*until)),
+        Hold::AwaitsApproval => "waits for a person: quartermaster plan approve".to_owned(),
+        Hold::Frozen { until } => format!("deletions are frozen until {}", instant(*until)),
+        Hold::ClockUnsure => "our clock and the cloud's differ".to_owned(),
+        Hold::Protected => "it is pinned, held, or no longer under one policy".to_owned(),
+        Hold::LastGood => "too few good backups of its machine would be left".to_owned(),
+        Hold::Stale => "its machine has no fresh good backup".to_owned(),
+        Hold::Unknown => "what became of a request on its machine is not known yet".to_owned(),
+        Hold::Suspect => {
+            "a snapshot looks like ours and is not in the journal: adopt or disown it".to_owned()
+        }
+        Hold::Shaken => "something of ours was missing from a listing".to_owned(),
+        Hold::Capped => "the cap of deletions is reached".to_owned(),
+        Hold::Refused => "the cloud refused to delete it; asked again a day later".to_owned(),
+        Hold::MaybeLinked => "an image may have been made from it".to_owned(),
+        Hold::LookFirst => "the listing is looked at anew first".to_owned(),
+    }
+}
+
+/// Why a backup that is due is not taken.
+pub fn held(held: &Held) -> String {
+    match held {
+        Held::NotActive(status) => format!("its machine is {}, not active", visible(status)),
+        Held::MayRestart => {
+            "may_restart is false, and a snapshot without a restart was not seen yet".to_owned()
+        }
+        Held::Concurrent => "as many snapshots run as may run at one time".to_owned(),
+        Held::Unknown => "what became of an earlier request is not known yet".to_owned(),
+        Held::Unseen => "machines and snapshots were not looked at completely of late".to_owned(),
+        Held::NameInUse(id) => format!("snapshot {} bears its name and is not in the journal", visible(id)),
+        Held::ClockUnsure => "our clock and the cloud's differ".to_owned(),
+    }
+}
+
+pub fn decision(decision: &Decision) -> String {
+    match decision {
+        Decision::Superseded { first, count, by } => {
+            format!("{count} missed from {} on, served by {}", instant(*first), instant(*by))
+        }
+        Decision::Skipped(Skip::Observe) => "observing: it would have been taken".to_owned(),
+        Decision::Skipped(Skip::Overlap) => "the one before it was still running".to_owned(),
+        Decision::Skipped(Skip::AlreadyTaken) => "it was taken already: the clock went back".to_owned(),
+        Decision::Expired => "too late to be caught up".to_owned(),
+        Decision::Held(why) => held(why),
+    }
+}
+
+/// The cloud's no, in its own words.
+pub fn refusal(refusal: &Refusal) -> String {
+    let Refusal { status, code, message, .. } = refusal;
+    let said: Vec<String> =
+        [code, message].into_iter().filter(|text| !text.is_empty()).map(|text| visible(text)).collect();
+    format!("HTTP {status} {}", said.join(": ")).trim_end().to_owned()
+}
+
+/// Bytes as the cloud counts them, in thousands of millions.
+pub fn size(bytes: i64) -> String {
+    let tenths = bytes / 100_000_000;
+    format!("{}.{} GB", tenths / 10, tenths % 10)
+}
