@@ -60,8 +60,10 @@ async fn converse(stream: TcpStream, service: LocalService) {
 async fn answer(service: LocalService, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, LARGEST_BODY_BYTES).collect().await.map_err(io::Error::other)?;
-    let response = service.oneshot(Request::from_parts(parts, body.to_bytes())).await?;
-    Ok(response.map(Full::new))
+    let request = Request::from_parts(parts, body.to_bytes());
+    // A task of its own: as with a real server, what arrived takes effect though its client is gone.
+    let answered = tokio::spawn(service.oneshot(request)).await.map_err(io::Error::other)?;
+    Ok(answered?.map(Full::new))
 }
 
 #[cfg(test)]
@@ -92,6 +94,32 @@ mod tests {
         let answer = exchange(cloud("plain", FaultPlan::none(1))).await;
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
         assert!(answer.contains(r#"{"success":true,"balance":"1000000","currency":"USD""#), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_takes_effect_though_its_client_is_gone() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(serve(listener, cloud.clone()));
+        let arrived = Arc::new(tokio::sync::Notify::new());
+        let told = arrived.clone();
+        cloud.on_change(Box::new(move |_| told.notify_one()));
+        let body = r#"{"name":"qm-a","instance_id":"BRK-100001D","description":"","is_image":false}"#;
+        let request = format!(
+            "POST /api/snapshots/ HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        // Less than the least latency on the way there.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        drop(stream);
+        tokio::time::timeout(Duration::from_secs(5), arrived.notified()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(cloud.with_truth(|truth| truth.snapshots().count()), 1);
+        server.abort();
     }
 
     #[tokio::test]
