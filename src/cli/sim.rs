@@ -6,12 +6,15 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::argument::{self, FAULTS};
@@ -68,7 +71,7 @@ pub struct ServeArguments {
     /// For the judge: this many of the newest are never deleted
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     keep_last: usize,
-    /// Keep the judgement in this file, written anew each second
+    /// Keep the judgement in this file, written anew each second and with each change asked for
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Print the judgement at the end as one JSON document; all else goes to standard error
@@ -88,6 +91,8 @@ struct Judged {
     lines: Vec<String>,
     backups_taken: u64,
     backups_deleted: u64,
+    /// Requests to create or delete that reached the server.
+    changes_asked: u64,
     api_calls: u64,
     faults_hit: BTreeMap<&'static str, u64>,
 }
@@ -106,12 +111,13 @@ pub fn serve(arguments: &ServeArguments) -> Result<(), Ending> {
         let epoch = arguments.epoch.unwrap_or_else(|| whole_seconds(Clock::system().now()));
         let clock = Clock::scaled(epoch, arguments.speed);
         let cloud = Cloud::new(arguments.start(clock.clone(), key.expose_secret().to_owned()));
+        let changes = Changes::of(&cloud);
         arguments.announce(address, epoch, &key_file.path)?;
         tokio::select! {
             () = socket::serve(listener, cloud.clone()) => {}
-            () = report(&cloud, &clock, arguments.report.as_deref(), &stop) => {}
+            () = report(&cloud, &clock, &changes, arguments.report.as_deref(), &stop) => {}
         }
-        Ok::<Judged, Ending>(judge(&cloud, &clock))
+        Ok::<Judged, Ending>(judge(&cloud, &clock, &changes))
     })?;
     if let Some(path) = &arguments.report {
         replace(path, &judged).map_err(|error| unwritten(path, &error))?;
@@ -153,21 +159,47 @@ impl ServeArguments {
     }
 }
 
+/// The requests to change something so far; whoever waits hears of each.
+#[derive(Default)]
+struct Changes {
+    asked: AtomicU64,
+    heard: Notify,
+}
+
+impl Changes {
+    fn of(cloud: &Cloud) -> Arc<Self> {
+        let changes = Arc::new(Self::default());
+        let told = changes.clone();
+        cloud.on_change(Box::new(move |_| {
+            told.asked.fetch_add(1, Ordering::Relaxed);
+            told.heard.notify_one();
+        }));
+        changes
+    }
+}
+
 /// Until it is told to stop.
-async fn report(cloud: &Cloud, clock: &Clock, path: Option<&Path>, stop: &CancellationToken) {
+async fn report(
+    cloud: &Cloud,
+    clock: &Clock,
+    changes: &Changes,
+    path: Option<&Path>,
+    stop: &CancellationToken,
+) {
     let Some(path) = path else { return stop.cancelled().await };
     loop {
-        if let Err(error) = replace(path, &judge(cloud, clock)) {
+        if let Err(error) = replace(path, &judge(cloud, clock, changes)) {
             screen::warn(&format!("warning: {}", unwritten(path, &error)));
         }
         tokio::select! {
             () = tokio::time::sleep(REPORT_EVERY) => {}
+            () = changes.heard.notified() => {}
             () = stop.cancelled() => return,
         }
     }
 }
 
-fn judge(cloud: &Cloud, clock: &Clock) -> Judged {
+fn judge(cloud: &Cloud, clock: &Clock, changes: &Changes) -> Judged {
     let faults_hit = cloud.hits();
     cloud.with_truth(|truth: &Truth| {
         let Truth { duplicates, unowned_deleted, violations, .. } = truth;
@@ -181,6 +213,7 @@ fn judge(cloud: &Cloud, clock: &Clock) -> Judged {
             lines: [lines(duplicates), lines(violations)].concat(),
             backups_taken: truth.backups_taken,
             backups_deleted: truth.backups_deleted,
+            changes_asked: changes.asked.load(Ordering::Relaxed),
             api_calls: truth.api_calls,
             faults_hit,
         }
