@@ -7,9 +7,14 @@ use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
 use crate::domain::state::State;
 
 impl Engine {
+    /// A read that is under way when it is told to stop is given up: nobody will act on it.
     pub(super) async fn look(&mut self, scope: &Scope) -> Result<(), Trouble> {
         let began = self.clock.now();
-        let walked = self.client.look(scope).await;
+        let walked = tokio::select! {
+            biased;
+            walked = self.client.look(scope) => walked,
+            () = self.stop.cancelled() => return Ok(()),
+        };
         let mut events = changes(&self.state, scope, &walked);
         events.splice(0..0, walked.calls.iter().cloned().map(Event::Called));
         events.push(Event::Looked(Look {

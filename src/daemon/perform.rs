@@ -14,6 +14,9 @@ impl Engine {
         if let Verb::DeleteSnapshot { snapshot, .. } = &effect.verb {
             self.look(&Scope::Snapshot(snapshot.clone())).await?;
             self.look(&Scope::Links(snapshot.clone())).await?;
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
         }
         let about = effect.verb.backup().to_string();
         let permit = match audit(&self.state, self.clock.now(), effect) {

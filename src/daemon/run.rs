@@ -31,7 +31,7 @@ use crate::journal::open::Durability;
 
 /// The engine never sleeps longer in one go: a suspended machine stops its timers too.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// How long a call that is under way may hold up the end.
+/// How long a change that is under way may hold up the end; a read never does.
 const LAST_CALL: Duration = Duration::from_secs(45);
 
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ impl Daemon {
         Ok(Self { config, key, folded, runtime: runtime.map_err(RunError::Threads)? })
     }
 
-    /// Passes until `stop`; then the call under way ends, and the journal is closed.
+    /// Passes until `stop`; then a change under way is waited for, and the journal is closed.
     pub fn run_until(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self { config, key, folded, runtime } = self;
         runtime.block_on(Box::pin(serve(config, key, folded, stop)))
