@@ -41,9 +41,15 @@ pub fn check_config(path: &Path) -> Result<(), Ending> {
     screen::print(&describe::describe(&config, now))
 }
 
-/// What it says on standard error; `RUST_LOG` chooses more or less of it.
+/// What is said unless `RUST_LOG` chooses otherwise; the scheduler's own steps tell nobody anything.
+const LOGGED: &str = "info,tokio_cron_scheduler=warn";
+
+/// What it says on standard error.
 pub fn log_to_stderr() {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let chosen = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|chosen| !chosen.is_empty());
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::Level::INFO.into())
+        .parse_lossy(chosen.as_deref().unwrap_or(LOGGED));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
