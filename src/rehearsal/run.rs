@@ -78,7 +78,9 @@ pub fn run(setup: &Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Result<Summary
         .start_paused(true)
         .build()
         .map_err(RehearsalError::Prepare)?;
-    runtime.block_on(Box::pin(Rehearsal::new(setup, onlooker).run()))
+    // Made inside: outside of the runtime its clocks would begin at the real time, some microseconds
+    // after the simulated one, and no trace would repeat.
+    runtime.block_on(Box::pin(async { Rehearsal::new(setup, onlooker).run().await }))
 }
 
 struct Rehearsal<'a> {
