@@ -8,3 +8,4 @@ pub mod run;
 mod crash;
 mod person;
 mod watch;
+mod recovery;

@@ -21,6 +21,7 @@ use crate::journal;
 use crate::journal::open::Durability;
 use crate::rehearsal::crash::{Fuse, Mortal};
 use crate::rehearsal::person::Person;
+use crate::rehearsal::recovery;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
 use crate::rehearsal::watch::{self, Observer};
@@ -109,13 +110,13 @@ impl<'a> Rehearsal<'a> {
             seed: setup.seed,
             clock: clock.clone(),
             machines: setup.machines,
-            dialect: setup.dialect.clone(),
+            dialect: setup.dialect,
             faults: faults.unwrap_or_else(|| FaultPlan::none(setup.seed)),
             key: KEY.to_owned(),
             rules: Rules { min_good: rules.min_good as usize, keep_last: setup.keep_last as usize },
             initial_balance: BALANCE,
         });
-        let observer = Observer::new(clock.clone(), rules.grace);
+        let observer = Observer::new(cloud.clone(), clock.clone(), rules.grace);
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
         let (outlet, _) = inbox::channel();
@@ -216,7 +217,10 @@ impl<'a> Rehearsal<'a> {
 
     /// Opens the journal as the next process would, and holds it against what the last one knew.
     fn resume(&self, live: &[u8]) -> Result<Folded, RehearsalError> {
-        let from = if self.crashes % FROM_ZERO_EVERY == 0 { Replay::Zero } else { Replay::Checkpoint };
+        let from = match self.crashes.is_multiple_of(FROM_ZERO_EVERY) {
+            true => Replay::Zero,
+            false => Replay::Checkpoint,
+        };
         let folded = engine::open(&self.setup.directory, self.durability(), from)?;
         watch::compare(&self.observer, live, &folded.state, &folded.journal.head());
         Ok(folded)
@@ -224,7 +228,7 @@ impl<'a> Rehearsal<'a> {
 
     /// The end: stopped on purpose, replayed from zero, judged.
     async fn finish(&mut self, engine: Engine) -> Result<(), RehearsalError> {
-        watch::judge_recovery(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
+        recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;
         let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
         watch::compare(&self.observer, &state.to_bytes(), &folded.state, &head);
