@@ -1,5 +1,6 @@
 //! Quartermaster looks after the backups and the credits of one Barrack AI account.
 
+pub mod planted;
 pub mod clock;
 pub mod domain;
 pub mod journal;
