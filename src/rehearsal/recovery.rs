@@ -101,8 +101,9 @@ impl Ending<'_> {
             }
         }
         let wait = Seconds(self.state.rules().grace.0 + RECOVERY.0);
+        let kept = self.setup.keep_last.max(self.state.rules().min_good) as usize;
         let overdue = |(at, record): (usize, &&Record), shelf: &[&Record]| {
-            let replaced = shelf.get(at + self.setup.keep_last as usize).and_then(|newer| newer.ready_at);
+            let replaced = shelf.get(at + kept).and_then(|newer| newer.ready_at);
             let due = replaced.map(|replaced| replaced.max(self.setup.calm_begins()));
             !record.pinned && due.is_some_and(|due| self.is_older(due, wait)) && self.may_delete(&record.id)
         };

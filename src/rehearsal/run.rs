@@ -28,7 +28,7 @@ use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::fault::{Fault, FaultPlan};
 use crate::sim::truth::Rules;
-use crate::sim::wire::LocalService;
+use crate::sim::wire::LocalServer;
 
 /// A simulated key; the canary that must appear nowhere.
 pub const KEY: &str = "canary-key-5b0ee6e2c1";
@@ -88,7 +88,7 @@ struct Rehearsal<'a> {
     setup: &'a Setup,
     began: Instant,
     cloud: Cloud,
-    service: LocalService,
+    service: LocalServer,
     /// The true time, and the daemon's, which can be wrong.
     clock: Clock,
     local: Clock,
