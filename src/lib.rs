@@ -20,6 +20,7 @@
 //! survive; I15 replay equals live state; I18 the key appears nowhere; I23 no input panics; I26 the
 //! same seed gives the same trace; I27 after faults end, all is well again.
 
+pub mod planted;
 pub mod clock;
 pub mod domain;
 pub mod journal;

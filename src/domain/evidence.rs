@@ -2,18 +2,20 @@
 
 use super::effect::{Outcome, Standing, Verb};
 use super::state::{EffectLife, State};
+use crate::planted::{Bug, is_planted};
 
 /// Complete looks in a row that must agree before an absence is believed.
 const LOOKS_THAT_PROVE: u8 = 2;
 
 /// What can be written down now; `None` while no look can tell.
 pub fn evidence(state: &State, life: &EffectLife) -> Option<Outcome> {
-    let Standing::Unknown { since, .. } = life.standing else { return None };
+    let Standing::Unknown { since, ref answered } = life.standing else { return None };
     match &life.effect.verb {
         Verb::CreateSnapshot { backup, .. } => {
             let seen = state.backups.get(backup).and_then(|backup| backup.snapshots.first());
             match seen {
                 Some(id) => Some(Outcome::Happened { snapshot: Some(id.clone()) }),
+                None if answered.is_none() && is_planted(Bug::BlindRetry) => Some(Outcome::DidNotHappen),
                 None => (life.clear_looks >= LOOKS_THAT_PROVE).then_some(Outcome::DidNotHappen),
             }
         }

@@ -15,6 +15,7 @@ use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
 use super::state::{Adopted, Deletion, EffectLife, Freeze, Known, ShelfState, State};
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 
 const DAY: Seconds = Seconds::hours(24);
 /// How long an ended effect or a deleted backup is remembered here; the journal's keys remember for ever.
@@ -281,7 +282,7 @@ impl State {
                 sized.seen = moved(sized.seen);
             }
             if let Some(doom) = &mut backup.doom {
-                doom.since = at;
+                doom.since = if is_planted(Bug::PruneByLocalClock) { doom.since } else { at };
                 doom.approved_at = doom.approved_at.map(moved);
             }
         }

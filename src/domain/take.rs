@@ -1,5 +1,7 @@
 //! The part of the plan that takes backups: which slots are due, and which create comes next.
 
+use std::collections::HashMap;
+
 use wildmatch::WildMatch;
 
 use super::backup::{Backup, Life};
@@ -13,6 +15,7 @@ use super::schedule::Schedule;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
 use super::state::{EffectLife, Known, State};
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 
 /// How long a request that surely was not sent waits for its next try.
 const RESEND: Seconds = Seconds::minutes(1);
@@ -83,6 +86,10 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     }
     let mut due: Vec<_> = due_slots(state, now).filter(|due| decide(state, now, due).is_none()).collect();
     due.sort_by_cached_key(|due| (newest_good(state, &due.slot), due.slot.clone()));
+    if is_planted(Bug::HashMapOrder) {
+        let scattered: HashMap<String, Due> = due.drain(..).map(|due| (due.slot.line(), due)).collect();
+        due = scattered.into_values().collect();
+    }
     for due in &due {
         if free > 0 && !machines.contains(&&due.slot.machine) {
             let effect = create(&due.slot, &due.machine.item.name);
@@ -234,7 +241,7 @@ fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Option<String> 
     let Some(schedule) = adopted.schedules.get(&slot.policy) else {
         return Some("its policy is no longer in force".to_owned());
     };
-    if !state.fleet.machines.get(&slot.machine).is_some_and(|known| known.missing_since.is_none()) {
+    if state.fleet.machines.get(&slot.machine).is_none_or(|known| known.missing_since.is_some()) {
         return Some("its machine is gone".to_owned());
     }
     let newer = schedule.latest_at_or_before(now, slot.due);

@@ -1,3 +1,6 @@
 //! The integration tests: one binary, one module for each concern.
 
 mod tidy;
+mod campaign;
+#[cfg(feature = "planted-bugs")]
+mod planted;
