@@ -8,6 +8,7 @@ use super::ask::Ask;
 use super::backup::{Doom, Happening, Judgement, Life};
 use super::effect::{Outcome, Standing, Verb};
 use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
+use super::fleet::SnapshotStatus;
 use super::id::{BackupId, PolicyName};
 use super::policy::{Mode, Policy, PolicySet};
 use super::schedule::Schedule;
@@ -185,21 +186,38 @@ impl State {
             life.absences += 1;
         }
         life.standing = standing;
-        if let Some(happening) = happening {
-            self.happen(verb.backup(), happening, at);
+        match happening {
+            Some(Happening::DeleteAbandoned) => self.abandon_delete(verb.backup(), at),
+            Some(happening) => self.happen(verb.backup(), happening, at),
+            None => {}
+        }
+    }
+
+    /// It is again what it was before, unless the cloud has said otherwise meanwhile.
+    fn abandon_delete(&mut self, id: &BackupId, at: Timestamp) {
+        let Some(backup) = self.backups.get(id) else { return };
+        let has_failed = backup
+            .snapshots
+            .iter()
+            .filter_map(|snapshot| self.fleet.snapshots.get(snapshot))
+            .any(|known| known.item.status == SnapshotStatus::Failed);
+        let was_ready = backup.sized.is_some();
+        match (has_failed, was_ready) {
+            (true, false) => self.happen(id, Happening::RemnantStays, at),
+            (true, true) => {
+                self.happen(id, Happening::DeleteAbandoned, at);
+                self.happen(id, Happening::SeenFailed, at);
+            }
+            (false, _) => self.happen(id, Happening::DeleteAbandoned, at),
         }
     }
 
     fn judge(&mut self, judged: &Judged, at: Timestamp) {
-        let happening = match &judged.judgement {
-            Judgement::Good { .. } => Happening::Passed,
-            Judgement::Bad { .. } => Happening::FailedCheck,
-            Judgement::TimedOut => Happening::Overdue,
-            Judgement::Vanished => Happening::Missed,
-        };
-        self.happen(&judged.backup, happening, at);
-        if let Judgement::Vanished = judged.judgement {
-            self.forget_snapshots_of(&judged.backup);
+        match &judged.judgement {
+            Judgement::Good { .. } => self.happen(&judged.backup, Happening::Passed, at),
+            Judgement::Bad { .. } => self.happen(&judged.backup, Happening::FailedCheck, at),
+            Judgement::TimedOut => self.happen(&judged.backup, Happening::Overdue, at),
+            Judgement::Vanished => self.vanish(&judged.backup, at),
         }
         if let Judgement::Good { .. } = judged.judgement {
             self.counters.backups_good += 1;
@@ -250,7 +268,7 @@ impl State {
     /// Every wait begins anew or keeps what was left of it, so that no jump can end one early, and
     /// nothing that was waited for lies in the future.
     fn step_clock(&mut self, by: i64, at: Timestamp) {
-        self.wall.stepped(at);
+        self.wall.stepped(by, at);
         let moved = |since: Timestamp| since.shifted(by).min(at);
         for life in self.effects.values_mut() {
             life.changed_at = moved(life.changed_at);
@@ -319,7 +337,13 @@ impl State {
     /// Drops what ended long ago, so that the state is as large as the fleet and not as old.
     pub(super) fn forget(&mut self, at: Timestamp) {
         let old = |ended: Timestamp| at.since(ended) >= REMEMBERED.duration();
-        self.backups.retain(|_, backup| backup.pinned || !backup.ended_at.is_some_and(old));
+        let fleet = &mut self.fleet;
+        // What the cloud still holds stays ours, however long ago it failed.
+        self.backups.retain(|_, backup| {
+            let is_there = backup.snapshots.iter().any(|id| fleet.snapshots.contains_key(id));
+            is_there || backup.pinned || !backup.ended_at.is_some_and(old)
+        });
+        fleet.machines.retain(|_, known| !known.missing_since.is_some_and(old));
         let backups = &self.backups;
         self.owners.retain(|_, owner| backups.contains_key(owner));
         self.effects.retain(|_, life| {

@@ -27,3 +27,5 @@ mod take;
 mod prune;
 pub mod plan;
 pub mod audit;
+#[cfg(test)]
+mod examples;

@@ -19,9 +19,9 @@ const DOUBT_ENDS: Seconds = Seconds::hours(24);
 
 pub fn plan(state: &State, now: Timestamp) -> Plan {
     let mut plan = Plan { wake_at: looks::next_due(state, now), ..Plan::default() };
-    if state.wall.stepped_unseen {
+    if let Some(by_micros) = state.wall.unseen_step {
         let noticed = "clock and server's date differ otherwise than before the restart".to_owned();
-        plan.events.push(Event::ClockStepped(ClockStepped { by_micros: 0, noticed }));
+        plan.events.push(Event::ClockStepped(ClockStepped { by_micros, noticed }));
         return plan;
     }
     settle(state, &mut plan);
@@ -37,7 +37,7 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
 
 /// Outcomes that looks have made clear.
 fn settle(state: &State, plan: &mut Plan) {
-    for life in state.unresolved() {
+    for life in state.effects.values() {
         if let Some(outcome) = evidence(state, life) {
             plan.events.push(settled(life, outcome));
         }
