@@ -180,9 +180,10 @@ fn leaves_enough(
     require(rest.len() >= rules.min_good as usize, Forbidden("too few good backups would be left"))?;
     let newest = rest.iter().max().copied().ok_or(Forbidden("no good backup would be left"))?;
     require(newest >= backup.taken_at, Forbidden("it is the newest good backup"))?;
-    let freeze_age = 2 * policy.longest_gap.0 + rules.freeze_margin.0;
-    let is_young = now.since(newest) <= Duration::from_secs(freeze_age);
-    require(is_young, Changed("no good backup of this machine is young enough"))
+    let freeze_age = Duration::from_secs(2 * policy.longest_gap.0 + rules.freeze_margin.0);
+    // One from the future would be young for ever.
+    let is_young = |at: &Timestamp| *at <= now + rules.skew && now.since(*at) <= freeze_age;
+    require(rest.iter().any(is_young), Changed("no good backup of this machine is young enough"))
 }
 
 /// The other good backups of the same policy and machine that the last look showed.

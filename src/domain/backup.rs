@@ -126,8 +126,9 @@ impl Life {
         use Happening as H;
         match (self, happening) {
             (Self::Deleted | Self::Vanished, H::SeenPending | H::SeenReady | H::SeenFailed) => Self::Disputed,
-            (Self::Deleted | Self::Disputed, _) => self,
             (_, H::SeenTwice) => Self::Disputed,
+            (Self::Disputed, H::Missed) => Self::Vanished,
+            (Self::Deleted | Self::Disputed, _) => self,
             (Self::DeleteIntended, H::SeenGone) => Self::Deleted,
             (Self::DeleteIntended, H::DeleteAbandoned) => Self::Good,
             (Self::DeleteIntended, H::RemnantStays) => Self::Failed,
@@ -145,7 +146,7 @@ impl Life {
             (Self::Pending | Self::TimedOut, H::Overdue) => Self::TimedOut,
             (Self::TimedOut, H::SeenPending) => Self::TimedOut,
             (_, H::SeenPending) => Self::Pending,
-            (_, H::SeenFailed | H::RequestFailed) => Self::Failed,
+            (_, H::SeenFailed) | (Self::Intended | Self::Requested, H::RequestFailed) => Self::Failed,
             (Self::Intended, H::Accepted) => Self::Requested,
             (Self::Requested | Self::Failed, H::RequestOpen) => Self::Intended,
             (Self::Intended | Self::Requested | Self::Pending | Self::Failed | Self::TimedOut, _) => self,

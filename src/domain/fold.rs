@@ -8,18 +8,16 @@ use super::ask::Ask;
 use super::backup::{Backup, Doom, Happening, Judgement, Life};
 use super::effect::{Outcome, Standing, Verb};
 use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
-use super::fleet::{Snapshot, SnapshotStatus};
+use super::fleet::SnapshotStatus;
 use super::id::{BackupId, EffectId, PolicyName};
 use super::policy::{Mode, Policy, PolicySet};
 use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
-use super::state::{Adopted, Deletion, EffectLife, Freeze, Known, ShelfState, State};
+use super::state::{Adopted, Deletion, EffectLife, Freeze, ShelfState, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
 const DAY: Seconds = Seconds::hours(24);
-/// How long an ended effect or a deleted backup is remembered here; the journal's keys remember for ever.
-const REMEMBERED: Seconds = Seconds::days(30);
 
 impl State {
     pub fn apply(&mut self, row: &Recorded) {
@@ -191,28 +189,38 @@ impl State {
         }
         life.standing = standing;
         self.note_effect(&settled.effect);
-        if let Some(happening) = happening {
-            let is_ready = |known: &Known<Snapshot>| known.item.status == SnapshotStatus::Ready;
-            let backup = self.backups.get(verb.backup());
-            let ready = backup.and_then(|backup| self.sole_snapshot(backup)).is_some_and(is_ready);
-            let happening = match happening {
-                Happening::DeleteAbandoned if !ready => Happening::RemnantStays,
-                other => other,
-            };
-            self.happen(verb.backup(), happening, at);
+        match happening {
+            Some(Happening::DeleteAbandoned) => self.abandon_delete(verb.backup(), at),
+            Some(happening) => self.happen(verb.backup(), happening, at),
+            None => {}
+        }
+    }
+
+    /// It is again what it was before, unless the cloud has said otherwise meanwhile.
+    fn abandon_delete(&mut self, id: &BackupId, at: Timestamp) {
+        let Some(backup) = self.backups.get(id) else { return };
+        let has_failed = backup
+            .snapshots
+            .iter()
+            .filter_map(|snapshot| self.fleet.snapshots.get(snapshot))
+            .any(|known| known.item.status == SnapshotStatus::Failed);
+        let was_ready = backup.sized.is_some();
+        match (was_ready, has_failed) {
+            (false, _) => self.happen(id, Happening::RemnantStays, at),
+            (true, false) => self.happen(id, Happening::DeleteAbandoned, at),
+            (true, true) => {
+                self.happen(id, Happening::DeleteAbandoned, at);
+                self.happen(id, Happening::SeenFailed, at);
+            }
         }
     }
 
     fn judge(&mut self, judged: &Judged, at: Timestamp) {
-        let happening = match &judged.judgement {
-            Judgement::Good { .. } => Happening::Passed,
-            Judgement::Bad { .. } => Happening::FailedCheck,
-            Judgement::TimedOut => Happening::Overdue,
-            Judgement::Vanished => Happening::Missed,
-        };
-        self.happen(&judged.backup, happening, at);
-        if let Judgement::Vanished = judged.judgement {
-            self.forget_snapshots_of(&judged.backup);
+        match &judged.judgement {
+            Judgement::Good { .. } => self.happen(&judged.backup, Happening::Passed, at),
+            Judgement::Bad { .. } => self.happen(&judged.backup, Happening::FailedCheck, at),
+            Judgement::TimedOut => self.happen(&judged.backup, Happening::Overdue, at),
+            Judgement::Vanished => self.vanish(&judged.backup, at),
         }
         if let Judgement::Good { .. } = judged.judgement {
             self.counters.backups_good += 1;
@@ -259,50 +267,6 @@ impl State {
                 }
             }
         }
-    }
-
-    /// Every wait begins anew or keeps what was left of it, so that no jump can end one early, and
-    /// nothing that was waited for lies in the future.
-    fn step_clock(&mut self, by: i64, at: Timestamp) {
-        self.wall.stepped(at);
-        let moved = |since: Timestamp| since.shifted(by).min(at);
-        for life in self.effects.values_mut() {
-            life.changed_at = moved(life.changed_at);
-            life.clear_looks = 0;
-            match &mut life.standing {
-                Standing::Intended { since } | Standing::Unknown { since, .. } => *since = at,
-                Standing::NotSent { since } | Standing::Absent { since } => *since = moved(*since),
-                Standing::Done | Standing::Refused(_) | Standing::Failed(_) => {}
-            }
-        }
-        for backup in self.backups.values_mut() {
-            backup.waiting_since = moved(backup.waiting_since);
-            backup.ended_at = backup.ended_at.map(moved);
-            if let Some(sized) = &mut backup.sized {
-                sized.seen = moved(sized.seen);
-            }
-            if let Some(doom) = &mut backup.doom {
-                doom.since = if is_planted(Bug::PruneByLocalClock) { doom.since } else { at };
-                doom.approved_at = doom.approved_at.map(moved);
-            }
-        }
-        for shelf in self.shelves.values_mut() {
-            shelf.decided_until = shelf.decided_until.min(at);
-            shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
-        }
-        for deletion in &mut self.deletions {
-            deletion.at = at;
-        }
-        if let Some(freeze) = &mut self.frozen {
-            freeze.until = freeze.until.shifted(by);
-        }
-        if let Some(adopted) = &mut self.adopted {
-            adopted.mode_since = moved(adopted.mode_since);
-            for since in adopted.scheduled_since.values_mut() {
-                *since = (*since).min(at);
-            }
-        }
-        self.fleet.move_waits(moved);
     }
 
     /// One step in a backup's life, and what follows from it.
@@ -352,30 +316,6 @@ impl State {
         for snapshot in self.backups.get(id).into_iter().flat_map(|backup| &backup.snapshots) {
             self.fleet.snapshots.remove(snapshot);
         }
-    }
-
-    /// Drops what ended long ago, so that the state is as large as the fleet and not as old.
-    pub(super) fn forget(&mut self, at: Timestamp) {
-        let old = |ended: Timestamp| at.since(ended) >= REMEMBERED.duration();
-        self.backups.retain(|_, backup| backup.pinned || !backup.ended_at.is_some_and(old));
-        let backups = &self.backups;
-        self.watched.retain(|id| backups.contains_key(id));
-        self.owners.retain(|_, owner| backups.contains_key(owner));
-        self.effects.retain(|_, life| {
-            life.standing.is_open()
-                || backups.contains_key(life.effect.verb.backup())
-                || !old(life.changed_at)
-        });
-        let effects = &self.effects;
-        self.unfinished.retain(|id| effects.contains_key(id));
-        let snapshots = &self.fleet.snapshots;
-        self.disowned.retain(|id| snapshots.contains_key(id));
-        let adopted = self.adopted.as_ref();
-        let machines = &self.fleet.machines;
-        self.shelves.retain(|shelf, _| {
-            machines.contains_key(&shelf.machine)
-                && adopted.is_some_and(|adopted| adopted.set.policies.contains_key(&shelf.policy))
-        });
     }
 }
 

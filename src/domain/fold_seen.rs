@@ -62,7 +62,14 @@ impl State {
     /// A complete listing of snapshots: what its silences say.
     fn weigh_listing(&mut self, began: Timestamp, at: Timestamp) {
         let missing = self.missing().count();
-        let ours = self.owners.keys().filter(|id| self.fleet.snapshots.contains_key(*id)).count();
+        // Our own deletes aside: what they took away says nothing about the listing.
+        let is_deleting =
+            |id: &BackupId| self.backups.get(id).is_some_and(|backup| backup.life == Life::DeleteIntended);
+        let ours = self
+            .owners
+            .iter()
+            .filter(|(id, owner)| self.fleet.snapshots.contains_key(id) && !is_deleting(owner))
+            .count();
         let doubtful = missing > 0
             && (missing == ours || (missing >= DOUBTFUL_LEAST && missing * DOUBTFUL_SHARE > ours));
         self.fleet.doubtful_since = doubtful.then(|| self.fleet.doubtful_since.unwrap_or(at));
@@ -102,6 +109,35 @@ impl State {
                 let known = self.fleet.snapshots.get(&snapshot);
                 began >= since && known.is_none_or(|known| known.missing_since.is_some())
             }
+        }
+    }
+
+    /// What is missing is gone; the backup too, unless another object still bears its name.
+    pub(super) fn vanish(&mut self, id: &BackupId, at: Timestamp) {
+        let Some(backup) = self.backups.get(id) else { return };
+        let snapshots = &mut self.fleet.snapshots;
+        let is_missing = |known: &Known<Snapshot>| known.missing_since.is_some();
+        for snapshot in &backup.snapshots {
+            if snapshots.get(snapshot).is_some_and(is_missing) {
+                snapshots.remove(snapshot);
+            }
+        }
+        if !backup.snapshots.iter().any(|snapshot| snapshots.contains_key(snapshot)) {
+            self.happen(id, Happening::Missed, at);
+        }
+        if self.fleet.doubtful_since.is_some() {
+            self.demand_approval_of_all();
+        }
+    }
+
+    /// So much was lost that a person looks at every doom before the next deletion.
+    fn demand_approval_of_all(&mut self) {
+        for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {
+            doom.needs_approval = true;
+            doom.approved_at = None;
+        }
+        if let Some(adopted) = &mut self.adopted {
+            adopted.approved_once = false;
         }
     }
 

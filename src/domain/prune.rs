@@ -61,21 +61,29 @@ fn weigh<'a>(
     let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
     let mut verdicts = retention::judge(&candidates, &policy.retention, calendar);
     let newest = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).max();
+    // The newest few stay whatever else is kept: were they counted after pins and rules, one more
+    // pin would add a victim.
+    let mut order: Vec<_> = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).collect();
+    order.sort_unstable_by(|one, other| other.cmp(one));
+    order.truncate(adopted.set.rules.min_good as usize);
+    let least = order.last().copied();
     let (mut kept, mut expired) = (Vec::new(), Vec::new());
     for (id, backup) in &good {
-        let is_newest = newest == Some((backup.taken_at, Reverse(*id)));
+        let place = Some((backup.taken_at, Reverse(*id)));
+        let is_newest = place == newest;
         match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
-            Verdict::Expire if !is_newest && !backup.is_protected() => expired.push((*id, *backup)),
-            Verdict::Expire => kept.push(survivor(id, vec![protection(backup, is_newest)])),
             Verdict::Keep { reasons } => kept.push(survivor(id, reasons)),
+            Verdict::Expire if is_newest || backup.is_protected() => {
+                kept.push(survivor(id, vec![protection(backup, is_newest)]));
+            }
+            Verdict::Expire if least.is_some() && place >= least => {
+                kept.push(survivor(id, vec!["least number of good backups".to_owned()]));
+            }
+            Verdict::Expire => expired.push((*id, *backup)),
         }
     }
-    // The oldest go first; the youngest of the expired stay while too few good ones would be left.
+    // The oldest go first.
     expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
-    let spare = (adopted.set.rules.min_good as usize).saturating_sub(kept.len()).min(expired.len());
-    for (id, _) in expired.split_off(expired.len() - spare) {
-        kept.push(survivor(id, vec!["least number of good backups".to_owned()]));
-    }
     let failed =
         backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
     expired.extend(failed.map(|(id, backup)| (*id, *backup)));
@@ -245,7 +253,7 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
     let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
     if mode.min(adopted.set.mode) != Mode::Enforce {
         Some(Hold::Mode)
-    } else if backup.is_protected() || state.sole_snapshot(backup).is_none() {
+    } else if backup.is_protected() || !is_as_judged(state, backup) {
         Some(Hold::Protected)
     } else if now < grace_ends {
         Some(Hold::Grace { until: grace_ends })
@@ -269,7 +277,8 @@ fn hold_around(
     let machine = &backup.machine;
     let on_shelf = surroundings.shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
     let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
-    let newest = others.clone().map(|(_, backup)| backup.taken_at).max();
+    // One from the future would be young for ever.
+    let newest = others.clone().map(|(_, other)| other.taken_at).filter(|at| *at <= now + rules.skew).max();
     let freeze_age = longest_gap.duration() * 2 + rules.freeze_margin.duration();
     let mut suspects = surroundings.suspects.iter();
     if others.count() < rules.min_good as usize {
@@ -288,6 +297,14 @@ fn hold_around(
         let cap = take::slots_due(state, now, Some(machine)).saturating_mul(2).max(2);
         (deletions(state, now, Some(machine)) >= cap).then_some(Hold::Capped)
     }
+}
+
+/// Whether the cloud still shows the one object that was found to be good, or failed.
+fn is_as_judged(state: &State, backup: &Backup) -> bool {
+    let expected = if backup.life == Life::Failed { SnapshotStatus::Failed } else { SnapshotStatus::Ready };
+    state.sole_snapshot(backup).is_some_and(|known| {
+        known.item.status == expected && known.item.name == backup.name && known.missing_since.is_none()
+    })
 }
 
 fn was_refused(state: &State, now: Timestamp, id: &BackupId) -> bool {

@@ -203,7 +203,8 @@ impl State {
             let since = known.missing_since?;
             let owner = self.owners.get(id)?;
             let life = self.backups.get(owner)?.life;
-            (!life.is_over() && life != Life::DeleteIntended).then_some((id, owner, since))
+            let is_explained = matches!(life, Life::Vanished | Life::DeleteIntended | Life::Deleted);
+            (!is_explained).then_some((id, owner, since))
         })
     }
 

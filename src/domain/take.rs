@@ -70,6 +70,10 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     }
     let again = retries(state).filter(|life| is_rested(life, now)).filter(|life| {
         let Cause::Slot(slot) = &life.effect.cause else { return false };
+        // A clock that went back may have put its slot into the future.
+        if slot.due > now {
+            return false;
+        }
         let machine = state.fleet.machines.get(&slot.machine);
         let (Some(machine), Some(policy)) = (machine, state.policy(&slot.policy)) else { return false };
         policy.mode.min(state.mode()) != Mode::Observe
@@ -238,9 +242,19 @@ fn is_rested(life: &EffectLife, now: Timestamp) -> bool {
 fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Option<String> {
     let Cause::Slot(slot) = &life.effect.cause else { return None };
     let Some(adopted) = &state.adopted else { return None };
-    let Some(schedule) = adopted.schedules.get(&slot.policy) else {
+    if state.backups.get(life.effect.verb.backup()).is_some_and(|backup| !backup.snapshots.is_empty()) {
+        return None;
+    }
+    let (Some(schedule), Some(policy)) = (adopted.schedules.get(&slot.policy), state.policy(&slot.policy))
+    else {
         return Some("its policy is no longer in force".to_owned());
     };
+    if policy.mode.min(adopted.set.mode) == Mode::Observe {
+        return Some("the mode is observe now".to_owned());
+    }
+    if adopted.scheduled_since.get(&slot.policy).is_none_or(|since| slot.due <= *since) {
+        return Some("its policy has another schedule now".to_owned());
+    }
     if state.fleet.machines.get(&slot.machine).is_none_or(|known| known.missing_since.is_some()) {
         return Some("its machine is gone".to_owned());
     }

@@ -23,8 +23,9 @@ pub struct WallCheck {
     stepped_at: Option<Timestamp>,
     /// The offset that the process before this one knew, until this one has its own.
     offset_before: Option<i64>,
-    /// Across the restart the offset changed by more than clocks may differ.
-    pub stepped_unseen: bool,
+    /// By how many microseconds the offset changed across the restart, if by more than clocks may
+    /// differ.
+    pub unseen_step: Option<i64>,
 }
 
 impl WallCheck {
@@ -34,7 +35,10 @@ impl WallCheck {
                 let offset = at.micros() - date.micros();
                 let bound = skew.duration().as_micros();
                 let changed = |before: i64| u128::from(offset.abs_diff(before)) > bound;
-                self.stepped_unseen |= self.offset_before.take().is_some_and(changed);
+                let before = self.offset_before.take().filter(|before| changed(*before));
+                if let Some(before) = before {
+                    self.unseen_step = Some(offset.saturating_sub(before));
+                }
                 self.offset_micros = Some(offset);
                 // A date has whole seconds, and was written a little before it was read.
                 let agrees = at.distance(date) <= skew.duration();
@@ -50,10 +54,15 @@ impl WallCheck {
         }
     }
 
-    pub fn stepped(&mut self, at: Timestamp) {
+    pub fn stepped(&mut self, by_micros: i64, at: Timestamp) {
         self.epoch += 1;
         self.agreeing = 0;
-        self.stepped_unseen = false;
+        // A step seen by comparing offsets is in them already.
+        if self.unseen_step.take().is_none() {
+            let moved = |offset: i64| offset.saturating_add(by_micros);
+            self.offset_micros = self.offset_micros.map(moved);
+            self.offset_before = self.offset_before.map(moved);
+        }
         self.stepped_at = Some(at);
     }
 
