@@ -15,7 +15,6 @@ use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
 use super::state::{Adopted, Deletion, EffectLife, Freeze, ShelfState, State};
 use super::time::{Seconds, Timestamp};
-use crate::planted::{Bug, is_planted};
 
 const DAY: Seconds = Seconds::hours(24);
 

@@ -3,6 +3,7 @@
 use super::effect::Standing;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 
 /// How long an ended effect or a deleted backup is remembered here; the journal's keys remember for ever.
 const REMEMBERED: Seconds = Seconds::days(30);
