@@ -113,6 +113,9 @@ fn may_create(
     require(others.count() == 0, Forbidden("another effect has this name"))?;
     let open = state.backups.values().filter(|b| matches!(b.life, Life::Requested | Life::Pending));
     require(open.count() < adopted.set.rules.concurrent as usize, Changed("as many run as may run"))?;
+    let looks = [&state.fleet.machine_look, &state.fleet.snapshot_look];
+    let seen = looks.iter().all(|look| look.complete.is_some());
+    require(seen, Changed("this process has not seen all machines and snapshots yet"))?;
     require(state.wall.lets_create(now), Changed("the clock stepped a moment ago"))
 }
 
@@ -130,7 +133,9 @@ fn may_delete(
     let policy = adopted.set.policies.get(&slot.policy).ok_or(Forbidden("its policy is not in force"))?;
     let enforced = adopted.set.mode == Mode::Enforce && policy.mode == Mode::Enforce;
     require(enforced, Forbidden("the mode does not delete"))?;
-    let soft = now.since(adopted.mode_since) < rules.soft_start.duration();
+    let lax_since =
+        adopted.policy_mode_since.get(&slot.policy).copied().unwrap_or(now).max(adopted.mode_since);
+    let soft = now.since(lax_since) < rules.soft_start.duration();
     require(!soft, Forbidden("enforce began less than the soft start ago"))?;
     let frozen = state.frozen.as_ref().is_some_and(|freeze| freeze.until > now);
     require(!frozen, Changed("deletions are frozen"))?;

@@ -19,8 +19,8 @@ pub struct Backup {
     pub requested_at: Timestamp,
     /// Where the wait for it began; a step of the clock moves it, unlike `requested_at`.
     pub waiting_since: Timestamp,
-    /// Our clock less the cloud's, in microseconds, when it was asked for.
-    pub offset_micros: i64,
+    /// Our clock less the cloud's, in microseconds, when it was asked for; `None`: not known.
+    pub offset_micros: Option<i64>,
     pub life: Life,
     /// The cloud's objects that bear this name. More than one is a dispute, and protects all.
     pub snapshots: BTreeSet<SnapshotId>,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::Ask;
 use super::backup::{Backup, Doom, Happening, Judgement, Life};
-use super::effect::{Outcome, Standing, Verb};
+use super::effect::{Outcome, Reason, Standing, Verb};
 use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
 use super::fleet::SnapshotStatus;
 use super::id::{BackupId, EffectId, PolicyName};
@@ -86,12 +86,20 @@ impl State {
         };
         let scheduled_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
+        let unchanged_mode = |name| {
+            let before = before.as_ref()?;
+            let same = before.set.policies.get(name)?.mode == set.policies.get(name)?.mode;
+            same.then(|| before.policy_mode_since.get(name).copied())?
+        };
+        let policy_mode_since =
+            set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
         let same_mode = before.as_ref().filter(|before| before.set.mode == set.mode);
         self.adopted = Some(Adopted {
             seq,
             set: set.clone(),
             schedules: schedules(set),
             scheduled_since,
+            policy_mode_since,
             mode_since: same_mode.map_or(at, |before| before.mode_since),
             approved_once: same_mode.is_some_and(|before| before.approved_once),
         });
@@ -245,25 +253,18 @@ impl State {
             backup.doom = Some(Doom { seq, since: at, explained, needs_approval, approved_at: None });
         }
         self.note_backup(&doomed.backup);
-        self.demand_approval(rules.approve_above, at);
+        self.unexplained.retain(|since| at.since(*since) < DAY.duration());
+        if !explained {
+            self.unexplained.push(at);
+        }
+        self.demand_approval(rules.approve_above);
     }
 
-    /// Too many dooms in a day that no new backup explains: all of those wait for a person.
-    fn demand_approval(&mut self, above: u32, at: Timestamp) {
-        let unexplained: Vec<BackupId> = self
-            .backups
-            .iter()
-            .filter(|(_, backup)| {
-                let doom = backup.doom.as_ref();
-                doom.is_some_and(|doom| !doom.explained && at.since(doom.since) < DAY.duration())
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
-        if unexplained.len() as u64 > u64::from(above) {
-            for id in unexplained {
-                if let Some(doom) = self.backups.get_mut(&id).and_then(|backup| backup.doom.as_mut()) {
-                    doom.needs_approval = true;
-                }
+    /// Too many dooms in a day that no new backup explains: all that are left wait for a person.
+    fn demand_approval(&mut self, above: u32) {
+        if self.unexplained.len() as u64 > u64::from(above) {
+            for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {
+                doom.needs_approval |= !doom.explained;
             }
         }
     }
@@ -335,6 +336,10 @@ fn consequences(settled: &Settled, verb: &Verb, at: Timestamp) -> (Standing, Opt
         Outcome::Unclear { .. } => (Standing::Unknown { since: at, answered: None }, None),
         Outcome::NotSent { .. } => {
             (Standing::NotSent { since: at }, (!create).then_some(Happening::DeleteAbandoned))
+        }
+        // It was asked for before: the name that is taken may be ours.
+        Outcome::Refused(refusal) if create && refusal.reason == Reason::NameTaken && settled.attempt > 1 => {
+            (Standing::Unknown { since: at, answered: None }, None)
         }
         Outcome::Refused(refusal) => (
             Standing::Refused(refusal.clone()),

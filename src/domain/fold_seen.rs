@@ -21,7 +21,9 @@ const DETAIL_KEPT: Seconds = Seconds::hours(2);
 impl State {
     pub(super) fn look(&mut self, look: &Look, at: Timestamp) {
         let skew = self.rules().skew;
-        self.wall.looked(at, look.server_date, skew);
+        if look.server_date.is_some() || look.result == LookResult::Complete {
+            self.wall.looked(at, look.server_date, skew);
+        }
         // A clock that stepped back in mid-look would make the look seem fresh for ever.
         let began = look.began.min(at);
         let fleet = &mut self.fleet;
@@ -206,18 +208,24 @@ impl State {
         }
     }
 
-    /// Whose it is: by id, or by the name of an intent on the same machine, and not made before it.
+    /// Whose it is: by id, by the id that answered an open request, or by the name of an intent; on
+    /// the same machine, and not made before it.
     fn owner_of(&self, snapshot: &Snapshot) -> Option<BackupId> {
         if let Some(owner) = self.owners.get(&snapshot.id) {
             return Some(owner.clone());
         }
-        let id = BackupId::new(&*snapshot.name);
+        let answered = self.unfinished().find(|life| life.answered() == Some(&snapshot.id));
+        let answered = answered.map(|life| life.effect.verb.backup().clone());
+        let id = answered.unwrap_or_else(|| BackupId::new(&*snapshot.name));
         let backup = self.backups.get(&id)?;
         let same_machine = snapshot.machine.as_ref().is_none_or(|machine| *machine == backup.machine);
         let skew = self.rules().skew;
         // Two readings of "before the intent": by our clock, and by the cloud's as we then knew it.
-        let earliest = backup.requested_at.min(backup.requested_at.shifted(-backup.offset_micros)) - skew;
-        let in_time = snapshot.created_at.is_none_or(|created| created >= earliest);
+        // Where the cloud's clock was not known, a name that hashes the slot is proof enough.
+        let earliest = |offset: i64| backup.requested_at.min(backup.requested_at.shifted(-offset)) - skew;
+        let earliest = backup.offset_micros.map(earliest);
+        let in_time =
+            snapshot.created_at.is_none_or(|created| earliest.is_none_or(|earliest| created >= earliest));
         (same_machine && in_time).then_some(id)
     }
 
@@ -229,7 +237,7 @@ impl State {
         cause: &Cause,
         at: Timestamp,
     ) {
-        let offset_micros = self.wall.offset_micros.unwrap_or(0);
+        let offset_micros = self.wall.offset_micros;
         let slot = match cause {
             Cause::Slot(slot) => Some(slot.clone()),
             Cause::Doom { .. } | Cause::Ask(_) => None,
@@ -272,7 +280,7 @@ impl State {
                 slot: None,
                 requested_at: at,
                 waiting_since: at,
-                offset_micros: 0,
+                offset_micros: None,
                 life: Life::Pending,
                 snapshots: BTreeSet::from([id.clone()]),
                 taken_at: snapshot.created_at.unwrap_or(at),
@@ -298,7 +306,7 @@ fn believed(
     skew: Seconds,
 ) -> Timestamp {
     let ours = created >= backup.requested_at - skew && created <= first_seen + skew;
-    let from = backup.requested_at.shifted(-backup.offset_micros) - skew;
+    let from = backup.requested_at.shifted(-backup.offset_micros.unwrap_or(0)) - skew;
     let until = first_seen.shifted(-offset_now) + skew;
     if ours || (created >= from && created <= until) { created } else { backup.requested_at }
 }

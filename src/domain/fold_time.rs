@@ -38,6 +38,7 @@ impl State {
             shelf.decided_until = shelf.decided_until.min(at);
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
+        self.unexplained.fill(at);
         for deletion in &mut self.deletions {
             deletion.at = at;
         }
@@ -46,6 +47,9 @@ impl State {
         }
         if let Some(adopted) = &mut self.adopted {
             adopted.mode_since = moved(adopted.mode_since);
+            for since in adopted.policy_mode_since.values_mut() {
+                *since = moved(*since);
+            }
             for since in adopted.scheduled_since.values_mut() {
                 *since = (*since).min(at);
             }

@@ -205,7 +205,7 @@ fn ready<'a>(
     if waiting.is_empty() {
         return waiting;
     }
-    let account = account_hold(state, now, adopted);
+    let account = account_hold(state, now);
     let surroundings = Surroundings { shelves: shelves(state), suspects: state.suspects().collect() };
     let mut ready = Vec::new();
     for (id, backup) in waiting {
@@ -226,13 +226,10 @@ struct Surroundings<'a> {
 }
 
 /// What holds every deletion.
-fn account_hold(state: &State, now: Timestamp, adopted: &Adopted) -> Option<Hold> {
-    let soft_end = adopted.mode_since + adopted.set.rules.soft_start;
+fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
     let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
     if let Some(freeze) = frozen {
         Some(Hold::Frozen { until: freeze.until })
-    } else if now < soft_end {
-        Some(Hold::SoftStart { until: soft_end })
     } else if !state.wall.is_sane() {
         Some(Hold::ClockUnsure)
     } else if state.fleet.shaken > 0 || state.fleet.doubtful_since.is_some() {
@@ -249,12 +246,15 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
     let (Some(doom), Some(slot)) = (&backup.doom, &backup.slot) else { return Some(Hold::Protected) };
     let rules = &adopted.set.rules;
     let mode = adopted.set.policies.get(&slot.policy).map_or(Mode::Observe, |policy| policy.mode);
+    let soft_end = state.mode_since(&slot.policy).unwrap_or(now) + rules.soft_start;
     let grace_ends = doom.since + rules.grace;
     let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
     if mode.min(adopted.set.mode) != Mode::Enforce {
         Some(Hold::Mode)
     } else if backup.is_protected() || !is_as_judged(state, backup) {
         Some(Hold::Protected)
+    } else if now < soft_end {
+        Some(Hold::SoftStart { until: soft_end })
     } else if now < grace_ends {
         Some(Hold::Grace { until: grace_ends })
     } else {

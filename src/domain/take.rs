@@ -255,7 +255,10 @@ fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Option<String> 
     if adopted.scheduled_since.get(&slot.policy).is_none_or(|since| slot.due <= *since) {
         return Some("its policy has another schedule now".to_owned());
     }
-    if state.fleet.machines.get(&slot.machine).is_none_or(|known| known.missing_since.is_some()) {
+    // One listing without it proves nothing; a second one does.
+    let looked = state.fleet.machine_look.complete;
+    let is_gone = |since: Timestamp| looked.is_some_and(|began| began > since);
+    if state.fleet.machines.get(&slot.machine).is_none_or(|known| known.missing_since.is_some_and(is_gone)) {
         return Some("its machine is gone".to_owned());
     }
     let newer = schedule.latest_at_or_before(now, slot.due);

@@ -10,6 +10,8 @@ use super::time::{Seconds, Timestamp};
 /// Creates wait at most this long for a step to be confirmed.
 const STEP_HOLDS_CREATES: Seconds = Seconds::minutes(30);
 const LOOKS_THAT_CONVINCE: u8 = 2;
+/// After so many answers without a date the cloud is one that gives none.
+const SILENCE_THAT_COUNTS: u8 = 10;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallCheck {
@@ -17,6 +19,8 @@ pub struct WallCheck {
     pub epoch: u32,
     /// Looks in a row that agreed.
     agreeing: u8,
+    /// Complete looks in a row that gave no date, after one that did.
+    silent: u8,
     /// Our clock less the server's at the last look that gave a date, in microseconds.
     pub offset_micros: Option<i64>,
     /// An unconfirmed step: when it was noticed.
@@ -32,6 +36,7 @@ impl WallCheck {
     pub fn looked(&mut self, at: Timestamp, server_date: Option<Timestamp>, skew: Seconds) {
         match server_date {
             Some(date) => {
+                self.silent = 0;
                 let offset = at.micros() - date.micros();
                 let bound = skew.duration().as_micros();
                 let changed = |before: i64| u128::from(offset.abs_diff(before)) > bound;
@@ -47,7 +52,12 @@ impl WallCheck {
             None if self.offset_micros.is_none() => {
                 self.agreeing = (self.agreeing + 1).min(LOOKS_THAT_CONVINCE);
             }
-            None => {}
+            None => {
+                self.silent = self.silent.saturating_add(1);
+                if self.silent >= SILENCE_THAT_COUNTS {
+                    (self.offset_micros, self.offset_before, self.silent) = (None, None, 0);
+                }
+            }
         }
         if self.is_sane() {
             self.stepped_at = None;

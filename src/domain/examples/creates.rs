@@ -133,10 +133,8 @@ fn a_policy_that_was_removed_takes_nothing() {
 
 #[test]
 fn a_name_that_a_stranger_uses_is_not_used_again() {
-    let mut stranger = None;
     let (mut world, create) = due();
     let id = world.make(create.verb.backup().as_str(), 1, SnapshotStatus::Ready);
-    stranger.replace(id.clone());
     world.look_at_all();
     assert_eq!(world.audit(&create).err(), Some(Changed("a snapshot of this name exists")));
     assert!(!is_proposed(&world.conclude(), &create));

@@ -5,6 +5,7 @@ use crate::domain::ask::Ask;
 use crate::domain::draft::Action;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::fleet::{Scope, SnapshotStatus};
+use crate::domain::policy::Mode;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
 
@@ -41,7 +42,7 @@ fn a_state_of_two_hundred_nights_is_no_larger_than_one_of_eighty() {
 #[test]
 fn a_failed_snapshot_stays_ours_as_long_as_it_is_there() {
     let mut world = World::new(1);
-    world.adopt(|set| set.mode = crate::domain::policy::Mode::Protect);
+    world.adopt(|set| set.mode = Mode::Protect);
     world.wait_for_slot();
     let create = creates(&world.pass()).pop().unwrap();
     let snapshot = world.appear(&create, SnapshotStatus::Failed);

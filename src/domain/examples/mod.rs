@@ -3,9 +3,12 @@
 
 mod world;
 mod lives;
+mod ready;
 mod deletes;
+mod sights;
 mod shelves;
 mod creates;
 mod outcomes;
 mod growth;
+mod history;
 mod laws;

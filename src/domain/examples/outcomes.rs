@@ -1,11 +1,13 @@
 //! What becomes of a request, whatever the cloud answers and whenever the answer is true.
 
-use super::world::{World, creates, deletes, hold_of, machine_id};
+use super::world::{World, creates, daily, deletes, hold_of, machine_id};
 use crate::domain::ask::Ask;
 use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
 use crate::domain::effect::{Effect, Outcome, Reason, Refusal, Standing};
 use crate::domain::fleet::{Scope, SnapshotStatus};
+use crate::domain::id::SnapshotId;
+use crate::domain::policy::Mode;
 use crate::domain::time::Seconds;
 
 pub fn refused() -> Outcome {
@@ -118,7 +120,7 @@ fn any_look_that_shows_it_proves_a_create_even_one_that_broke_off() {
 
 #[test]
 fn a_created_answer_whose_snapshot_never_appears_is_not_believed() {
-    let snapshot = Some(crate::domain::id::SnapshotId::new("BRK-777777S"));
+    let snapshot = Some(SnapshotId::new("BRK-777777S"));
     let (mut world, create) = asked(Outcome::Answered { snapshot });
     assert_eq!(life(&world, &create), Life::Requested);
     settle(&mut world);
@@ -177,7 +179,7 @@ fn an_effect_later_than_any_settle_time_is_found_and_not_asked_for_again() {
 #[test]
 fn a_retry_is_given_up_when_the_mode_becomes_observe() {
     let (mut world, create) = asked(Outcome::NotSent { why: "no route".to_owned() });
-    world.adopt(|set| set.mode = crate::domain::policy::Mode::Observe);
+    world.adopt(|set| set.mode = Mode::Observe);
     world.wait(Seconds::minutes(2));
     assert!(creates(&world.pass()).is_empty());
     assert!(matches!(standing(&world, &create), Standing::Failed(_)));
@@ -187,7 +189,7 @@ fn a_retry_is_given_up_when_the_mode_becomes_observe() {
 fn a_retry_is_given_up_when_the_schedule_changes() {
     let (mut world, create) = asked(Outcome::NotSent { why: "no route".to_owned() });
     world.adopt(|set| {
-        set.policies.get_mut(&super::world::daily()).unwrap().schedule = "0 5 * * *".to_owned();
+        set.policies.get_mut(&daily()).unwrap().schedule = "0 5 * * *".to_owned();
     });
     world.wait(Seconds::minutes(2));
     assert!(creates(&world.pass()).is_empty());

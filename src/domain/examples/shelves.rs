@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use super::world::{World, creates, daily, deletes, hold_of, machine_id};
 use crate::domain::ask::Ask;
 use crate::domain::audit::Objection::{self, Changed, Forbidden};
-use crate::domain::backup::{Doom, Life};
+use crate::domain::backup::{Life, Proof};
+use crate::domain::digest::Digest;
 use crate::domain::draft::Hold;
 use crate::domain::effect::{Cause, Effect, Outcome, Verb};
-use crate::domain::fleet::SnapshotStatus;
+use crate::domain::event::{Doomed, Event};
+use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::id::BackupId;
 use crate::domain::policy::Keep;
 use crate::domain::time::Seconds;
@@ -112,7 +114,6 @@ fn a_backup_that_is_not_yet_found_good_does_not_count() {
     world.wait_for_slot();
     let create = creates(&world.pass()).pop().unwrap();
     let snapshot = world.appear(&create, SnapshotStatus::Ready);
-    world.in_cloud(&backups[0]);
     world.cloud.snapshots.get_mut(&snapshot).unwrap().size_bytes = Some(0);
     world.perform(&create, Outcome::Answered { snapshot: Some(snapshot) });
     world.wait(Seconds(60));
@@ -125,10 +126,11 @@ fn a_backup_that_is_not_yet_found_good_does_not_count() {
 fn the_newest_good_backup_stays_even_if_it_was_doomed() {
     let (mut world, backups) = nights(4);
     let newest = &backups[3];
-    let (since, seq) = (world.now - Seconds::days(2), 1);
-    // No plan dooms it; the state is bent by hand to show that the audit would notice.
-    let doom = Doom { seq, since, explained: true, needs_approval: false, approved_at: None };
-    world.state.backups.get_mut(newest).unwrap().doom = Some(doom);
+    // No plan says so; the journal does.
+    let proof = Proof { inventory: Digest::default(), policy_seq: 1, kept: [].into() };
+    world.record(Event::Doomed(Doomed { backup: newest.clone(), proof }));
+    world.ask(Ask::Approve { backups: [newest.clone()].into() });
+    world.wait(Seconds::hours(24));
     world.look_at_all();
     let delete = delete_of(&world, newest);
     assert_eq!(world.audit(&delete).err(), Some(Forbidden("it is the newest good backup")));
@@ -161,9 +163,10 @@ fn a_backup_dated_in_the_future_does_not_make_a_shelf_young() {
     let (mut world, backups) = nights(4);
     world.wait(Seconds::days(4));
     for machine in world.cloud.machines.values_mut() {
-        machine.status = crate::domain::fleet::MachineStatus::Shutoff;
+        machine.status = MachineStatus::Shutoff;
     }
     world.look_at_all();
+    // Only a clock that went back does this; here the state is bent by hand.
     world.state.backups.get_mut(&backups[3]).unwrap().taken_at = world.now + Seconds::days(9);
     let delete = delete_of(&world, &backups[0]);
     let objection = world.audit(&delete).err();
