@@ -248,7 +248,8 @@ impl<'a> Rehearsal<'a> {
                 schema_version: 1,
                 seed: self.setup.seed,
                 dialect: self.setup.dialect.name.to_owned(),
-                simulated_seconds: self.clock.now().since(self.setup.begins()).as_secs(),
+                // Timers end to the millisecond, and may be short of a second by one.
+                simulated_seconds: (self.clock.elapsed() + Duration::from_millis(500)).as_secs(),
                 wall_seconds: self.began.elapsed().as_secs_f64(),
                 backups_taken: truth.backups_taken,
                 backups_deleted: truth.backups_deleted,
