@@ -127,7 +127,7 @@ impl ServeArguments {
             seed: self.seed,
             clock,
             machines: self.machines,
-            dialect: self.dialect.clone(),
+            dialect: self.dialect,
             faults: faults.unwrap_or_else(|| FaultPlan::none(self.seed)),
             key,
             rules: Rules { min_good: self.min_good, keep_last: self.keep_last },

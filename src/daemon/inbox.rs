@@ -47,7 +47,7 @@ impl Engine {
                 return Ok(());
             }
         };
-        let said = taken.as_ref().map(|()| ()).map_err(|trouble| trouble.to_string());
+        let said = taken.as_ref().copied().map_err(|trouble| trouble.to_string());
         drop(answer.send(said));
         taken
     }

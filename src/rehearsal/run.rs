@@ -28,7 +28,7 @@ use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::fault::{Fault, FaultPlan};
 use crate::sim::truth::Rules;
-use crate::sim::wire::LocalService;
+use crate::sim::wire::LocalWire;
 
 /// A simulated key; the canary that must appear nowhere.
 pub const KEY: &str = "canary-key-5b0ee6e2c1";
@@ -86,7 +86,7 @@ struct Rehearsal<'a> {
     setup: &'a Setup,
     began: Instant,
     cloud: Cloud,
-    service: LocalService,
+    service: LocalWire,
     /// The true time, and the daemon's, which can be wrong.
     clock: Clock,
     local: Clock,
@@ -108,7 +108,7 @@ impl<'a> Rehearsal<'a> {
             seed: setup.seed,
             clock: clock.clone(),
             machines: setup.machines,
-            dialect: setup.dialect.clone(),
+            dialect: setup.dialect,
             faults: faults.unwrap_or_else(|| FaultPlan::none(setup.seed)),
             key: KEY.to_owned(),
             rules: Rules { min_good: rules.min_good as usize, keep_last: setup.keep_last as usize },
@@ -216,7 +216,7 @@ impl<'a> Rehearsal<'a> {
 
     /// Opens the journal as the next process would, and holds it against what the last one knew.
     fn resume(&self, live: &[u8]) -> Result<Folded, RehearsalError> {
-        let from = if self.crashes % FROM_ZERO_EVERY == 0 { Replay::Zero } else { Replay::Checkpoint };
+        let from = if self.crashes.is_multiple_of(FROM_ZERO_EVERY) { Replay::Zero } else { Replay::Checkpoint };
         let folded = engine::open(&self.setup.directory, self.durability(), from)?;
         watch::compare(&self.observer, live, &folded.state, &folded.journal.head());
         Ok(folded)

@@ -120,10 +120,10 @@ fn simulated(speed: u32, mode: &'static str) -> (Process, Site) {
     let mut site = Site::new();
     let (speed, key) = (speed.to_string(), site.text("key"));
     let mut cloud = Process::start(&["sim", "serve", "--speed", &speed, "--key-file", &key]);
-    let lines = cloud.lines(7);
+    let lines = cloud.lines(8);
     let port = lines[0].split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
     site.port = port.parse().unwrap();
-    site.clock = format!("{}\n", lines[4..].join("\n"));
+    site.clock = format!("{}\n", lines[5..].join("\n"));
     site.mode = mode;
     (cloud, site)
 }
