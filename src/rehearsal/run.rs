@@ -27,9 +27,10 @@ use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
-use crate::sim::fault::{Fault, FaultPlan};
+use crate::sim::fault::Fault;
+use crate::sim::fault_plan::FaultPlan;
 use crate::sim::truth::Rules;
-use crate::sim::wire::LocalServer;
+use crate::sim::wire::LocalWire;
 
 /// A simulated key; the canary that must appear nowhere.
 pub const KEY: &str = "canary-key-5b0ee6e2c1";
@@ -80,16 +81,19 @@ pub fn run(setup: &Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Result<Summary
         .start_paused(true)
         .build()
         .map_err(RehearsalError::Prepare)?;
-    // Made inside: outside of the runtime its clocks would begin at the real time, some microseconds
-    // after the simulated one, and no trace would repeat.
-    runtime.block_on(Box::pin(async { Rehearsal::new(setup, onlooker).run().await }))
+    runtime.block_on(Box::pin(async {
+        // Timers fire on whole milliseconds of the runtime's own start. Our clock begins on one of
+        // them, or its distance to the next would differ from run to run, and so would the trace.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Rehearsal::new(setup, onlooker).run().await
+    }))
 }
 
 struct Rehearsal<'a> {
     setup: &'a Setup,
     began: Instant,
     cloud: Cloud,
-    service: LocalServer,
+    service: LocalWire,
     /// The true time, and the daemon's, which can be wrong.
     clock: Clock,
     local: Clock,
@@ -219,10 +223,8 @@ impl<'a> Rehearsal<'a> {
 
     /// Opens the journal as the next process would, and holds it against what the last one knew.
     fn resume(&self, live: &[u8]) -> Result<Folded, RehearsalError> {
-        let from = match self.crashes.is_multiple_of(FROM_ZERO_EVERY) {
-            true => Replay::Zero,
-            false => Replay::Checkpoint,
-        };
+        let from =
+            if self.crashes.is_multiple_of(FROM_ZERO_EVERY) { Replay::Zero } else { Replay::Checkpoint };
         let folded = engine::open(&self.setup.directory, self.durability(), from)?;
         watch::compare(&self.observer, live, &folded.state, &folded.journal.head());
         Ok(folded)
@@ -254,7 +256,7 @@ impl<'a> Rehearsal<'a> {
                 schema_version: 1,
                 seed: self.setup.seed,
                 dialect: self.setup.dialect.name.to_owned(),
-                simulated_seconds: self.clock.now().since(self.setup.begins()).as_secs(),
+                simulated_seconds: self.clock.elapsed().as_secs(),
                 wall_seconds: self.began.elapsed().as_secs_f64(),
                 backups_taken: truth.backups_taken,
                 backups_deleted: truth.backups_deleted,

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module for each concern.
 
+mod cli;
 mod tidy;
 mod campaign;
 #[cfg(feature = "planted-bugs")]
