@@ -206,7 +206,7 @@ fn shelve(state: &mut State, number: usize, slot: Slot, due: Timestamp) {
         slot: Some(slot),
         requested_at: due,
         waiting_since: due,
-        offset_micros: 0,
+        offset_micros: None,
         life: Life::Good,
         snapshots: BTreeSet::from([id]),
         taken_at: due,

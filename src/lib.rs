@@ -1,5 +1,26 @@
 //! Quartermaster looks after the backups and the credits of one Barrack AI account.
+//!
+//! The map, in reading order:
+//!
+//! - [`domain`]: what is true, what follows, what to do. Pure. `event` is the past, `state` its fold,
+//!   `plan` proposes, `audit` judges, `evidence` says what became of an open request.
+//! - [`journal`]: the append-only, chained store of events.
+//! - [`config`]: the file, with every fault told at once; [`report`]: the state in words.
+//! - [`barrack`]: the client of the cloud's API; answers are data.
+//! - [`daemon`]: one thread that looks, records, plans, audits and performs; `daemon::pass` is all of it.
+//! - [`sim`]: the cloud in a box, which lies, and the truth about what was done to it.
+//! - [`rehearsal`]: the daemon in that box, in simulated time, judged by the truth.
+//! - [`cli`]: the verbs.
+//!
+//! What must hold, numbered as in `docs/rules.md`: I1 no automatic delete leaves fewer than `min_good`
+//! good backups; I2 nothing pinned, held, linked, pending, foreign, disputed or unknown is deleted;
+//! I3 an incomplete or stale look deletes nothing; I4 failing creation freezes retention; I6 a plan is
+//! a function of state and time; I9 one slot, at most one backup; I10 caps hold across restarts and
+//! clock steps; I13 every change has its intent in the journal before it; I14 acknowledged events
+//! survive; I15 replay equals live state; I18 the key appears nowhere; I23 no input panics; I26 the
+//! same seed gives the same trace; I27 after faults end, all is well again.
 
+pub mod planted;
 pub mod clock;
 pub mod domain;
 pub mod journal;

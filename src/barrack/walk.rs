@@ -13,6 +13,7 @@ use super::page::{self, Page, Read, Seen};
 use super::parse::Listing;
 use crate::domain::digest::Digest;
 use crate::domain::event::Call;
+use crate::planted::{Bug, is_planted};
 
 /// Pages of one walk: 20,000 items at 50 a page, more than anyone could pay for.
 const MOST_PAGES: u32 = 400;
@@ -78,6 +79,9 @@ pub async fn list(
     calls: &mut Vec<Call>,
 ) -> Listed {
     let first = walk(line, route, memo.as_ref(), calls).await;
+    if is_planted(Bug::NotFoundListIsEmpty) && matches!(first.gap, Some(Gap::Refused(404, _))) {
+        return finished(vec![Walk::default()], None, memo);
+    }
     let proven = first.is_proven() && !*total_lied;
     *total_lied |= first.contradicts_its_total();
     if proven || first.gap.is_some() || first.unreadable() > 0 {
@@ -119,7 +123,12 @@ async fn walk(line: &mut Line, route: &Route<'_>, memo: Option<&Memo>, calls: &m
                 return walk;
             }
         };
-        if walk.add(read, known, &mut ids) == 0 {
+        let new_ids = walk.add(read, known, &mut ids);
+        if is_planted(Bug::PageTwoIgnored) {
+            walk.totals.clear();
+            return walk;
+        }
+        if new_ids == 0 {
             walk.same &= memo.is_some_and(|memo| memo.pages.len() == walk.stops.len());
             return walk;
         }

@@ -67,7 +67,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
         keep_last: arguments.keep_last,
         seed: arguments.seed,
         faults: arguments.faults.clone(),
-        dialect: arguments.dialect.clone(),
+        dialect: arguments.dialect,
         durable: arguments.durable,
         directory: folder.path().to_owned(),
     };

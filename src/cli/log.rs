@@ -116,7 +116,8 @@ fn examine(directory: &Path, noted: Option<&NotedHead>) -> Result<Report, ReadEr
     let reader = Reader::open(directory)?;
     let path = directory.join(FILE);
     let read = |after| reader.read(after, AT_ONCE);
-    match engine::fold(&mut State::default(), Seq::START, &mut None, read) {
+    let mut state = State::default();
+    match engine::fold(&mut state, Seq::START, &mut None, read) {
         Ok(()) => {}
         Err(StartError::Decode(unreadable)) => {
             let cause = unreadable.source.as_ref().map_or_else(String::new, |error| format!(": {error}"));

@@ -14,6 +14,9 @@ use crate::daemon::engine::StartError;
 use crate::daemon::run::{Daemon, RunError};
 use crate::journal::open::OpenError;
 
+/// Without `RUST_LOG`; the scheduler announces its parts, which is of use to nobody.
+const LOGGED: &str = "info,tokio_cron_scheduler=warn";
+
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// The configuration
@@ -41,15 +44,9 @@ pub fn check_config(path: &Path) -> Result<(), Ending> {
     screen::print(&describe::describe(&config, now))
 }
 
-/// What is said unless `RUST_LOG` chooses otherwise; the scheduler's own steps tell nobody anything.
-const LOGGED: &str = "info,tokio_cron_scheduler=warn";
-
-/// What it says on standard error.
-pub fn log_to_stderr() {
-    let chosen = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|chosen| !chosen.is_empty());
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .parse_lossy(chosen.as_deref().unwrap_or(LOGGED));
+/// What it says on standard error; `RUST_LOG` chooses more or less of it.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -26,7 +26,7 @@ use crate::domain::money::Nanos;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::dialect::Dialect;
-use crate::sim::fault::FaultPlan;
+use crate::sim::fault_plan::FaultPlan;
 use crate::sim::socket;
 use crate::sim::truth::{Rules, Truth, Verdicts};
 
@@ -133,7 +133,7 @@ impl ServeArguments {
             seed: self.seed,
             clock,
             machines: self.machines,
-            dialect: self.dialect.clone(),
+            dialect: self.dialect,
             faults: faults.unwrap_or_else(|| FaultPlan::none(self.seed)),
             key,
             rules: Rules { min_good: self.min_good, keep_last: self.keep_last },

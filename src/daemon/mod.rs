@@ -4,6 +4,7 @@ pub mod engine;
 pub mod pass;
 mod look;
 mod perform;
+mod hear;
 pub mod inbox;
 mod bell;
 mod tell;

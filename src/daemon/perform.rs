@@ -8,6 +8,7 @@ use crate::domain::event::{Anomaly, Event, Intended, Settled, SlotDecided};
 use crate::domain::fleet::Scope;
 use crate::domain::slot::{Decision, Skip};
 use crate::journal::append::AppendError;
+use crate::planted::{Bug, is_planted};
 
 impl Engine {
     pub(super) async fn perform(&mut self, effect: Effect, proof: Option<Proof>) -> Result<(), Trouble> {
@@ -24,13 +25,20 @@ impl Engine {
             Err(objection) => return self.note(about, objection).await,
         };
         let intended = Intended { effect: permit.effect().clone(), attempt: permit.attempt(), proof };
+        let too_early = match is_planted(Bug::ActBeforeCommit) {
+            true => Some(self.client.perform(&permit).await),
+            false => None,
+        };
         match self.record(vec![Event::Intended(intended)]).await {
             Err(Trouble::NotStored(AppendError::KeyTaken { .. })) => {
                 return self.give_way(about, permit.effect()).await;
             }
             other => other?,
         }
-        let (outcome, calls) = self.client.perform(&permit).await;
+        let (outcome, calls) = match too_early {
+            Some(done) => done,
+            None => self.client.perform(&permit).await,
+        };
         let settled = Settled { effect: permit.effect().id.clone(), attempt: permit.attempt(), outcome };
         let calls = calls.into_iter().map(Event::Called);
         self.record_or_keep(calls.chain([Event::Settled(settled)]).collect()).await

@@ -113,6 +113,9 @@ fn may_create(
     require(others.count() == 0, Forbidden("another effect has this name"))?;
     let open = state.backups.values().filter(|b| matches!(b.life, Life::Requested | Life::Pending));
     require(open.count() < adopted.set.rules.concurrent as usize, Changed("as many run as may run"))?;
+    let looks = [&state.fleet.machine_look, &state.fleet.snapshot_look];
+    let seen = looks.iter().all(|look| look.complete.is_some());
+    require(seen, Changed("this process has not seen all machines and snapshots yet"))?;
     require(state.wall.lets_create(now), Changed("the clock stepped a moment ago"))
 }
 
@@ -130,7 +133,9 @@ fn may_delete(
     let policy = adopted.set.policies.get(&slot.policy).ok_or(Forbidden("its policy is not in force"))?;
     let enforced = adopted.set.mode == Mode::Enforce && policy.mode == Mode::Enforce;
     require(enforced, Forbidden("the mode does not delete"))?;
-    let soft = now.since(adopted.mode_since) < rules.soft_start.duration();
+    let lax_since =
+        adopted.policy_mode_since.get(&slot.policy).copied().unwrap_or(now).max(adopted.mode_since);
+    let soft = now.since(lax_since) < rules.soft_start.duration();
     require(!soft, Forbidden("enforce began less than the soft start ago"))?;
     let frozen = state.frozen.as_ref().is_some_and(|freeze| freeze.until > now);
     require(!frozen, Changed("deletions are frozen"))?;
@@ -180,9 +185,10 @@ fn leaves_enough(
     require(rest.len() >= rules.min_good as usize, Forbidden("too few good backups would be left"))?;
     let newest = rest.iter().max().copied().ok_or(Forbidden("no good backup would be left"))?;
     require(newest >= backup.taken_at, Forbidden("it is the newest good backup"))?;
-    let freeze_age = 2 * policy.longest_gap.0 + rules.freeze_margin.0;
-    let is_young = now.since(newest) <= Duration::from_secs(freeze_age);
-    require(is_young, Changed("no good backup of this machine is young enough"))
+    let freeze_age = Duration::from_secs(2 * policy.longest_gap.0 + rules.freeze_margin.0);
+    // One from the future would be young for ever.
+    let is_young = |at: &Timestamp| *at <= now + rules.skew && now.since(*at) <= freeze_age;
+    require(rest.iter().any(is_young), Changed("no good backup of this machine is young enough"))
 }
 
 /// The other good backups of the same policy and machine that the last look showed.

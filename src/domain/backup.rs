@@ -19,8 +19,8 @@ pub struct Backup {
     pub requested_at: Timestamp,
     /// Where the wait for it began; a step of the clock moves it, unlike `requested_at`.
     pub waiting_since: Timestamp,
-    /// Our clock less the cloud's, in microseconds, when it was asked for.
-    pub offset_micros: i64,
+    /// Our clock less the cloud's, in microseconds, when it was asked for; `None`: not known.
+    pub offset_micros: Option<i64>,
     pub life: Life,
     /// The cloud's objects that bear this name. More than one is a dispute, and protects all.
     pub snapshots: BTreeSet<SnapshotId>,
@@ -126,8 +126,9 @@ impl Life {
         use Happening as H;
         match (self, happening) {
             (Self::Deleted | Self::Vanished, H::SeenPending | H::SeenReady | H::SeenFailed) => Self::Disputed,
-            (Self::Deleted | Self::Disputed, _) => self,
             (_, H::SeenTwice) => Self::Disputed,
+            (Self::Disputed, H::Missed) => Self::Vanished,
+            (Self::Deleted | Self::Disputed, _) => self,
             (Self::DeleteIntended, H::SeenGone) => Self::Deleted,
             (Self::DeleteIntended, H::DeleteAbandoned) => Self::Good,
             (Self::DeleteIntended, H::RemnantStays) => Self::Failed,
@@ -145,7 +146,7 @@ impl Life {
             (Self::Pending | Self::TimedOut, H::Overdue) => Self::TimedOut,
             (Self::TimedOut, H::SeenPending) => Self::TimedOut,
             (_, H::SeenPending) => Self::Pending,
-            (_, H::SeenFailed | H::RequestFailed) => Self::Failed,
+            (_, H::SeenFailed) | (Self::Intended | Self::Requested, H::RequestFailed) => Self::Failed,
             (Self::Intended, H::Accepted) => Self::Requested,
             (Self::Requested | Self::Failed, H::RequestOpen) => Self::Intended,
             (Self::Intended | Self::Requested | Self::Pending | Self::Failed | Self::TimedOut, _) => self,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backup::{Backup, Proof};
+use super::backup::{Backup, Life, Proof};
 use super::effect::{Effect, Outcome};
 use super::event::{Event, Settled};
 use super::fleet::Scope;
@@ -22,6 +22,7 @@ pub struct Plan {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a plan has a few actions, and each lives for one pass")]
 pub enum Action {
     Look(Scope),
     /// A delete carries why.
@@ -74,9 +75,8 @@ pub(super) type Shelves<'a> = BTreeMap<(&'a PolicyName, &'a MachineId), Vec<(&'a
 
 pub(super) fn shelves(state: &State) -> Shelves<'_> {
     let mut shelves = Shelves::new();
-    for (id, backup) in
-        state.backups.iter().filter(|(_, backup)| !backup.life.is_over() || backup.doom.is_some())
-    {
+    let is_there = |backup: &Backup| !matches!(backup.life, Life::Deleted | Life::Vanished);
+    for (id, backup) in state.backups.iter().filter(|(_, backup)| is_there(backup)) {
         if let Some(slot) = &backup.slot {
             shelves.entry((&slot.policy, &slot.machine)).or_default().push((id, backup));
         }

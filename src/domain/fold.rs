@@ -6,19 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::Ask;
 use super::backup::{Backup, Doom, Happening, Judgement, Life};
-use super::effect::{Outcome, Standing, Verb};
+use super::effect::{Outcome, Reason, Standing, Verb};
 use super::event::{Answer, Asked, Doomed, Event, Intended, Judged, Recorded, Settled, SlotDecided};
-use super::fleet::{Snapshot, SnapshotStatus};
+use super::fleet::SnapshotStatus;
 use super::id::{BackupId, EffectId, PolicyName};
 use super::policy::{Mode, Policy, PolicySet};
 use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
-use super::state::{Adopted, Deletion, EffectLife, Freeze, Known, ShelfState, State};
+use super::state::{Adopted, Deletion, EffectLife, Freeze, ShelfState, State};
 use super::time::{Seconds, Timestamp};
 
 const DAY: Seconds = Seconds::hours(24);
-/// How long an ended effect or a deleted backup is remembered here; the journal's keys remember for ever.
-const REMEMBERED: Seconds = Seconds::days(30);
 
 impl State {
     pub fn apply(&mut self, row: &Recorded) {
@@ -88,12 +86,20 @@ impl State {
         };
         let scheduled_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
+        let unchanged_mode = |name| {
+            let before = before.as_ref()?;
+            let same = before.set.policies.get(name)?.mode == set.policies.get(name)?.mode;
+            same.then(|| before.policy_mode_since.get(name).copied())?
+        };
+        let policy_mode_since =
+            set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
         let same_mode = before.as_ref().filter(|before| before.set.mode == set.mode);
         self.adopted = Some(Adopted {
             seq,
             set: set.clone(),
             schedules: schedules(set),
             scheduled_since,
+            policy_mode_since,
             mode_since: same_mode.map_or(at, |before| before.mode_since),
             approved_once: same_mode.is_some_and(|before| before.approved_once),
         });
@@ -190,28 +196,38 @@ impl State {
         }
         life.standing = standing;
         self.note_effect(&settled.effect);
-        if let Some(happening) = happening {
-            let is_ready = |known: &Known<Snapshot>| known.item.status == SnapshotStatus::Ready;
-            let backup = self.backups.get(verb.backup());
-            let ready = backup.and_then(|backup| self.sole_snapshot(backup)).is_some_and(is_ready);
-            let happening = match happening {
-                Happening::DeleteAbandoned if !ready => Happening::RemnantStays,
-                other => other,
-            };
-            self.happen(verb.backup(), happening, at);
+        match happening {
+            Some(Happening::DeleteAbandoned) => self.abandon_delete(verb.backup(), at),
+            Some(happening) => self.happen(verb.backup(), happening, at),
+            None => {}
+        }
+    }
+
+    /// It is again what it was before, unless the cloud has said otherwise meanwhile.
+    fn abandon_delete(&mut self, id: &BackupId, at: Timestamp) {
+        let Some(backup) = self.backups.get(id) else { return };
+        let has_failed = backup
+            .snapshots
+            .iter()
+            .filter_map(|snapshot| self.fleet.snapshots.get(snapshot))
+            .any(|known| known.item.status == SnapshotStatus::Failed);
+        let was_ready = backup.sized.is_some();
+        match (was_ready, has_failed) {
+            (false, _) => self.happen(id, Happening::RemnantStays, at),
+            (true, false) => self.happen(id, Happening::DeleteAbandoned, at),
+            (true, true) => {
+                self.happen(id, Happening::DeleteAbandoned, at);
+                self.happen(id, Happening::SeenFailed, at);
+            }
         }
     }
 
     fn judge(&mut self, judged: &Judged, at: Timestamp) {
-        let happening = match &judged.judgement {
-            Judgement::Good { .. } => Happening::Passed,
-            Judgement::Bad { .. } => Happening::FailedCheck,
-            Judgement::TimedOut => Happening::Overdue,
-            Judgement::Vanished => Happening::Missed,
-        };
-        self.happen(&judged.backup, happening, at);
-        if let Judgement::Vanished = judged.judgement {
-            self.forget_snapshots_of(&judged.backup);
+        match &judged.judgement {
+            Judgement::Good { .. } => self.happen(&judged.backup, Happening::Passed, at),
+            Judgement::Bad { .. } => self.happen(&judged.backup, Happening::FailedCheck, at),
+            Judgement::TimedOut => self.happen(&judged.backup, Happening::Overdue, at),
+            Judgement::Vanished => self.vanish(&judged.backup, at),
         }
         if let Judgement::Good { .. } = judged.judgement {
             self.counters.backups_good += 1;
@@ -237,71 +253,20 @@ impl State {
             backup.doom = Some(Doom { seq, since: at, explained, needs_approval, approved_at: None });
         }
         self.note_backup(&doomed.backup);
-        self.demand_approval(rules.approve_above, at);
+        self.unexplained.retain(|since| at.since(*since) < DAY.duration());
+        if !explained {
+            self.unexplained.push(at);
+        }
+        self.demand_approval(rules.approve_above);
     }
 
-    /// Too many dooms in a day that no new backup explains: all of those wait for a person.
-    fn demand_approval(&mut self, above: u32, at: Timestamp) {
-        let unexplained: Vec<BackupId> = self
-            .backups
-            .iter()
-            .filter(|(_, backup)| {
-                let doom = backup.doom.as_ref();
-                doom.is_some_and(|doom| !doom.explained && at.since(doom.since) < DAY.duration())
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
-        if unexplained.len() as u64 > u64::from(above) {
-            for id in unexplained {
-                if let Some(doom) = self.backups.get_mut(&id).and_then(|backup| backup.doom.as_mut()) {
-                    doom.needs_approval = true;
-                }
+    /// Too many dooms in a day that no new backup explains: all that are left wait for a person.
+    fn demand_approval(&mut self, above: u32) {
+        if self.unexplained.len() as u64 > u64::from(above) {
+            for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {
+                doom.needs_approval |= !doom.explained;
             }
         }
-    }
-
-    /// Every wait begins anew or keeps what was left of it, so that no jump can end one early, and
-    /// nothing that was waited for lies in the future.
-    fn step_clock(&mut self, by: i64, at: Timestamp) {
-        self.wall.stepped(at);
-        let moved = |since: Timestamp| since.shifted(by).min(at);
-        for life in self.effects.values_mut() {
-            life.changed_at = moved(life.changed_at);
-            life.clear_looks = 0;
-            match &mut life.standing {
-                Standing::Intended { since } | Standing::Unknown { since, .. } => *since = at,
-                Standing::NotSent { since } | Standing::Absent { since } => *since = moved(*since),
-                Standing::Done | Standing::Refused(_) | Standing::Failed(_) => {}
-            }
-        }
-        for backup in self.backups.values_mut() {
-            backup.waiting_since = moved(backup.waiting_since);
-            backup.ended_at = backup.ended_at.map(moved);
-            if let Some(sized) = &mut backup.sized {
-                sized.seen = moved(sized.seen);
-            }
-            if let Some(doom) = &mut backup.doom {
-                doom.since = at;
-                doom.approved_at = doom.approved_at.map(moved);
-            }
-        }
-        for shelf in self.shelves.values_mut() {
-            shelf.decided_until = shelf.decided_until.min(at);
-            shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
-        }
-        for deletion in &mut self.deletions {
-            deletion.at = at;
-        }
-        if let Some(freeze) = &mut self.frozen {
-            freeze.until = freeze.until.shifted(by);
-        }
-        if let Some(adopted) = &mut self.adopted {
-            adopted.mode_since = moved(adopted.mode_since);
-            for since in adopted.scheduled_since.values_mut() {
-                *since = (*since).min(at);
-            }
-        }
-        self.fleet.move_waits(moved);
     }
 
     /// One step in a backup's life, and what follows from it.
@@ -352,30 +317,6 @@ impl State {
             self.fleet.snapshots.remove(snapshot);
         }
     }
-
-    /// Drops what ended long ago, so that the state is as large as the fleet and not as old.
-    pub(super) fn forget(&mut self, at: Timestamp) {
-        let old = |ended: Timestamp| at.since(ended) >= REMEMBERED.duration();
-        self.backups.retain(|_, backup| backup.pinned || !backup.ended_at.is_some_and(old));
-        let backups = &self.backups;
-        self.watched.retain(|id| backups.contains_key(id));
-        self.owners.retain(|_, owner| backups.contains_key(owner));
-        self.effects.retain(|_, life| {
-            life.standing.is_open()
-                || backups.contains_key(life.effect.verb.backup())
-                || !old(life.changed_at)
-        });
-        let effects = &self.effects;
-        self.unfinished.retain(|id| effects.contains_key(id));
-        let snapshots = &self.fleet.snapshots;
-        self.disowned.retain(|id| snapshots.contains_key(id));
-        let adopted = self.adopted.as_ref();
-        let machines = &self.fleet.machines;
-        self.shelves.retain(|shelf, _| {
-            machines.contains_key(&shelf.machine)
-                && adopted.is_some_and(|adopted| adopted.set.policies.contains_key(&shelf.policy))
-        });
-    }
 }
 
 /// A schedule that this version cannot read has no slots; the file's check refuses it long before.
@@ -395,6 +336,10 @@ fn consequences(settled: &Settled, verb: &Verb, at: Timestamp) -> (Standing, Opt
         Outcome::Unclear { .. } => (Standing::Unknown { since: at, answered: None }, None),
         Outcome::NotSent { .. } => {
             (Standing::NotSent { since: at }, (!create).then_some(Happening::DeleteAbandoned))
+        }
+        // It was asked for before: the name that is taken may be ours.
+        Outcome::Refused(refusal) if create && refusal.reason == Reason::NameTaken && settled.attempt > 1 => {
+            (Standing::Unknown { since: at, answered: None }, None)
         }
         Outcome::Refused(refusal) => (
             Standing::Refused(refusal.clone()),

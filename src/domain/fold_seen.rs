@@ -8,6 +8,7 @@ use super::fleet::{Change, Item, Look, LookResult, Scope, Snapshot, SnapshotStat
 use super::id::{BackupId, ImageId, MachineId, SnapshotId};
 use super::state::{EffectLife, Fleet, Freshness, Known, Single, State};
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 
 /// Complete looks that must agree before deletions go on, once something of ours was missing.
 const LOOKS_AFTER_A_SHOCK: u8 = 2;
@@ -20,7 +21,9 @@ const DETAIL_KEPT: Seconds = Seconds::hours(2);
 impl State {
     pub(super) fn look(&mut self, look: &Look, at: Timestamp) {
         let skew = self.rules().skew;
-        self.wall.looked(at, look.server_date, skew);
+        if look.server_date.is_some() || look.result == LookResult::Complete {
+            self.wall.looked(at, look.server_date, skew);
+        }
         // A clock that stepped back in mid-look would make the look seem fresh for ever.
         let began = look.began.min(at);
         let fleet = &mut self.fleet;
@@ -61,7 +64,14 @@ impl State {
     /// A complete listing of snapshots: what its silences say.
     fn weigh_listing(&mut self, began: Timestamp, at: Timestamp) {
         let missing = self.missing().count();
-        let ours = self.owners.keys().filter(|id| self.fleet.snapshots.contains_key(*id)).count();
+        // Our own deletes aside: what they took away says nothing about the listing.
+        let is_deleting =
+            |id: &BackupId| self.backups.get(id).is_some_and(|backup| backup.life == Life::DeleteIntended);
+        let ours = self
+            .owners
+            .iter()
+            .filter(|(id, owner)| self.fleet.snapshots.contains_key(id) && !is_deleting(owner))
+            .count();
         let doubtful = missing > 0
             && (missing == ours || (missing >= DOUBTFUL_LEAST && missing * DOUBTFUL_SHARE > ours));
         self.fleet.doubtful_since = doubtful.then(|| self.fleet.doubtful_since.unwrap_or(at));
@@ -72,7 +82,7 @@ impl State {
         if doubtful {
             return;
         }
-        let settle = self.rules().settle;
+        let settle = if is_planted(Bug::NoSettleTime) { Seconds(0) } else { self.rules().settle };
         let clear: Vec<_> = self
             .unresolved()
             .map(|life| {
@@ -101,6 +111,35 @@ impl State {
                 let known = self.fleet.snapshots.get(&snapshot);
                 began >= since && known.is_none_or(|known| known.missing_since.is_some())
             }
+        }
+    }
+
+    /// What is missing is gone; the backup too, unless another object still bears its name.
+    pub(super) fn vanish(&mut self, id: &BackupId, at: Timestamp) {
+        let Some(backup) = self.backups.get(id) else { return };
+        let snapshots = &mut self.fleet.snapshots;
+        let is_missing = |known: &Known<Snapshot>| known.missing_since.is_some();
+        for snapshot in &backup.snapshots {
+            if snapshots.get(snapshot).is_some_and(is_missing) {
+                snapshots.remove(snapshot);
+            }
+        }
+        if !backup.snapshots.iter().any(|snapshot| snapshots.contains_key(snapshot)) {
+            self.happen(id, Happening::Missed, at);
+        }
+        if self.fleet.doubtful_since.is_some() {
+            self.demand_approval_of_all();
+        }
+    }
+
+    /// So much was lost that a person looks at every doom before the next deletion.
+    fn demand_approval_of_all(&mut self) {
+        for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {
+            doom.needs_approval = true;
+            doom.approved_at = None;
+        }
+        if let Some(adopted) = &mut self.adopted {
+            adopted.approved_once = false;
         }
     }
 
@@ -169,18 +208,24 @@ impl State {
         }
     }
 
-    /// Whose it is: by id, or by the name of an intent on the same machine, and not made before it.
+    /// Whose it is: by id, by the id that answered an open request, or by the name of an intent; on
+    /// the same machine, and not made before it.
     fn owner_of(&self, snapshot: &Snapshot) -> Option<BackupId> {
         if let Some(owner) = self.owners.get(&snapshot.id) {
             return Some(owner.clone());
         }
-        let id = BackupId::new(&*snapshot.name);
+        let answered = self.unfinished().find(|life| life.answered() == Some(&snapshot.id));
+        let answered = answered.map(|life| life.effect.verb.backup().clone());
+        let id = answered.unwrap_or_else(|| BackupId::new(&*snapshot.name));
         let backup = self.backups.get(&id)?;
         let same_machine = snapshot.machine.as_ref().is_none_or(|machine| *machine == backup.machine);
         let skew = self.rules().skew;
         // Two readings of "before the intent": by our clock, and by the cloud's as we then knew it.
-        let earliest = backup.requested_at.min(backup.requested_at.shifted(-backup.offset_micros)) - skew;
-        let in_time = snapshot.created_at.is_none_or(|created| created >= earliest);
+        // Where the cloud's clock was not known, a name that hashes the slot is proof enough.
+        let earliest = |offset: i64| backup.requested_at.min(backup.requested_at.shifted(-offset)) - skew;
+        let earliest = backup.offset_micros.map(earliest);
+        let in_time =
+            snapshot.created_at.is_none_or(|created| earliest.is_none_or(|earliest| created >= earliest));
         (same_machine && in_time).then_some(id)
     }
 
@@ -192,7 +237,7 @@ impl State {
         cause: &Cause,
         at: Timestamp,
     ) {
-        let offset_micros = self.wall.offset_micros.unwrap_or(0);
+        let offset_micros = self.wall.offset_micros;
         let slot = match cause {
             Cause::Slot(slot) => Some(slot.clone()),
             Cause::Doom { .. } | Cause::Ask(_) => None,
@@ -235,7 +280,7 @@ impl State {
                 slot: None,
                 requested_at: at,
                 waiting_since: at,
-                offset_micros: 0,
+                offset_micros: None,
                 life: Life::Pending,
                 snapshots: BTreeSet::from([id.clone()]),
                 taken_at: snapshot.created_at.unwrap_or(at),
@@ -261,7 +306,7 @@ fn believed(
     skew: Seconds,
 ) -> Timestamp {
     let ours = created >= backup.requested_at - skew && created <= first_seen + skew;
-    let from = backup.requested_at.shifted(-backup.offset_micros) - skew;
+    let from = backup.requested_at.shifted(-backup.offset_micros.unwrap_or(0)) - skew;
     let until = first_seen.shifted(-offset_now) + skew;
     if ours || (created >= from && created <= until) { created } else { backup.requested_at }
 }

@@ -19,6 +19,7 @@ pub mod wall;
 pub mod state;
 pub mod fold;
 mod fold_seen;
+mod fold_time;
 pub mod restore;
 pub mod evidence;
 pub mod draft;
@@ -27,3 +28,5 @@ mod take;
 mod prune;
 pub mod plan;
 pub mod audit;
+#[cfg(test)]
+mod examples;

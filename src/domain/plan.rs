@@ -19,9 +19,10 @@ const DOUBT_ENDS: Seconds = Seconds::hours(24);
 
 pub fn plan(state: &State, now: Timestamp) -> Plan {
     let mut plan = Plan { wake_at: looks::next_due(state, now), ..Plan::default() };
-    if state.wall.stepped_unseen {
+    if let Some(by_micros) = state.wall.unseen_step {
         let noticed = "clock and server's date differ otherwise than before the restart".to_owned();
-        plan.events.push(Event::ClockStepped(ClockStepped { by_micros: 0, noticed }));
+        // Which of the two clocks moved is not known: waits may become longer by it, never shorter.
+        plan.events.push(Event::ClockStepped(ClockStepped { by_micros: by_micros.max(0), noticed }));
         return plan;
     }
     settle(state, &mut plan);
@@ -37,7 +38,7 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
 
 /// Outcomes that looks have made clear.
 fn settle(state: &State, plan: &mut Plan) {
-    for life in state.unresolved() {
+    for life in state.unfinished() {
         if let Some(outcome) = evidence(state, life) {
             plan.events.push(settled(life, outcome));
         }

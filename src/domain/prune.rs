@@ -61,21 +61,29 @@ fn weigh<'a>(
     let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
     let mut verdicts = retention::judge(&candidates, &policy.retention, calendar);
     let newest = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).max();
+    // The newest few stay whatever else is kept: were they counted after pins and rules, one more
+    // pin would add a victim.
+    let mut order: Vec<_> = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).collect();
+    order.sort_unstable_by(|one, other| other.cmp(one));
+    order.truncate(adopted.set.rules.min_good as usize);
+    let least = order.last().copied();
     let (mut kept, mut expired) = (Vec::new(), Vec::new());
     for (id, backup) in &good {
-        let is_newest = newest == Some((backup.taken_at, Reverse(*id)));
+        let place = Some((backup.taken_at, Reverse(*id)));
+        let is_newest = place == newest;
         match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
-            Verdict::Expire if !is_newest && !backup.is_protected() => expired.push((*id, *backup)),
-            Verdict::Expire => kept.push(survivor(id, vec![protection(backup, is_newest)])),
             Verdict::Keep { reasons } => kept.push(survivor(id, reasons)),
+            Verdict::Expire if is_newest || backup.is_protected() => {
+                kept.push(survivor(id, vec![protection(backup, is_newest)]));
+            }
+            Verdict::Expire if least.is_some() && place >= least => {
+                kept.push(survivor(id, vec!["least number of good backups".to_owned()]));
+            }
+            Verdict::Expire => expired.push((*id, *backup)),
         }
     }
-    // The oldest go first; the youngest of the expired stay while too few good ones would be left.
+    // The oldest go first.
     expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
-    let spare = (adopted.set.rules.min_good as usize).saturating_sub(kept.len()).min(expired.len());
-    for (id, _) in expired.split_off(expired.len() - spare) {
-        kept.push(survivor(id, vec!["least number of good backups".to_owned()]));
-    }
     let failed =
         backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
     expired.extend(failed.map(|(id, backup)| (*id, *backup)));
@@ -197,7 +205,7 @@ fn ready<'a>(
     if waiting.is_empty() {
         return waiting;
     }
-    let account = account_hold(state, now, adopted);
+    let account = account_hold(state, now);
     let surroundings = Surroundings { shelves: shelves(state), suspects: state.suspects().collect() };
     let mut ready = Vec::new();
     for (id, backup) in waiting {
@@ -218,13 +226,10 @@ struct Surroundings<'a> {
 }
 
 /// What holds every deletion.
-fn account_hold(state: &State, now: Timestamp, adopted: &Adopted) -> Option<Hold> {
-    let soft_end = adopted.mode_since + adopted.set.rules.soft_start;
+fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
     let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
     if let Some(freeze) = frozen {
         Some(Hold::Frozen { until: freeze.until })
-    } else if now < soft_end {
-        Some(Hold::SoftStart { until: soft_end })
     } else if !state.wall.is_sane() {
         Some(Hold::ClockUnsure)
     } else if state.fleet.shaken > 0 || state.fleet.doubtful_since.is_some() {
@@ -241,12 +246,15 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
     let (Some(doom), Some(slot)) = (&backup.doom, &backup.slot) else { return Some(Hold::Protected) };
     let rules = &adopted.set.rules;
     let mode = adopted.set.policies.get(&slot.policy).map_or(Mode::Observe, |policy| policy.mode);
+    let soft_end = state.mode_since(&slot.policy).unwrap_or(now) + rules.soft_start;
     let grace_ends = doom.since + rules.grace;
     let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
     if mode.min(adopted.set.mode) != Mode::Enforce {
         Some(Hold::Mode)
-    } else if backup.is_protected() || state.sole_snapshot(backup).is_none() {
+    } else if backup.is_protected() || !is_as_judged(state, backup) {
         Some(Hold::Protected)
+    } else if now < soft_end {
+        Some(Hold::SoftStart { until: soft_end })
     } else if now < grace_ends {
         Some(Hold::Grace { until: grace_ends })
     } else {
@@ -269,7 +277,8 @@ fn hold_around(
     let machine = &backup.machine;
     let on_shelf = surroundings.shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
     let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
-    let newest = others.clone().map(|(_, backup)| backup.taken_at).max();
+    // One from the future would be young for ever.
+    let newest = others.clone().map(|(_, other)| other.taken_at).filter(|at| *at <= now + rules.skew).max();
     let freeze_age = longest_gap.duration() * 2 + rules.freeze_margin.duration();
     let mut suspects = surroundings.suspects.iter();
     if others.count() < rules.min_good as usize {
@@ -288,6 +297,14 @@ fn hold_around(
         let cap = take::slots_due(state, now, Some(machine)).saturating_mul(2).max(2);
         (deletions(state, now, Some(machine)) >= cap).then_some(Hold::Capped)
     }
+}
+
+/// Whether the cloud still shows the one object that was found to be good, or failed.
+fn is_as_judged(state: &State, backup: &Backup) -> bool {
+    let expected = if backup.life == Life::Failed { SnapshotStatus::Failed } else { SnapshotStatus::Ready };
+    state.sole_snapshot(backup).is_some_and(|known| {
+        known.item.status == expected && known.item.name == backup.name && known.missing_since.is_none()
+    })
 }
 
 fn was_refused(state: &State, now: Timestamp, id: &BackupId) -> bool {

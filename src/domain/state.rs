@@ -36,6 +36,8 @@ pub struct State {
     pub disowned: BTreeSet<SnapshotId>,
     /// Deletions asked for in the last 24 hours.
     pub deletions: Vec<Deletion>,
+    /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
+    pub unexplained: Vec<Timestamp>,
     pub counters: Counters,
 }
 
@@ -51,6 +53,8 @@ pub struct Adopted {
     pub scheduled_since: BTreeMap<PolicyName, Timestamp>,
     /// Since when the mode is what it is.
     pub mode_since: Timestamp,
+    /// Since when each policy is as lax as it is.
+    pub policy_mode_since: BTreeMap<PolicyName, Timestamp>,
     /// Whether a person approved deletions since then.
     pub approved_once: bool,
 }
@@ -164,6 +168,12 @@ impl State {
         self.adopted.as_ref().map(|adopted| adopted.set.rules.clone()).unwrap_or_default()
     }
 
+    /// Since when a policy may delete, as far as modes go.
+    pub fn mode_since(&self, policy: &PolicyName) -> Option<Timestamp> {
+        let adopted = self.adopted.as_ref()?;
+        Some(adopted.mode_since.max(*adopted.policy_mode_since.get(policy)?))
+    }
+
     pub fn mode(&self) -> Mode {
         self.adopted.as_ref().map_or(Mode::Observe, |adopted| adopted.set.mode)
     }
@@ -203,7 +213,8 @@ impl State {
             let since = known.missing_since?;
             let owner = self.owners.get(id)?;
             let life = self.backups.get(owner)?.life;
-            (!life.is_over() && life != Life::DeleteIntended).then_some((id, owner, since))
+            let is_explained = matches!(life, Life::Vanished | Life::DeleteIntended | Life::Deleted);
+            (!is_explained).then_some((id, owner, since))
         })
     }
 
@@ -251,6 +262,19 @@ impl EffectLife {
         match &self.effect.cause {
             Cause::Doom { seq, .. } => Some(*seq),
             Cause::Slot(_) | Cause::Ask(_) => None,
+        }
+    }
+
+    /// The id that a create was answered with, while only that answer speaks for it.
+    pub fn answered(&self) -> Option<&SnapshotId> {
+        match &self.standing {
+            Standing::Unknown { answered, .. } => answered.as_ref(),
+            Standing::Intended { .. }
+            | Standing::NotSent { .. }
+            | Standing::Absent { .. }
+            | Standing::Done
+            | Standing::Refused(_)
+            | Standing::Failed(_) => None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The part of the plan that takes backups: which slots are due, and which create comes next.
 
+use std::collections::HashMap;
+
 use wildmatch::WildMatch;
 
 use super::backup::{Backup, Life};
@@ -13,6 +15,7 @@ use super::schedule::Schedule;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
 use super::state::{EffectLife, Known, State};
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 
 /// How long a request that surely was not sent waits for its next try.
 const RESEND: Seconds = Seconds::minutes(1);
@@ -67,6 +70,10 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     }
     let again = retries(state).filter(|life| is_rested(life, now)).filter(|life| {
         let Cause::Slot(slot) = &life.effect.cause else { return false };
+        // A clock that went back may have put its slot into the future.
+        if slot.due > now {
+            return false;
+        }
         let machine = state.fleet.machines.get(&slot.machine);
         let (Some(machine), Some(policy)) = (machine, state.policy(&slot.policy)) else { return false };
         policy.mode.min(state.mode()) != Mode::Observe
@@ -83,6 +90,10 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     }
     let mut due: Vec<_> = due_slots(state, now).filter(|due| decide(state, now, due).is_none()).collect();
     due.sort_by_cached_key(|due| (newest_good(state, &due.slot), due.slot.clone()));
+    if is_planted(Bug::HashMapOrder) {
+        let scattered: HashMap<String, Due> = due.drain(..).map(|due| (due.slot.line(), due)).collect();
+        due = scattered.into_values().collect();
+    }
     for due in &due {
         if free > 0 && !machines.contains(&&due.slot.machine) {
             let effect = create(&due.slot, &due.machine.item.name);
@@ -231,10 +242,23 @@ fn is_rested(life: &EffectLife, now: Timestamp) -> bool {
 fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Option<String> {
     let Cause::Slot(slot) = &life.effect.cause else { return None };
     let Some(adopted) = &state.adopted else { return None };
-    let Some(schedule) = adopted.schedules.get(&slot.policy) else {
+    if state.backups.get(life.effect.verb.backup()).is_some_and(|backup| !backup.snapshots.is_empty()) {
+        return None;
+    }
+    let (Some(schedule), Some(policy)) = (adopted.schedules.get(&slot.policy), state.policy(&slot.policy))
+    else {
         return Some("its policy is no longer in force".to_owned());
     };
-    if !state.fleet.machines.get(&slot.machine).is_some_and(|known| known.missing_since.is_none()) {
+    if policy.mode.min(adopted.set.mode) == Mode::Observe {
+        return Some("the mode is observe now".to_owned());
+    }
+    if adopted.scheduled_since.get(&slot.policy).is_none_or(|since| slot.due <= *since) {
+        return Some("its policy has another schedule now".to_owned());
+    }
+    // One listing without it proves nothing; a second one does.
+    let looked = state.fleet.machine_look.complete;
+    let is_gone = |since: Timestamp| looked.is_some_and(|began| began > since);
+    if state.fleet.machines.get(&slot.machine).is_none_or(|known| known.missing_since.is_some_and(is_gone)) {
         return Some("its machine is gone".to_owned());
     }
     let newer = schedule.latest_at_or_before(now, slot.due);

@@ -10,6 +10,8 @@ use super::time::{Seconds, Timestamp};
 /// Creates wait at most this long for a step to be confirmed.
 const STEP_HOLDS_CREATES: Seconds = Seconds::minutes(30);
 const LOOKS_THAT_CONVINCE: u8 = 2;
+/// After so many answers without a date the cloud is one that gives none.
+const SILENCE_THAT_COUNTS: u8 = 10;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallCheck {
@@ -17,24 +19,31 @@ pub struct WallCheck {
     pub epoch: u32,
     /// Looks in a row that agreed.
     agreeing: u8,
+    /// Complete looks in a row that gave no date, after one that did.
+    silent: u8,
     /// Our clock less the server's at the last look that gave a date, in microseconds.
     pub offset_micros: Option<i64>,
     /// An unconfirmed step: when it was noticed.
     stepped_at: Option<Timestamp>,
     /// The offset that the process before this one knew, until this one has its own.
     offset_before: Option<i64>,
-    /// Across the restart the offset changed by more than clocks may differ.
-    pub stepped_unseen: bool,
+    /// By how many microseconds the offset changed across the restart, if by more than clocks may
+    /// differ.
+    pub unseen_step: Option<i64>,
 }
 
 impl WallCheck {
     pub fn looked(&mut self, at: Timestamp, server_date: Option<Timestamp>, skew: Seconds) {
         match server_date {
             Some(date) => {
+                self.silent = 0;
                 let offset = at.micros() - date.micros();
                 let bound = skew.duration().as_micros();
                 let changed = |before: i64| u128::from(offset.abs_diff(before)) > bound;
-                self.stepped_unseen |= self.offset_before.take().is_some_and(changed);
+                let before = self.offset_before.take().filter(|before| changed(*before));
+                if let Some(before) = before {
+                    self.unseen_step = Some(offset.saturating_sub(before));
+                }
                 self.offset_micros = Some(offset);
                 // A date has whole seconds, and was written a little before it was read.
                 let agrees = at.distance(date) <= skew.duration();
@@ -43,17 +52,27 @@ impl WallCheck {
             None if self.offset_micros.is_none() => {
                 self.agreeing = (self.agreeing + 1).min(LOOKS_THAT_CONVINCE);
             }
-            None => {}
+            None => {
+                self.silent = self.silent.saturating_add(1);
+                if self.silent >= SILENCE_THAT_COUNTS {
+                    (self.offset_micros, self.offset_before, self.silent) = (None, None, 0);
+                }
+            }
         }
         if self.is_sane() {
             self.stepped_at = None;
         }
     }
 
-    pub fn stepped(&mut self, at: Timestamp) {
+    pub fn stepped(&mut self, by_micros: i64, at: Timestamp) {
         self.epoch += 1;
         self.agreeing = 0;
-        self.stepped_unseen = false;
+        // A step seen by comparing offsets is in them already.
+        if self.unseen_step.take().is_none() {
+            let moved = |offset: i64| offset.saturating_add(by_micros);
+            self.offset_micros = self.offset_micros.map(moved);
+            self.offset_before = self.offset_before.map(moved);
+        }
         self.stepped_at = Some(at);
     }
 

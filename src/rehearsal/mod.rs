@@ -10,3 +10,4 @@ pub mod pace;
 mod crash;
 mod person;
 mod watch;
+mod recovery;

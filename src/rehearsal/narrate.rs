@@ -62,12 +62,24 @@ impl Narrator {
             self.tell_lives(state, recorded.at, &mut lines);
             self.tell_suspects(state, recorded.at, &mut lines);
         }
+        if let Event::Doomed(doomed) = &recorded.event
+            && let Some(doom) = state.backups.get(&doomed.backup).and_then(|backup| backup.doom.as_ref())
+        {
+            // Its line has told the grace.
+            let until = doom.since + state.rules().grace;
+            self.holds.insert(doomed.backup.clone(), Hold::Grace { until });
+        }
         lines
     }
 
     /// Between two passes: what is held, and why, where that changed.
     pub fn paused(&mut self, state: &State, now: Timestamp) -> Vec<Line> {
-        let holds = plan(state, now).holds.into_iter().filter(|(_, hold)| *hold != Hold::LookFirst);
+        let plan = plan(state, now);
+        if !plan.events.is_empty() {
+            // It has conclusions to write down first, and says nothing of holds before.
+            return Vec::new();
+        }
+        let holds = plan.holds.into_iter().filter(|(_, hold)| *hold != Hold::LookFirst);
         let holds: BTreeMap<BackupId, Hold> = holds.collect();
         let mut alike: BTreeMap<String, Vec<&BackupId>> = BTreeMap::new();
         for (id, hold) in holds.iter().filter(|(id, hold)| self.holds.get(*id) != Some(*hold)) {

@@ -22,13 +22,15 @@ use crate::journal;
 use crate::journal::open::Durability;
 use crate::rehearsal::crash::{Fuse, Mortal};
 use crate::rehearsal::person::Person;
+use crate::rehearsal::recovery;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
-use crate::sim::fault::{Fault, FaultPlan};
+use crate::sim::fault::Fault;
+use crate::sim::fault_plan::FaultPlan;
 use crate::sim::truth::Rules;
-use crate::sim::wire::LocalService;
+use crate::sim::wire::LocalWire;
 
 /// A simulated key; the canary that must appear nowhere.
 pub const KEY: &str = "canary-key-5b0ee6e2c1";
@@ -79,14 +81,19 @@ pub fn run(setup: &Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Result<Summary
         .start_paused(true)
         .build()
         .map_err(RehearsalError::Prepare)?;
-    runtime.block_on(Box::pin(Rehearsal::new(setup, onlooker).run()))
+    runtime.block_on(Box::pin(async {
+        // Timers fire on whole milliseconds of the runtime's own start. Our clock begins on one of
+        // them, or its distance to the next would differ from run to run, and so would the trace.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Rehearsal::new(setup, onlooker).run().await
+    }))
 }
 
 struct Rehearsal<'a> {
     setup: &'a Setup,
     began: Instant,
     cloud: Cloud,
-    service: LocalService,
+    service: LocalWire,
     /// The true time, and the daemon's, which can be wrong.
     clock: Clock,
     local: Clock,
@@ -108,13 +115,13 @@ impl<'a> Rehearsal<'a> {
             seed: setup.seed,
             clock: clock.clone(),
             machines: setup.machines,
-            dialect: setup.dialect.clone(),
+            dialect: setup.dialect,
             faults: faults.unwrap_or_else(|| FaultPlan::none(setup.seed)),
             key: KEY.to_owned(),
             rules: Rules { min_good: rules.min_good as usize, keep_last: setup.keep_last as usize },
             initial_balance: BALANCE,
         });
-        let observer = Observer::new(clock.clone(), rules.grace);
+        let observer = Observer::new(cloud.clone(), clock.clone(), rules.grace);
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
         let (outlet, _) = inbox::channel();
@@ -216,7 +223,8 @@ impl<'a> Rehearsal<'a> {
 
     /// Opens the journal as the next process would, and holds it against what the last one knew.
     fn resume(&self, live: &[u8]) -> Result<Folded, RehearsalError> {
-        let from = if self.crashes % FROM_ZERO_EVERY == 0 { Replay::Zero } else { Replay::Checkpoint };
+        let from =
+            if self.crashes.is_multiple_of(FROM_ZERO_EVERY) { Replay::Zero } else { Replay::Checkpoint };
         let folded = engine::open(&self.setup.directory, self.durability(), from)?;
         watch::compare(&self.observer, live, &folded.state, &folded.journal.head());
         Ok(folded)
@@ -224,7 +232,7 @@ impl<'a> Rehearsal<'a> {
 
     /// The end: stopped on purpose, replayed from zero, judged.
     async fn finish(&mut self, engine: Engine) -> Result<(), RehearsalError> {
-        watch::judge_recovery(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
+        recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;
         let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
         watch::compare(&self.observer, &state.to_bytes(), &folded.state, &head);
@@ -248,7 +256,7 @@ impl<'a> Rehearsal<'a> {
                 schema_version: 1,
                 seed: self.setup.seed,
                 dialect: self.setup.dialect.name.to_owned(),
-                simulated_seconds: self.clock.now().since(self.setup.begins()).as_secs(),
+                simulated_seconds: self.clock.elapsed().as_secs(),
                 wall_seconds: self.began.elapsed().as_secs_f64(),
                 backups_taken: truth.backups_taken,
                 backups_deleted: truth.backups_deleted,

@@ -23,7 +23,7 @@ pub struct Setup {
     pub machines: u32,
     pub keep_last: u32,
     pub seed: u64,
-    /// A name that `sim::fault::FaultPlan` knows.
+    /// A name that `sim::fault_plan::FaultPlan` knows.
     pub faults: String,
     pub dialect: Dialect,
     /// Each commit waits for the disk, as in production.

@@ -7,23 +7,21 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::domain::backup::Life;
 use crate::domain::event::{Event, Recorded};
+use crate::domain::fleet::{Look, LookResult, Scope};
 use crate::domain::id::BackupId;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::journal::entry::{Head, Seq};
 use crate::journal::reader::Reader;
-use crate::rehearsal::setup::Setup;
 use crate::sim::cloud::{Change, Cloud};
-use crate::sim::record::Actor;
 
 /// An intent is at most this many events older than its call.
 const INTENT_WITHIN: u64 = 64;
 /// Violations kept in words; all are counted.
 const KEPT: usize = 50;
-/// After the calm's start: within this all must be well again (or within two slots, here the same).
-const RECOVERY: Seconds = Seconds::hours(48);
+/// For longer than this no list hides what was made.
+const LONGEST_LAG: Seconds = Seconds::minutes(20);
 
 /// Shared by the engine's listener and the cloud's.
 #[derive(Clone)]
@@ -37,15 +35,16 @@ struct Seen {
     doomed: BTreeMap<BackupId, Timestamp>,
     /// Which backup a snapshot is.
     owners: BTreeMap<String, BackupId>,
+    cloud: Cloud,
     journal: Option<Reader>,
     count: u64,
     lines: Vec<String>,
 }
 
 impl Observer {
-    pub fn new(truth: Clock, grace: Seconds) -> Self {
+    pub fn new(cloud: Cloud, truth: Clock, grace: Seconds) -> Self {
         let (doomed, owners) = (BTreeMap::new(), BTreeMap::new());
-        let seen = Seen { truth, grace, doomed, owners, journal: None, count: 0, lines: Vec::new() };
+        let seen = Seen { truth, grace, doomed, owners, cloud, journal: None, count: 0, lines: Vec::new() };
         Self(Arc::new(Mutex::new(seen)))
     }
 
@@ -81,6 +80,7 @@ impl Observer {
             Event::Spared(spared) => {
                 seen.doomed.remove(&spared.backup);
             }
+            Event::Looked(look) => seen.weigh_listing(state, look),
             Event::Anomaly(anomaly) => seen.object(format!("{}: {}", anomaly.about, anomaly.what)),
             _ => {}
         }
@@ -104,6 +104,24 @@ impl Observer {
 }
 
 impl Seen {
+    /// A listing that loses half of what was known cannot be complete while the cloud has it all.
+    fn weigh_listing(&mut self, state: &State, look: &Look) {
+        let is_complete = look.scope == Scope::Snapshots && look.result == LookResult::Complete;
+        let shown = look.items as usize;
+        // The truth is asked only where the daemon itself could have been surprised.
+        if !is_complete || shown * 2 >= state.fleet.snapshots.len() {
+            return;
+        }
+        let now = self.truth.now();
+        let old = |made_at: Timestamp| now.since(made_at) > LONGEST_LAG.duration();
+        let there = self.cloud.with_truth(|truth| {
+            truth.snapshots().filter(|record| record.deleted.is_none() && old(record.created_at)).count()
+        });
+        if shown * 2 < there {
+            self.object(format!("I3: {now}: a listing of {shown} was complete, and the cloud holds {there}"));
+        }
+    }
+
     fn object(&mut self, line: String) {
         self.count += 1;
         if self.lines.len() < KEPT {
@@ -124,38 +142,5 @@ impl Seen {
 pub fn compare(observer: &Observer, live: &[u8], replayed: &State, head: &Head) {
     if replayed.to_bytes() != live {
         observer.object(format!("I15: the replay up to {} differs from the live state", head.seq));
-    }
-}
-
-/// I27: after the calm, each machine has a fresh backup, nothing is open, and deletions go on.
-pub fn judge_recovery(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, now: Timestamp) {
-    if now.since(setup.calm_begins()) < RECOVERY.duration() + Seconds::hours(12).duration() {
-        return;
-    }
-    for known in state.fleet.machines.values() {
-        let machine = known.item.id.as_str();
-        let made = |made_at: Timestamp| now.since(made_at) <= RECOVERY.duration();
-        let is_fresh = cloud.with_truth(|truth| {
-            truth.snapshots().any(|record| {
-                record.machine == machine
-                    && record.made_by == Actor::Daemon
-                    && record.ready_at.is_some()
-                    && record.deleted.is_none()
-                    && made(record.created_at)
-            })
-        });
-        if !is_fresh {
-            observer.object(format!("I27: {machine} has no good backup of the last 48 hours"));
-        }
-    }
-    for life in state.unresolved().filter(|life| now.since(life.changed_at) > Seconds::hours(6).duration()) {
-        observer.object(format!("I27: {} is still open: {:?}", life.effect.verb.backup(), life.standing));
-    }
-    let wait = state.rules().grace.duration() + RECOVERY.duration();
-    for (id, backup) in state.backups.iter().filter(|(_, backup)| backup.life == Life::Good) {
-        let since = backup.doom.as_ref().map(|doom| doom.since.max(setup.calm_begins()));
-        if since.is_some_and(|since| now.since(since) > wait) {
-            observer.object(format!("I27: {id} is doomed since {since:?} and still there"));
-        }
     }
 }

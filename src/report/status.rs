@@ -189,6 +189,8 @@ fn doomed(state: &State, now: Timestamp) -> Vec<DoomStatus> {
     let doomed = state.backups.iter().filter_map(|(id, backup)| {
         let doom = backup.doom.as_ref()?;
         let grace_end = doom.since + rules.grace;
+        // A plan with something to write down first names no holds.
+        let waits = doom.needs_approval && doom.approved_at.is_none();
         Some(DoomStatus {
             backup: id.clone(),
             machine: backup.machine.clone(),
@@ -197,7 +199,7 @@ fn doomed(state: &State, now: Timestamp) -> Vec<DoomStatus> {
             goes_after: soft_end.map_or(grace_end, |soft_end| grace_end.max(soft_end)),
             needs_approval: doom.needs_approval,
             approved_at: doom.approved_at,
-            held: holds.get(id).map(words::hold),
+            held: holds.get(id).or(waits.then_some(&Hold::AwaitsApproval)).map(words::hold),
         })
     });
     doomed.collect()

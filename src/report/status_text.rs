@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::foreign::visible;
 use super::status::{DoomStatus, ShelfStatus, Status};
 use super::words::{instant, span};
+use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
 const ROWS: usize = 40;
@@ -32,7 +33,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     let balance = if balance.is_empty() { "not seen yet".to_owned() } else { balance.join(", ") };
     writeln!(text, "balance    {balance}")?;
     write_list(text, "backups", &status.shelves, shelf_row)?;
-    write_list(text, "doomed", &status.doomed, doom_row)?;
+    write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
     write_list(text, "not known yet", &status.open_effects, |effect| {
         let since = span(status.now.since(effect.since));
         format!(
@@ -96,9 +97,10 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
     format!("{:<14} {:<16} {newest}{held}", visible(shelf.policy.as_str()), visible(&shelf.machine_name))
 }
 
-fn doom_row(doom: &DoomStatus) -> String {
+fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {
     let (backup, machine) = (visible(doom.backup.as_str()), visible(&doom.machine_name));
-    let held = doom.held.as_deref().unwrap_or("goes with the next pass");
+    let unheld = if now < doom.goes_after { "its time has not come" } else { "goes with the next pass" };
+    let held = doom.held.as_deref().unwrap_or(unheld);
     let approved = match (doom.needs_approval, doom.approved_at) {
         (true, None) => "; needs approval",
         (true, Some(_)) => "; approved",

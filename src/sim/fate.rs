@@ -7,7 +7,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::domain::time::Timestamp;
-use crate::sim::fault::{Fault, FaultPlan};
+use crate::sim::fault::Fault;
+use crate::sim::fault_plan::FaultPlan;
 
 /// What kind of request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ pub mod record;
 pub mod dialect;
 pub mod fault;
 pub mod rates;
+pub mod fault_plan;
 pub mod fate;
 pub mod wire;
 pub mod socket;

@@ -14,7 +14,8 @@ use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::dialect::Dialect;
-use crate::sim::fault::{Fault, FaultPlan};
+use crate::sim::fault::Fault;
+use crate::sim::fault_plan::FaultPlan;
 use crate::sim::machine::machine_id;
 use crate::sim::truth::Rules;
 

@@ -106,7 +106,7 @@ mod tests {
     use tower::ServiceExt;
 
     use crate::domain::money::Nanos;
-    use crate::sim::fault::FaultPlan;
+    use crate::sim::fault_plan::FaultPlan;
     use crate::sim::machine::MachineStatus;
     use crate::sim::probe::{cloud, create, delete, minutes, read, ready, send};
 

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::sim::cloud::Cloud;
-use crate::sim::wire::LocalService;
+use crate::sim::wire::LocalWire;
 
 /// A client that sends its headers more slowly is cut off.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ pub async fn serve(listener: TcpListener, cloud: Cloud) {
     }
 }
 
-async fn converse(stream: TcpStream, service: LocalService) {
+async fn converse(stream: TcpStream, service: LocalWire) {
     let answer = hyper::service::service_fn(move |request| answer(service.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -57,7 +57,7 @@ async fn converse(stream: TcpStream, service: LocalService) {
     let _broken = connection.await.is_err();
 }
 
-async fn answer(service: LocalService, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+async fn answer(service: LocalWire, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let body = Limited::new(body, LARGEST_BODY_BYTES).collect().await.map_err(io::Error::other)?;
     let request = Request::from_parts(parts, body.to_bytes());
@@ -71,7 +71,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::sim::fault::{Fault, FaultPlan};
+    use crate::sim::fault::Fault;
+    use crate::sim::fault_plan::FaultPlan;
     use crate::sim::probe::{KEY, cloud, far};
 
     async fn exchange(cloud: Cloud) -> String {

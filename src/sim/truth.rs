@@ -227,7 +227,7 @@ impl Truth {
 #[cfg(test)]
 mod tests {
     use crate::sim::cloud::Cloud;
-    use crate::sim::fault::FaultPlan;
+    use crate::sim::fault_plan::FaultPlan;
     use crate::sim::probe::{cloud, create, delete, minutes, ready};
 
     fn calm() -> Cloud {

@@ -27,11 +27,11 @@ const STALL: Duration = Duration::from_secs(600);
 const HTML: &str = "<html><head><title>Error</title></head><body><h1>Bad Gateway</h1></body></html>";
 
 /// Requests in, answers out, or an I/O error where a network would fail.
-pub type LocalService = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, io::Error>;
+pub type LocalWire = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, io::Error>;
 
 impl Cloud {
     /// The cloud as a service in this process, faults and latency included.
-    pub fn local(&self) -> LocalService {
+    pub fn local(&self) -> LocalWire {
         let wire = Wire { cloud: self.clone(), router: self.router() };
         BoxCloneSyncService::new(tower::service_fn(move |request| wire.clone().carry(request)))
     }
@@ -179,7 +179,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::sim::fault::FaultPlan;
+    use crate::sim::fault_plan::FaultPlan;
     use crate::sim::probe::{cloud, create, cursed, delete, epoch, far, minutes, read, ready, send};
 
     fn made(cloud: &Cloud) -> usize {

@@ -1,4 +1,8 @@
 //! The integration tests: one binary, one module for each concern.
 
 mod kill;
+mod cli;
 mod tidy;
+mod campaign;
+#[cfg(feature = "planted-bugs")]
+mod planted;

@@ -8,17 +8,18 @@ mod source;
 use source::{Source, names, tree, word_after};
 
 /// Which layers each may use, besides itself.
-const LAYERS: [(&str, &[&str]); 15] = [
-    ("domain", &[]),
+const LAYERS: [(&str, &[&str]); 16] = [
+    ("planted", &[]),
+    ("domain", &["planted"]),
     ("clock", &["domain"]),
     ("journal", &["domain"]),
     ("metrics", &["domain"]),
     ("config", &["domain"]),
     ("report", &["domain"]),
-    ("barrack", &["config", "domain"]),
+    ("barrack", &["planted", "config", "domain"]),
     ("mail", &["config", "report", "domain"]),
     ("http", &["metrics", "report", "domain"]),
-    ("daemon", &["journal", "barrack", "metrics", "mail", "http", "config", "report", "domain", "clock"]),
+    ("daemon", DAEMON),
     ("sim", &["domain", "clock"]),
     ("rehearsal", &["domain", "clock", "daemon", "barrack", "journal", "sim", "report"]),
     ("cli", ANY),
@@ -26,6 +27,8 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("lib", ANY),
 ];
 const ANY: &[&str] = &["any"];
+const DAEMON: &[&str] =
+    &["planted", "journal", "barrack", "metrics", "mail", "http", "config", "report", "domain", "clock"];
 
 /// External crates, and the only layers that may name them.
 const CONFINED: [(&str, &[&str]); 6] = [

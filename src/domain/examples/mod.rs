@@ -1,0 +1,14 @@
+//! What the domain promises, told as stories: a world is looked at, planned for and changed, and
+//! the state comes from events alone.
+
+mod world;
+mod lives;
+mod ready;
+mod deletes;
+mod sights;
+mod shelves;
+mod creates;
+mod outcomes;
+mod growth;
+mod history;
+mod laws;

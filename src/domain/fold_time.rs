@@ -1,0 +1,89 @@
+//! The fold of time: what a step of the clock does to every wait, and what is forgotten with age.
+
+use super::effect::Standing;
+use super::state::State;
+use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
+
+/// How long an ended effect or a deleted backup is remembered here; the journal's keys remember for ever.
+const REMEMBERED: Seconds = Seconds::days(30);
+
+impl State {
+    /// Every wait begins anew or keeps what was left of it, so that no jump can end one early, and
+    /// nothing that was waited for lies in the future.
+    pub(super) fn step_clock(&mut self, by: i64, at: Timestamp) {
+        self.wall.stepped(by, at);
+        let moved = |since: Timestamp| since.shifted(by).min(at);
+        for life in self.effects.values_mut() {
+            life.changed_at = moved(life.changed_at);
+            life.clear_looks = 0;
+            match &mut life.standing {
+                Standing::Intended { since } | Standing::Unknown { since, .. } => *since = at,
+                Standing::NotSent { since } | Standing::Absent { since } => *since = moved(*since),
+                Standing::Done | Standing::Refused(_) | Standing::Failed(_) => {}
+            }
+        }
+        for backup in self.backups.values_mut() {
+            backup.waiting_since = moved(backup.waiting_since);
+            backup.ended_at = backup.ended_at.map(moved);
+            if let Some(sized) = &mut backup.sized {
+                sized.seen = moved(sized.seen);
+            }
+            if let Some(doom) = &mut backup.doom {
+                doom.since = if is_planted(Bug::PruneByLocalClock) { doom.since } else { at };
+                doom.approved_at = doom.approved_at.map(moved);
+            }
+        }
+        for shelf in self.shelves.values_mut() {
+            shelf.decided_until = shelf.decided_until.min(at);
+            shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
+        }
+        self.unexplained.fill(at);
+        for deletion in &mut self.deletions {
+            deletion.at = at;
+        }
+        if let Some(freeze) = &mut self.frozen {
+            freeze.until = freeze.until.shifted(by);
+        }
+        if let Some(adopted) = &mut self.adopted {
+            adopted.mode_since = moved(adopted.mode_since);
+            for since in adopted.policy_mode_since.values_mut() {
+                *since = moved(*since);
+            }
+            for since in adopted.scheduled_since.values_mut() {
+                *since = (*since).min(at);
+            }
+        }
+        self.fleet.move_waits(moved);
+    }
+
+    /// Drops what ended long ago, so that the state is as large as the fleet and not as old.
+    pub(super) fn forget(&mut self, at: Timestamp) {
+        let old = |ended: Timestamp| at.since(ended) >= REMEMBERED.duration();
+        let fleet = &mut self.fleet;
+        // What the cloud still holds stays ours, however long ago it failed.
+        self.backups.retain(|_, backup| {
+            let is_there = backup.snapshots.iter().any(|id| fleet.snapshots.contains_key(id));
+            is_there || backup.pinned || !backup.ended_at.is_some_and(old)
+        });
+        fleet.machines.retain(|_, known| !known.missing_since.is_some_and(old));
+        let backups = &self.backups;
+        self.watched.retain(|id| backups.contains_key(id));
+        self.owners.retain(|_, owner| backups.contains_key(owner));
+        self.effects.retain(|_, life| {
+            life.standing.is_open()
+                || backups.contains_key(life.effect.verb.backup())
+                || !old(life.changed_at)
+        });
+        let effects = &self.effects;
+        self.unfinished.retain(|id| effects.contains_key(id));
+        let snapshots = &self.fleet.snapshots;
+        self.disowned.retain(|id| snapshots.contains_key(id));
+        let adopted = self.adopted.as_ref();
+        let machines = &self.fleet.machines;
+        self.shelves.retain(|shelf, _| {
+            machines.contains_key(&shelf.machine)
+                && adopted.is_some_and(|adopted| adopted.set.policies.contains_key(&shelf.policy))
+        });
+    }
+}

@@ -1,0 +1,72 @@
+//! Planted bugs: known mistakes that a test build can switch on, to prove that something notices each.
+//!
+//! Without the feature `planted-bugs` the answer is a constant `false`, and the shipped program
+//! holds none of them. With it, at most one is on in a thread: tests run side by side, and a
+//! rehearsal keeps to the thread it was started on.
+
+#[cfg(feature = "planted-bugs")]
+use std::cell::Cell;
+
+/// Each breaks one rule, at one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// A create without an answer is asked for again, without waiting for a look to tell.
+    BlindRetry,
+    /// The first listings after a create without an answer are believed if they lack it.
+    NoSettleTime,
+    /// A listing is its first page.
+    PageTwoIgnored,
+    /// A 404 on a listing is a complete listing of nothing.
+    NotFoundListIsEmpty,
+    /// The grace of the doomed is what the wall clock says, whatever steps it made.
+    PruneByLocalClock,
+    /// Every keep rule keeps one less.
+    KeepCountOffByOne,
+    /// Which machine comes first depends on the random state of a hash map.
+    HashMapOrder,
+    /// The cloud is asked first, and the intent written down afterwards.
+    ActBeforeCommit,
+}
+
+impl Bug {
+    pub const ALL: [Self; 8] = [
+        Self::BlindRetry,
+        Self::NoSettleTime,
+        Self::PageTwoIgnored,
+        Self::NotFoundListIsEmpty,
+        Self::PruneByLocalClock,
+        Self::KeepCountOffByOne,
+        Self::HashMapOrder,
+        Self::ActBeforeCommit,
+    ];
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+pub const fn is_planted(_: Bug) -> bool {
+    false
+}
+
+#[cfg(feature = "planted-bugs")]
+pub fn is_planted(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+/// From now on, in this thread.
+#[cfg(feature = "planted-bugs")]
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+#[cfg(feature = "planted-bugs")]
+thread_local! {
+    static PLANTED: Cell<Option<Bug>> = Cell::new(chosen());
+}
+
+/// What the environment of the process names; a name that is none is a slip of whoever set it.
+#[cfg(feature = "planted-bugs")]
+fn chosen() -> Option<Bug> {
+    let name = std::env::var("QUARTERMASTER_PLANTED_BUG").ok()?;
+    let found = Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name);
+    assert!(found.is_some(), "QUARTERMASTER_PLANTED_BUG={name}: one of {:?}", Bug::ALL);
+    found
+}

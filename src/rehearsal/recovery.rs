@@ -1,0 +1,124 @@
+//! I27: some time after the faults end, all is as if there had been none.
+//!
+//! What is there, and what should be gone, it takes from the cloud's truth; the daemon's state is
+//! asked only for what it believes of that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::backup::{Backup, Life};
+use crate::domain::id::SnapshotId;
+use crate::domain::state::State;
+use crate::domain::time::{Seconds, Timestamp};
+use crate::rehearsal::setup::Setup;
+use crate::rehearsal::watch::Observer;
+use crate::sim::cloud::Cloud;
+use crate::sim::record::{Actor, Record};
+
+/// Within this all must be well again; two slots of a daily policy are the same.
+const RECOVERY: Seconds = Seconds::hours(48);
+/// Only a calm that lasts this much longer shows it.
+const MARGIN: Seconds = Seconds::hours(12);
+/// A request that is open for longer than this will never be settled.
+const LONGEST_OPEN: Seconds = Seconds::hours(6);
+/// Two looks at snapshots lie at most this far apart, and something else between them.
+const LOOKED_WITHIN: Seconds = Seconds::minutes(30);
+
+/// The end of a rehearsal, as the observer sees it.
+struct Ending<'a> {
+    setup: &'a Setup,
+    state: &'a State,
+    now: Timestamp,
+}
+
+pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, now: Timestamp) {
+    if now.since(setup.calm_begins()) < RECOVERY.duration() + MARGIN.duration() {
+        return;
+    }
+    let ending = Ending { setup, state, now };
+    let mut found = ending.open_requests();
+    cloud.with_truth(|truth| {
+        let records: Vec<&Record> = truth.snapshots().collect();
+        found.extend(ending.machines_without_backup(&records));
+        found.extend(ending.wrong_inventory(&records));
+        found.extend(ending.deletions_overdue(&records));
+    });
+    for line in found {
+        observer.object(format!("I27: {line}"));
+    }
+}
+
+impl Ending<'_> {
+    fn is_older(&self, at: Timestamp, than: Seconds) -> bool {
+        self.now.since(at) > than.duration()
+    }
+
+    fn machines_without_backup(&self, records: &[&Record]) -> Vec<String> {
+        let is_fresh = |machine: &str| {
+            records.iter().any(|record| {
+                record.machine == machine
+                    && record.made_by == Actor::Daemon
+                    && record.is_good()
+                    && !self.is_older(record.created_at, RECOVERY)
+            })
+        };
+        let machines = self.state.fleet.machines.keys().filter(|id| !is_fresh(id.as_str()));
+        machines.map(|id| format!("{id} has no good backup of the last 48 hours")).collect()
+    }
+
+    fn open_requests(&self) -> Vec<String> {
+        let open = self.state.unresolved().filter(|life| self.is_older(life.changed_at, LONGEST_OPEN));
+        open.map(|life| format!("{} is still open: {:?}", life.effect.verb.backup(), life.standing)).collect()
+    }
+
+    /// The daemon knows every snapshot that is there, and believes in none that is not.
+    fn wrong_inventory(&self, records: &[&Record]) -> Vec<String> {
+        let settled = |record: &&&Record| {
+            self.is_older(record.created_at, LOOKED_WITHIN)
+                && record.deleted.is_none_or(|(at, _)| self.is_older(at, LOOKED_WITHIN))
+        };
+        let believed: BTreeSet<&str> = self
+            .state
+            .fleet
+            .snapshots
+            .iter()
+            .filter(|(_, known)| known.missing_since.is_none())
+            .map(|(id, _)| id.as_str())
+            .collect();
+        let differs = |record: &&&Record| record.deleted.is_none() != believed.contains(record.id.as_str());
+        let told = |record: &&Record| match record.deleted {
+            None => format!("{} ({}) is there, and is not known", record.id, record.name),
+            Some((at, _)) => format!("{} ({}) is believed in, and gone since {at}", record.id, record.name),
+        };
+        records.iter().filter(settled).filter(differs).map(told).collect()
+    }
+
+    /// Good ones that enough newer ones replaced long ago, and that only the daemon could hold.
+    fn deletions_overdue(&self, records: &[&Record]) -> Vec<String> {
+        let mut shelves: BTreeMap<(String, String), Vec<&Record>> = BTreeMap::new();
+        for record in records.iter().filter(|record| record.is_good()) {
+            if let Some(group) = record.group() {
+                shelves.entry(group).or_default().push(record);
+            }
+        }
+        let wait = Seconds(self.state.rules().grace.0 + RECOVERY.0);
+        let kept = self.setup.keep_last.max(self.state.rules().min_good) as usize;
+        let overdue = |(at, record): (usize, &&Record), shelf: &[&Record]| {
+            let replaced = shelf.get(at + kept).and_then(|newer| newer.ready_at);
+            let due = replaced.map(|replaced| replaced.max(self.setup.calm_begins()));
+            !record.pinned && due.is_some_and(|due| self.is_older(due, wait)) && self.may_delete(&record.id)
+        };
+        let mut found = Vec::new();
+        for shelf in shelves.values() {
+            let late = shelf.iter().enumerate().filter(|one| overdue(*one, shelf)).map(|(_, record)| record);
+            found.extend(late.map(|record| format!("{} is replaced for long, and still there", record.id)));
+        }
+        found
+    }
+
+    /// What is disputed, timed out or bad waits for a person.
+    fn may_delete(&self, id: &str) -> bool {
+        let owner = self.state.owners.get(&SnapshotId::new(id));
+        let is_good = |backup: &Backup| backup.life == Life::Good && !backup.is_protected();
+        owner.and_then(|owner| self.state.backups.get(owner)).is_none_or(is_good)
+    }
+}

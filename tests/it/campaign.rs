@@ -1,0 +1,144 @@
+//! Campaigns: the whole daemon under fire for many seeds, judged by the cloud's truth.
+//!
+//! `QUARTERMASTER_SEEDS`, `_DAYS` and `_FIRST_SEED` make it longer, or one seed out of it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use quartermaster::domain::time::Seconds;
+use quartermaster::rehearsal::run::{self, Nobody};
+use quartermaster::rehearsal::setup::Setup;
+use quartermaster::rehearsal::summary::Summary;
+use quartermaster::sim::dialect::Dialect;
+use quartermaster::sim::fault::Fault;
+
+const SEEDS: u64 = 40;
+pub const DAYS: u64 = 10;
+const YEAR_SECONDS: f64 = 365.25 * 86_400.0;
+
+/// The seed's share of the four dialects: half with unique names, half with pages of five.
+pub fn dialect(seed: u64) -> Dialect {
+    let names = Dialect::names();
+    let name = names[usize::try_from(seed).unwrap() % names.len()];
+    Dialect::parse(name).unwrap()
+}
+
+/// Three sizes of shelf, each with every dialect; one of them is under the least number of good backups.
+fn keep_last(seed: u64) -> u32 {
+    let sizes = [3, 2, 1];
+    sizes[usize::try_from(seed / 4).unwrap() % sizes.len()]
+}
+
+/// One rehearsal under hostile faults, in this thread; an error of the run is a finding too.
+pub fn rehearse(seed: u64, days: u64) -> Result<Summary, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let setup = Setup {
+        length: Seconds::days(days),
+        machines: 3,
+        keep_last: keep_last(seed),
+        seed,
+        faults: "hostile".to_owned(),
+        dialect: dialect(seed),
+        durable: false,
+        directory: directory.path().to_owned(),
+    };
+    run::run(&setup, Rc::new(RefCell::new(Nobody))).map_err(|error| format!("{error}: {error:?}"))
+}
+
+/// Every seed's rehearsal, in order of the seeds, on as many threads as there are processors.
+fn rehearse_all(first: u64, seeds: u64, days: u64) -> BTreeMap<u64, Result<Summary, String>> {
+    let (next, done) = (AtomicU64::new(first), Mutex::new(BTreeMap::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        return;
+                    }
+                    let summary = rehearse(seed, days);
+                    done.lock().unwrap().insert(seed, summary);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap()
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    let Ok(text) = std::env::var(name) else { return default };
+    text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number"))
+}
+
+/// What is wrong with one run, and how to see it again.
+fn fault_of(seed: u64, days: u64, outcome: &Result<Summary, String>) -> Option<String> {
+    let found = match outcome {
+        Ok(summary) if summary.is_clean() => return None,
+        Ok(summary) => format!(
+            "{} duplicates, {} unowned deleted, {} violations, chain {}\n    {}",
+            summary.duplicates,
+            summary.unowned_deleted,
+            summary.invariant_violations,
+            if summary.chain_ok { "ok" } else { "broken" },
+            summary.violations.join("\n    ")
+        ),
+        Err(error) => error.clone(),
+    };
+    Some(format!("seed {seed}, {}, {days} days: {found}", dialect(seed).name))
+}
+
+/// The hits of every class over all runs; zero for a class that never struck.
+fn hits<'a>(summaries: impl Iterator<Item = &'a Summary>) -> BTreeMap<&'static str, u64> {
+    let mut hits = BTreeMap::from(Fault::ALL.map(|fault| (fault.code(), 0)));
+    for (code, count) in summaries.flat_map(|summary| &summary.faults_hit) {
+        *hits.entry(code).or_default() += count;
+    }
+    hits
+}
+
+#[test]
+fn hostile_seeds_make_no_duplicate_and_no_wrong_delete() {
+    let first = setting("QUARTERMASTER_FIRST_SEED", 0);
+    let (seeds, days) = (setting("QUARTERMASTER_SEEDS", SEEDS), setting("QUARTERMASTER_DAYS", DAYS));
+    let began = Instant::now();
+    let outcomes = rehearse_all(first, seeds, days);
+    let wall = began.elapsed();
+    let summaries: Vec<&Summary> = outcomes.values().flatten().collect();
+    let sum = |of: fn(&Summary) -> u64| summaries.iter().copied().map(of).sum::<u64>();
+    let hits = hits(summaries.iter().copied());
+    println!("campaign: {seeds} seeds from {first} x {days} hostile days");
+    println!("  simulated years   {:.2}", sum(|one| one.simulated_seconds) as f64 / YEAR_SECONDS);
+    println!("  wall seconds      {:.1}", wall.as_secs_f64());
+    println!("  backups taken     {}", sum(|one| one.backups_taken));
+    println!("  backups deleted   {}", sum(|one| one.backups_deleted));
+    println!("  API calls         {}", sum(|one| one.api_calls));
+    println!("  journal events    {}", sum(|one| one.journal_events));
+    println!("  duplicates        {}", sum(|one| one.duplicates));
+    println!("  unowned deleted   {}", sum(|one| one.unowned_deleted));
+    println!("  violations        {}", sum(|one| one.invariant_violations));
+    println!("  chains broken     {}", sum(|one| u64::from(!one.chain_ok)));
+    let told: Vec<String> = hits.iter().map(|(code, count)| format!("{code} {count}")).collect();
+    println!("  hits              {}", told.join("  "));
+    let found: Vec<String> =
+        outcomes.iter().filter_map(|(seed, outcome)| fault_of(*seed, days, outcome)).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+    println!("  at 95 %           at most {:.1} % of such seeds go wrong", 300.0 / seeds as f64);
+    if seeds >= SEEDS {
+        let never: Vec<_> = hits.iter().filter(|(_, count)| **count == 0).map(|(code, _)| code).collect();
+        assert!(never.is_empty(), "never struck, so nothing is proven of them: {never:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_journal() {
+    for seed in [1, 3] {
+        let [first, second] = [(); 2].map(|()| rehearse(seed, DAYS).unwrap());
+        assert_eq!(first.head, second.head, "seed {seed}");
+        assert!(first.journal_events > 1_000, "seed {seed} did next to nothing");
+    }
+}

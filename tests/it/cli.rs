@@ -1,0 +1,363 @@
+//! The program as people and scripts meet it: exit codes, messages, documents, signals.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
+/// For whatever a process is waited for; a slow machine is no failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+const KEY: &str = "s3cret-of-the-tests";
+
+fn quartermaster(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).output().unwrap()
+}
+
+fn told(output: &Output) -> (i32, String) {
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{:?}", told(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A folder with a key file and a configuration, whose cloud is at `port`.
+struct Site {
+    folder: TempDir,
+    port: u16,
+    clock: String,
+    mode: &'static str,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site =
+            Self { folder: tempfile::tempdir().unwrap(), port: 1, clock: String::new(), mode: "observe" };
+        site.write_key(KEY, 0o600);
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    fn write_key(&self, key: &str, mode: u32) {
+        fs::write(self.path("key"), key).unwrap();
+        fs::set_permissions(self.path("key"), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn configuration(&self) -> String {
+        let text = format!(
+            "mode = \"{}\"\nemail = \"off\"\ndata_dir = \"{}\"\n[cloud]\nbase_url = \"http://127.0.0.1:{}/api\"\n\
+             key_file = \"{}\"\n{}[[policy]]\nname = \"often\"\nmachines = [\"*\"]\n\
+             schedule = \"0 * * * *\"\nmay_restart = true\n",
+            self.mode,
+            self.text("data"),
+            self.port,
+            self.text("key"),
+            self.clock
+        );
+        fs::write(self.path("qm.toml"), text).unwrap();
+        self.text("qm.toml")
+    }
+
+    fn run(&self) -> Process {
+        Process::start(&["run", "--config", &self.configuration()])
+    }
+}
+
+/// A process that ends with its test.
+struct Process(Child);
+
+impl Process {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().unwrap())
+    }
+
+    fn lines(&mut self, count: usize) -> Vec<String> {
+        let out = BufReader::new(self.0.stdout.as_mut().unwrap());
+        out.lines().take(count).map(Result::unwrap).collect()
+    }
+
+    fn terminate(&mut self) -> i32 {
+        let killed = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        self.0.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A simulated cloud on a free port, and a site that knows it.
+fn simulated(speed: u32, mode: &'static str) -> (Process, Site) {
+    let mut site = Site::new();
+    let (speed, key) = (speed.to_string(), site.text("key"));
+    let mut cloud = Process::start(&["sim", "serve", "--speed", &speed, "--key-file", &key]);
+    let lines = cloud.lines(8);
+    let port = lines[0].split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
+    site.port = port.parse().unwrap();
+    site.clock = format!("{}\n", lines[5..].join("\n"));
+    site.mode = mode;
+    (cloud, site)
+}
+
+fn status(site: &Site) -> Option<Value> {
+    let output = quartermaster(&["status", "--data-dir", &site.text("data"), "--json"]);
+    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn demo(folder: &Path, seed: &str) -> Value {
+    let folder = folder.display().to_string();
+    json(&quartermaster(&["demo", "--for", "2d", "--seed", seed, "--json", "--data-dir", &folder]))
+}
+
+#[test]
+fn every_fault_of_a_configuration_is_told_and_the_code_is_78() {
+    let site = Site::new();
+    let path = site.configuration();
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("0 * * * *", "61 * * * *").replace("observe", "obey")).unwrap();
+    for arguments in
+        [&["check-config", &path][..], &["check-config", "--config", &path], &["run", "--config", &path]]
+    {
+        let (code, errors) = told(&quartermaster(arguments));
+        assert_eq!(code, 78, "{errors}");
+        assert!(errors.contains("qm.toml:1:8") && errors.contains("61 * * * *"), "{errors}");
+        assert!(errors.contains("2 faults"), "{errors}");
+    }
+    assert_eq!(told(&quartermaster(&["check-config", "/nowhere.toml"])).0, 78);
+}
+
+#[test]
+fn a_key_file_that_is_missing_empty_or_readable_by_others_is_refused_with_78() {
+    let site = Site::new();
+    let path = site.configuration();
+    let refused = |expected: &str| {
+        let (code, errors) = told(&quartermaster(&["run", "--config", &path]));
+        assert_eq!(code, 78, "{errors}");
+        assert!(errors.contains("error: read the key\n  because ") && errors.contains(expected), "{errors}");
+        assert!(!errors.contains(KEY), "{errors}");
+    };
+    site.write_key(KEY, 0o604);
+    refused("others can read it");
+    site.write_key("", 0o600);
+    refused("is empty");
+    fs::remove_file(site.path("key")).unwrap();
+    refused("cannot be read");
+    assert!(!site.path("data").exists(), "a refused start must leave nothing behind");
+}
+
+#[test]
+fn a_word_that_nobody_knows_is_a_usage_error_that_names_the_known_ones() {
+    for (arguments, known) in [
+        (["demo", "--faults", "rude"], "none, typical, hostile, swarm"),
+        (["demo", "--dialect", "klingon"], "plain, no-unique-names, small-pages"),
+        (["demo", "--for", "soon"], "1h 30m"),
+    ] {
+        let (code, errors) = told(&quartermaster(&arguments));
+        assert_eq!(code, 2, "{errors}");
+        assert!(errors.contains(known), "{errors}");
+    }
+    assert_eq!(told(&quartermaster(&[])).0, 2);
+}
+
+#[test]
+fn a_demo_is_clean_repeats_itself_and_leaves_a_journal_that_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("1"), folder.path().join("2"));
+    fs::create_dir(&first).unwrap();
+    fs::write(first.join("note.txt"), "other files may be there").unwrap();
+    let summary = demo(&first, "7");
+    for (name, value) in [("schema_version", 1), ("simulated_seconds", 172_800), ("duplicates", 0)] {
+        assert_eq!(summary[name], value, "{name} of {summary}");
+    }
+    assert_eq!(summary["unowned_deleted"], 0);
+    assert_eq!(summary["invariant_violations"], 0);
+    assert_eq!((&summary["chain_ok"], &summary["letters"]), (&Value::Bool(true), &Value::from(0)));
+    assert_eq!(summary["backups_taken"], 6);
+    assert!(summary["faults_hit"].is_object());
+    assert_eq!(summary["head"], demo(&second, "7")["head"]);
+
+    let first = first.display().to_string();
+    let (code, errors) = told(&quartermaster(&["demo", "--for", "1d", "--json", "--data-dir", &first]));
+    assert_eq!(code, 2);
+    assert!(errors.contains("holds a journal.db already"), "{errors}");
+    let shown = quartermaster(&["status", "--data-dir", &first]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("SIMULATED"));
+    let verified = json(&quartermaster(&["log", "verify", "--data-dir", &first, "--json"]));
+    assert_eq!((&verified["ok"], &verified["head"]), (&Value::Bool(true), &summary["head"]));
+}
+
+#[test]
+fn a_flipped_byte_is_found_and_so_is_a_head_that_is_not_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = demo(folder.path(), "1");
+    let directory = folder.path().display().to_string();
+    let verify =
+        |head: &str| told(&quartermaster(&["log", "verify", "--data-dir", &directory, "--head", head]));
+    let (head, events) = (summary["head"].as_str().unwrap(), summary["journal_events"].as_u64().unwrap());
+    assert_eq!(verify(&format!("{}@{events}", &head[..12])).0, 0);
+    assert_eq!(verify(&format!("{}@{}", &head[..12], events - 1)).0, 3);
+    assert_eq!(verify(&format!("{}@{}", &head[..12], events + 1)).0, 3);
+
+    let path = folder.path().join("journal.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let sought = b"\"what\"".as_slice();
+    let sought =
+        if bytes.windows(6).any(|part| part == sought) { sought } else { b"qm1 kind=slot".as_slice() };
+    let at = bytes.windows(sought.len()).position(|part| part == sought).unwrap();
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let output = quartermaster(&["log", "verify", "--data-dir", &directory, "--json"]);
+    let (code, errors) = told(&output);
+    assert_eq!(code, 3, "{errors}");
+    assert!(errors.contains("because row "), "{errors}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["ok"], false);
+    assert!(document["finding"]["place"].as_str().unwrap().starts_with("row "), "{document}");
+}
+
+#[test]
+fn what_is_asked_while_no_daemon_runs_is_judged_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    demo(folder.path(), "1");
+    let directory = folder.path().display().to_string();
+    let ask = |arguments: &[&str]| {
+        let output = quartermaster(&[arguments, &["--data-dir", &directory]].concat());
+        (told(&output), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let shown = || json(&quartermaster(&["status", "--data-dir", &directory, "--json"]));
+    assert_eq!(ask(&["thaw"]).0, (1, "error: no freeze is in force\n".to_owned()));
+    assert_eq!(ask(&["freeze", "--for", "2d", "--reason", "an audit"]).0.0, 0);
+    assert_eq!(shown()["frozen"]["reason"], "an audit");
+    assert_eq!(ask(&["thaw"]).0.0, 0);
+    assert_eq!(shown()["frozen"], Value::Null);
+    assert_eq!(ask(&["freeze", "--for", "99d", "--reason", "too long"]).0.0, 1);
+    let newest = shown()["shelves"][0]["newest_good"]["backup"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&["pin", &newest]), ((0, String::new()), format!("pinned {newest}\n")));
+    assert_eq!(ask(&["unpin", &newest]).0.0, 0);
+    assert_eq!(ask(&["plan", "approve", &newest]).0.0, 1);
+    assert_eq!(ask(&["plan", "approve", "--all"]).0.0, 1);
+    assert_eq!(ask(&["adopt", "BRK-1S"]).0.0, 1);
+    assert_eq!(told(&quartermaster(&["log", "verify", "--data-dir", &directory])).0, 0);
+}
+
+#[test]
+fn without_a_journal_read_verbs_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().display().to_string();
+    for verb in [&["status"][..], &["log", "verify"], &["thaw"]] {
+        let (code, errors) = told(&quartermaster(&[verb, &["--data-dir", &directory]].concat()));
+        assert_eq!(code, 1, "{errors}");
+        assert!(errors.starts_with("error: there is no journal at "), "{errors}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_watched_demo_speaks_at_once_and_ends_with_a_summary_or_with_its_reader() {
+    let mut demo = Process::start(&["demo", "--seed", "3"]);
+    let lines = demo.lines(9);
+    assert!(lines[0].contains("SIMULATED cloud"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("asked     ")), "{lines:?}");
+    // What `lines` read goes with its buffer, and the pipe with the process's handle.
+    drop(demo.0.stdout.take());
+    assert_eq!(demo.0.wait().unwrap().code(), Some(0));
+
+    let mut demo = Process::start(&["demo"]);
+    assert_eq!(demo.lines(6).len(), 6);
+    let pid = demo.0.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let rest: Vec<String> =
+        BufReader::new(demo.0.stdout.take().unwrap()).lines().map(Result::unwrap).collect();
+    assert_eq!(demo.0.wait().unwrap().code(), Some(0));
+    assert!(rest.last().unwrap().starts_with("By the cloud's truth: no duplicate"), "{rest:?}");
+}
+
+#[test]
+fn the_daemon_observes_unless_told_otherwise_and_a_second_one_is_refused() {
+    let (_cloud, site) = simulated(3_600, "observe");
+    let mut daemon = site.run();
+    until("a complete look", || status(&site).is_some_and(|status| !status["balance"]["USD"].is_null()));
+    let second = told(&quartermaster(&["run", "--config", &site.text("qm.toml")]));
+    assert_eq!(second.0, 75, "{}", second.1);
+    assert!(second.1.contains("one journal has one writer"), "{}", second.1);
+    let (code, errors) = told(&quartermaster(&["thaw", "--data-dir", &site.text("data")]));
+    assert_eq!(code, 75, "{errors}");
+    let shown = quartermaster(&["status", "--config", &site.text("qm.toml")]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("OBSERVING: nothing is backed up"));
+    assert_eq!(fs::metadata(site.path("data")).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn the_daemon_takes_backups_stops_cleanly_and_goes_on_where_it_was() {
+    let (mut cloud, site) = simulated(3_600, "protect");
+    let good = || {
+        status(&site).is_some_and(|status| {
+            let shelves = status["shelves"].as_array().unwrap();
+            !shelves.is_empty() && shelves.iter().all(|shelf| shelf["good"].as_u64() >= Some(1))
+        })
+    };
+    let mut daemon = site.run();
+    until("a good backup of each machine", good);
+    assert_eq!(daemon.terminate(), 0);
+    let path = site.path("data").join("journal.db-wal");
+    assert!(!path.exists() || fs::metadata(path).unwrap().len() == 0, "a clean stop leaves no log ahead");
+    let before = status(&site).unwrap()["head"]["seq"].as_u64();
+    let mut daemon = site.run();
+    until("a new event", || status(&site).unwrap()["head"]["seq"].as_u64() > before);
+    assert_eq!(daemon.terminate(), 0);
+    assert_eq!(told(&quartermaster(&["log", "verify", "--data-dir", &site.text("data")])).0, 0);
+    assert_eq!(cloud.terminate(), 0);
+}
+
+#[test]
+fn a_journal_of_a_simulation_is_no_journal_for_the_daemon() {
+    let site = Site::new();
+    demo(&site.path("data"), "1");
+    let (code, errors) = told(&quartermaster(&["run", "--config", &site.configuration()]));
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("holds the events of a simulated cloud"), "{errors}");
+}
+
+#[test]
+fn the_judgement_of_the_simulated_cloud_can_be_read_while_it_lives_and_at_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let mut cloud = Process::start(&["sim", "serve", "--json", "--report", report.to_str().unwrap()]);
+    let judged = || fs::read(&report).ok().map(|bytes| serde_json::from_slice::<Value>(&bytes).unwrap());
+    until("a report", || judged().is_some_and(|judged| judged["violations"] == 0));
+    assert_eq!(cloud.terminate(), 0);
+    let last: Value = serde_json::from_reader(cloud.0.stdout.take().unwrap()).unwrap();
+    for name in ["duplicates", "unowned_deleted", "backups_taken", "backups_deleted", "api_calls"] {
+        assert_eq!(last[name], 0, "{name}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Planted bugs: each known mistake is caught, and it is told by which layer.
+//!
+//! The same seeds without any are clean, so that what is caught is the bug and not the seed.
+
+use quartermaster::planted::{Bug, plant};
+use quartermaster::rehearsal::summary::Summary;
+
+use crate::campaign::{self, DAYS, rehearse};
+
+/// A bug that hides from so many seeds is not caught.
+const MOST_SEEDS: u64 = 24;
+
+/// What tells each layer's lines from those of the others; whatever is left is a wrong delete.
+const LAYERS: [(&str, &str); 9] = [
+    ("the audit refused", "audit"),
+    ("I3:", "observer I3"),
+    ("I13:", "observer I13"),
+    ("grace:", "observer grace"),
+    ("I15:", "replay I15"),
+    ("I27:", "recovery I27"),
+    ("a list to approve names", "truth: list to approve"),
+    ("was made again for", "truth: duplicates"),
+    ("", "truth: wrong delete"),
+];
+
+/// Each layer that noticed, with the first thing that it said.
+fn noticed(summary: &Summary) -> Vec<(&'static str, &String)> {
+    let mut noticed: Vec<(&str, &String)> = Vec::new();
+    for line in &summary.violations {
+        let (_, layer) = LAYERS.iter().find(|(mark, _)| line.contains(mark)).unwrap();
+        if noticed.iter().all(|(known, _)| known != layer) {
+            noticed.push((layer, line));
+        }
+    }
+    noticed
+}
+
+/// What this seed shows of the bug: the layers that caught it, and what the first of them said.
+fn caught(bug: Bug, seed: u64) -> Option<(String, String)> {
+    let rehearse_with = || {
+        plant(Some(bug));
+        let outcome = rehearse(seed, DAYS);
+        plant(None);
+        outcome
+    };
+    let summary = match rehearse_with() {
+        Ok(summary) => summary,
+        Err(error) => return Some(("the run itself".to_owned(), error)),
+    };
+    let noticed = noticed(&summary);
+    if let Some((_, line)) = noticed.first() {
+        let layers: Vec<_> = noticed.iter().map(|(layer, _)| *layer).collect();
+        return Some((layers.join(" and "), (*line).clone()));
+    }
+    let again = rehearse_with().map_or_else(|error| error, |again| again.head);
+    let line = || format!("two runs of one seed ended at {:.12} and {again:.12}", summary.head);
+    (again != summary.head).then(|| ("trace".to_owned(), line()))
+}
+
+#[test]
+fn each_planted_bug_is_caught() {
+    let mut hidden = Vec::new();
+    let mut longest = 0;
+    for bug in Bug::ALL {
+        let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
+        match found {
+            Some((seed, (layers, line))) => {
+                let dialect = campaign::dialect(seed).name;
+                println!("planted bug {bug:?}: caught by {layers}: {line} (seed {seed}, {dialect})");
+                longest = longest.max(seed);
+            }
+            None => {
+                println!("planted bug {bug:?}: NOT CAUGHT in {MOST_SEEDS} seeds of {DAYS} days");
+                hidden.push(bug);
+            }
+        }
+    }
+    assert!(hidden.is_empty(), "not caught in seeds 0 to {}: {hidden:?}", MOST_SEEDS - 1);
+    for seed in 0..=longest {
+        let control = rehearse(seed, DAYS).unwrap();
+        assert!(control.is_clean(), "seed {seed} is not clean without a bug: {:?}", control.violations);
+    }
+    println!("without a bug, seeds 0 to {longest} are clean");
+}
