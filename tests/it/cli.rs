@@ -340,6 +340,19 @@ fn the_daemon_takes_backups_stops_cleanly_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_cloud_that_never_answers_does_not_hold_the_end_up() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut site = Site::new();
+    site.port = silent.local_addr().unwrap().port();
+    let mut daemon = site.run();
+    // It stays open, unanswered, far beyond the calls' timeout of 30 s.
+    let _conversation = silent.accept().unwrap();
+    let began = Instant::now();
+    assert_eq!(daemon.terminate(), 0);
+    assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
+}
+
+#[test]
 fn a_journal_of_a_simulation_is_no_journal_for_the_daemon() {
     let site = Site::new();
     demo(&site.path("data"), "1");
