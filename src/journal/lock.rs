@@ -11,7 +11,16 @@ pub const NAME: &str = "journal.lock";
 /// Held for as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+/// Closing alone would not do: a child process that is just being started has the same file open for a
+/// moment, and would hold the lock on.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where it fails, closing still lets go.
+        drop(self.file.unlock());
+    }
 }
 
 pub enum LockError {
@@ -23,7 +32,7 @@ pub fn take(path: &Path) -> Result<Lock, LockError> {
     let file =
         File::options().create(true).write(true).truncate(false).open(path).map_err(LockError::Failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => Ok(Lock { file }),
         Err(TryLockError::WouldBlock) => Err(LockError::Held),
         Err(TryLockError::Error(error)) => Err(LockError::Failed(error)),
     }
@@ -34,5 +43,21 @@ pub fn is_free(path: &Path) -> bool {
     match File::open(path) {
         Ok(file) => file.try_lock_shared().is_ok(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letting_go_holds_for_a_child_that_has_the_file_open_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(NAME);
+        let Ok(lock) = take(&path) else { panic!("it is free") };
+        let _inherited = lock.file.try_clone().unwrap();
+        assert!(matches!(take(&path), Err(LockError::Held)));
+        drop(lock);
+        assert!(take(&path).is_ok());
     }
 }
