@@ -5,3 +5,4 @@ mod tidy;
 mod campaign;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod rules;
