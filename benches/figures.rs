@@ -90,7 +90,7 @@ fn entry(number: usize) -> Entry {
         kind: "called".to_owned(),
         version: 1,
         subject: format!("BRK-{number:06}S"),
-        key: (number % 2 == 0).then_some(Key(key)),
+        key: number.is_multiple_of(2).then_some(Key(key)),
         occurred_at: None,
         body: format!("{{\"number\":{number:08},\"filler\":\"{}\"}}", "x".repeat(245)),
     }

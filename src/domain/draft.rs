@@ -22,7 +22,6 @@ pub struct Plan {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a plan has a few actions, and each lives for one pass")]
 pub enum Action {
     Look(Scope),
     /// A delete carries why.

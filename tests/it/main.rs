@@ -6,3 +6,4 @@ mod tidy;
 mod campaign;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod rules;
