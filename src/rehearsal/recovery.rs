@@ -100,12 +100,14 @@ impl Ending<'_> {
                 shelves.entry(group).or_default().push(record);
             }
         }
-        let wait = Seconds(self.state.rules().grace.0 + RECOVERY.0);
+        let grace = self.state.rules().grace;
         let kept = self.setup.keep_last.max(self.state.rules().min_good) as usize;
         let overdue = |(at, record): (usize, &&Record), shelf: &[&Record]| {
             let replaced = shelf.get(at + kept).and_then(|newer| newer.ready_at);
-            let due = replaced.map(|replaced| replaced.max(self.setup.calm_begins()));
-            !record.pinned && due.is_some_and(|due| self.is_older(due, wait)) && self.may_delete(&record.id)
+            let due = replaced.map(|replaced| (replaced + grace).max(self.setup.calm_begins()));
+            !record.pinned
+                && due.is_some_and(|due| self.is_older(due, RECOVERY))
+                && self.may_delete(&record.id)
         };
         let mut found = Vec::new();
         for shelf in shelves.values() {

@@ -14,7 +14,7 @@ use crate::barrack::transport::Transport;
 use crate::clock::Clock;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
 use crate::daemon::inbox;
-use crate::domain::event::Recorded;
+use crate::domain::event::{Event, Recorded};
 use crate::domain::money::Nanos;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
@@ -37,11 +37,13 @@ pub const KEY: &str = "canary-key-5b0ee6e2c1";
 const BALANCE: Nanos = Nanos(5_000_000_000_000_000);
 /// Every so many crashes the journal is replayed from its first event.
 const FROM_ZERO_EVERY: u64 = 50;
-/// One change in so many is followed by a crash at one of the next awaits.
+/// One intent, and one change that arrives, in so many is followed by a crash at one of the next awaits.
 const CRASH_AT_CHANGE: u32 = 8;
-/// A crash falls on one of so many awaits, from a random instant or from a change on.
+/// A crash falls on one of so many awaits from a random instant on.
 const AWAITS: i64 = 48;
-const AWAITS_OF_A_CHANGE: i64 = 12;
+/// From an intent or an arrival to the commit of its outcome there are about so many: a crash
+/// later than that leaves nothing open, and proves little.
+const AWAITS_OF_A_CHANGE: i64 = 5;
 /// A process lives at most this long in the chaos.
 const LONGEST_LIFE: Seconds = Seconds::hours(48);
 const NEVER: Seconds = Seconds::days(36_500);
@@ -167,7 +169,11 @@ impl<'a> Rehearsal<'a> {
         let transport = Transport::local(self.service.clone(), &settings);
         let client = Client::new(transport, settings, SecretString::from(KEY))?;
         let (observer, onlooker) = (self.observer.clone(), self.onlooker.clone());
+        let mut danger = Danger::new(&self.cloud, &self.fuse, self.rng.u64(..));
         let listener = Box::new(move |state: &State, recorded: &Recorded| {
+            if let Event::Intended(_) = recorded.event {
+                danger.comes();
+            }
             observer.recorded(state, recorded);
             onlooker.borrow_mut().recorded(state, recorded);
         });
@@ -278,12 +284,28 @@ impl<'a> Rehearsal<'a> {
 
 /// The observer is told of every change that arrives; some are followed by a crash.
 fn listen(cloud: &Cloud, observer: &Observer, fuse: &Fuse, seed: u64) {
-    let (observer, fuse, crash_rate) = (observer.clone(), fuse.clone(), cloud.clone());
-    let mut rng = fastrand::Rng::with_seed(seed.wrapping_add(4242));
+    let (observer, mut danger) = (observer.clone(), Danger::new(cloud, fuse, seed.wrapping_add(4242)));
     cloud.on_change(Box::new(move |change| {
         observer.arrived(change);
-        if crash_rate.fault_rate(Fault::Crash) > 0 && rng.u32(0..CRASH_AT_CHANGE) == 0 {
-            fuse.light(rng.i64(0..AWAITS_OF_A_CHANGE));
-        }
+        danger.comes();
     }));
+}
+
+/// Where a crash hurts most: between an intent and its outcome.
+struct Danger {
+    cloud: Cloud,
+    fuse: Fuse,
+    rng: fastrand::Rng,
+}
+
+impl Danger {
+    fn new(cloud: &Cloud, fuse: &Fuse, seed: u64) -> Self {
+        Self { cloud: cloud.clone(), fuse: fuse.clone(), rng: fastrand::Rng::with_seed(seed) }
+    }
+
+    fn comes(&mut self) {
+        if self.cloud.fault_rate(Fault::Crash) > 0 && self.rng.u32(0..CRASH_AT_CHANGE) == 0 {
+            self.fuse.light(self.rng.i64(0..AWAITS_OF_A_CHANGE));
+        }
+    }
 }

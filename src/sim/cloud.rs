@@ -76,6 +76,7 @@ impl Cloud {
             epoch: start.clock.now(),
             machines: start.machines,
             unique_names: start.dialect.unique_names,
+            one_at_a_time: start.dialect.one_at_a_time,
             initial_balance: start.initial_balance,
             rules: start.rules,
             person: start.faults.person(),

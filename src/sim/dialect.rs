@@ -7,19 +7,26 @@ pub struct Dialect {
     pub name: &'static str,
     /// A second snapshot under a name in use is refused.
     pub unique_names: bool,
+    /// A second snapshot of a machine is refused while one is being made. Only where names protect
+    /// too: otherwise nothing but the daemon itself stands between a second request and a duplicate.
+    pub one_at_a_time: bool,
     /// A larger `pageSize` is cut to this.
     pub largest_page: usize,
     /// Whether a 429 of the real rate limit says when to come back.
     pub retry_after: bool,
 }
 
-const PLAIN: Dialect = Dialect { name: "plain", unique_names: true, largest_page: 100, retry_after: false };
+const PLAIN: Dialect =
+    Dialect { name: "plain", unique_names: true, one_at_a_time: true, largest_page: 100, retry_after: false };
+
+const TRUSTING: Dialect =
+    Dialect { name: "no-unique-names", unique_names: false, one_at_a_time: false, ..PLAIN };
 
 const ALL: [Dialect; 4] = [
     PLAIN,
-    Dialect { name: "no-unique-names", unique_names: false, ..PLAIN },
+    TRUSTING,
     Dialect { name: "small-pages", largest_page: 5, ..PLAIN },
-    Dialect { name: "small-pages-no-unique-names", unique_names: false, largest_page: 5, ..PLAIN },
+    Dialect { name: "small-pages-no-unique-names", largest_page: 5, ..TRUSTING },
 ];
 
 impl Dialect {

@@ -34,6 +34,7 @@ pub struct Origin {
     pub epoch: Timestamp,
     pub machines: u32,
     pub unique_names: bool,
+    pub one_at_a_time: bool,
     pub initial_balance: Nanos,
     pub rules: Rules,
     pub person: Option<Person>,
@@ -45,6 +46,7 @@ pub struct World {
     seed: u64,
     now: Timestamp,
     unique_names: bool,
+    one_at_a_time: bool,
     machines: BTreeMap<u64, Machine>,
     snapshots: BTreeMap<u64, Snapshot>,
     last_snapshot: u64,
@@ -64,6 +66,7 @@ impl World {
             seed: origin.seed,
             now: origin.epoch,
             unique_names: origin.unique_names,
+            one_at_a_time: origin.one_at_a_time,
             machines: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             last_snapshot: 0,
@@ -225,7 +228,7 @@ impl World {
         if self.unique_names && living.any(|snapshot| snapshot.name == wanted.name) {
             return Err(Refusal::NameTaken);
         }
-        if machine.running_snapshot.is_some() {
+        if self.one_at_a_time && machine.running_snapshot.is_some() {
             return Err(Refusal::BusySnapshotting);
         }
         if self.balance().0 <= 0 {
