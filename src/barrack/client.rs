@@ -88,6 +88,11 @@ impl Client {
         self.change(&permit.effect().verb).await
     }
 
+    /// The next walks give all that they see: what the last ones saw came to nothing.
+    pub fn forget_listings(&mut self) {
+        self.memos.clear();
+    }
+
     /// How long nothing will be sent: the cloud asked for it, or refuses the key.
     pub fn gated_for(&self) -> Option<Duration> {
         self.line.gated_for()

@@ -264,6 +264,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn pages_that_were_forgotten_are_not_unchanged() {
+        let mut client = cloud(120, |_| r#","total":120"#.to_owned());
+        look(&mut client).await;
+        client.forget_listings();
+        let walked = look(&mut client).await;
+        assert_eq!((walked.unchanged, walked.items.len()), (false, 120));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn without_a_total_two_walks_must_agree() {
         let mut client = cloud(120, |_| r#","count":50"#.to_owned());
         let walked = look(&mut client).await;

@@ -136,7 +136,15 @@ impl Engine {
             (self.listener)(&self.state, &recorded);
         }
         if self.unsaved_checkpoint >= CHECKPOINT_EVERY {
-            self.save_checkpoint().map_err(Trouble::from)?;
+            // The events are stored: a caller who heard otherwise would store an outcome twice, or
+            // leave an intent without its call. A checkpoint that is missing costs a longer replay.
+            match self.save_checkpoint().map_err(Trouble::from) {
+                Err(trouble @ Trouble::Fatal(_)) => return Err(trouble),
+                Err(trouble) => {
+                    tracing::warn!(error = &trouble as &dyn std::error::Error, "no checkpoint was saved");
+                }
+                Ok(()) => {}
+            }
         }
         self.clock.breathe().await;
         Ok(())

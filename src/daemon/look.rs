@@ -25,7 +25,12 @@ impl Engine {
             items: u32::try_from(walked.items.len()).unwrap_or(u32::MAX),
             server_date: walked.server_date,
         }));
-        self.record(events).await
+        let stored = self.record(events).await;
+        if stored.is_err() {
+            // Or the same pages again would count as unchanged, and what they show never be written down.
+            self.client.forget_listings();
+        }
+        stored
     }
 }
 
