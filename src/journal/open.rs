@@ -3,6 +3,8 @@
 //! Nothing is changed in a file before we know that it is ours, and nothing is appended to a log whose
 //! end does not follow from its last checkpoint.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -92,6 +94,7 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        make_private(&path).map_err(|error| failed(Cause::new(error)))?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|e| failed(e.into()))?;
         settings::prepare(&connection).map_err(failed)?;
         let version = admit(&connection, &path, durability)?;
@@ -108,6 +111,11 @@ impl Journal {
         let journal = Self { connection, head: opened.head, simulated, poisoned: false, _lock: lock };
         Ok((journal, opened))
     }
+}
+
+/// What happened to an account is nobody else's to read; the write-ahead log takes the file's mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 fn refusal(path: &Path, fault: Fault) -> OpenError {

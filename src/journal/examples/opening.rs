@@ -67,3 +67,13 @@ fn what_was_committed_before_a_crash_is_there_after_it() {
     assert_eq!((opened.last_stop, opened.head), (LastStop::Unclean, journal.head()));
     assert_eq!(recovered.read(Seq::START, 10).unwrap().len(), 2);
 }
+
+#[test]
+fn a_new_journal_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = TempDir::new().unwrap();
+    let (journal, _) = open(&directory);
+    let mode = std::fs::metadata(directory.path().join(FILE)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(journal);
+}
