@@ -39,6 +39,12 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         status.balance.iter().map(|(code, sum)| format!("{} {code}", cents(*sum))).collect();
     let balance = if balance.is_empty() { "not seen yet".to_owned() } else { balance.join(", ") };
     writeln!(text, "balance    {balance}")?;
+    if status.mode.is_some() && status.shelves.is_empty() {
+        writeln!(
+            text,
+            "\nbackups\n  none yet, and none was due: `check-config` shows when each policy runs next"
+        )?;
+    }
     write_list(text, "backups", &status.shelves, shelf_row)?;
     write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
     write_list(text, "not known yet", &status.open_effects, |effect| {
@@ -47,7 +53,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
             "{} {} on {}, since {since}: {}",
             effect.verb,
             visible(effect.backup.as_str()),
-            effect.machine,
+            visible(effect.machine.as_str()),
             effect.why
         )
     })?;
