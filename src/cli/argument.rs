@@ -7,6 +7,9 @@ use crate::sim::dialect::Dialect;
 /// Nothing is simulated, frozen or waited for longer.
 const LONGEST: Seconds = Seconds::days(3_650);
 
+/// It stays in the journal for ever, and `status` shows it.
+const LONGEST_REASON: usize = 1_000;
+
 /// The sets of faults that the simulated cloud knows.
 pub const FAULTS: [&str; 4] = ["none", "typical", "hostile", "swarm"];
 
@@ -15,6 +18,15 @@ pub fn span(text: &str) -> Result<Seconds, String> {
         Seconds(0) => Err("must be longer than nothing".to_owned()),
         long if long > LONGEST => Err(format!("must be at most {LONGEST}")),
         span => Ok(span),
+    }
+}
+
+/// A few words that whoever reads the journal later can use.
+pub fn reason(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        _ if text.trim().is_empty() => Err("must say something".to_owned()),
+        long if long > LONGEST_REASON => Err(format!("must be at most {LONGEST_REASON} characters")),
+        _ => Ok(text.to_owned()),
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Disowning {
     /// The cloud's id of the snapshot
     snapshot: String,
     /// Why it is not ours; kept in the journal
-    #[arg(long)]
+    #[arg(long, value_parser = argument::reason)]
     reason: String,
     #[command(flatten)]
     place: Place,
@@ -56,7 +56,7 @@ pub struct Freezing {
     #[arg(long = "for", value_name = "SPAN", default_value = "7d", value_parser = argument::span)]
     length: Seconds,
     /// Why; kept in the journal
-    #[arg(long)]
+    #[arg(long, value_parser = argument::reason)]
     reason: String,
     #[command(flatten)]
     place: Place,

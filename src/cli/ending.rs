@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 
 use crate::config::fault::Faults;
+use crate::report::foreign::harmless;
 
 /// What went wrong, with its causes.
 pub type Reason = Box<dyn Error + Send + Sync>;
@@ -72,5 +73,5 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         let _ = writeln!(text, "  because {error}");
         cause = error.source();
     }
-    text
+    harmless(&text)
 }

@@ -41,6 +41,8 @@ Stop things:
   freeze         Delete nothing for a while
   thaw           End a freeze
 
+Those under \"Back up\" and \"Stop things\" write the journal themselves: stop the daemon first.
+
 Set up:
   run            Run the daemon
   check-config   Judge a configuration, and show when each policy runs next
@@ -51,8 +53,8 @@ Set up:
 Options:
 {options}
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 daemon unreachable, 75 busy: the journal is in use,
-77 credential refused, 78 configuration or key file refused. `quartermaster VERB --help` tells more.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 75 busy: the journal is in use,
+78 configuration or key file refused. `quartermaster VERB --help` tells more.
 ";
 
 #[derive(Debug, Parser)]

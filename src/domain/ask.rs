@@ -45,7 +45,7 @@ pub enum AskRefusal {
     NoSuchBackup(BackupId),
     #[error("{0} is not doomed, so there is nothing to approve; see status")]
     NotDoomed(BackupId),
-    #[error("name at least one backup to approve")]
+    #[error("no backup waits for approval")]
     Nothing,
     #[error("the cloud was not seen to hold a snapshot {0}")]
     NoSuchSnapshot(SnapshotId),

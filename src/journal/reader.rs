@@ -51,6 +51,10 @@ impl Reader {
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing { path }),
             Ok(file) if file.len() == 0 && !has_log_ahead(&path) => return Err(ReadError::Missing { path }),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let source = Cause::new(error);
+                return Err(ReadError::Failed { tried: "look for the journal", path, source });
+            }
             Ok(_) | Err(_) => {}
         }
         match connect(&path, Sharing::WithWriter) {

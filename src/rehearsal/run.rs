@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -66,8 +67,10 @@ impl Onlooker for Nobody {}
 
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
-    #[error("prepare the simulated journal")]
+    #[error("prepare the rehearsal")]
     Prepare(#[source] std::io::Error),
+    #[error("make the folder {} for the simulated journal", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
     #[error("start the daemon")]
     Start(#[from] StartError),
     #[error("run the daemon")]
@@ -144,7 +147,8 @@ impl<'a> Rehearsal<'a> {
     }
 
     async fn run(mut self) -> Result<Summary, RehearsalError> {
-        fs::create_dir_all(&self.setup.directory).map_err(RehearsalError::Prepare)?;
+        let path = &self.setup.directory;
+        fs::create_dir_all(path).map_err(|source| RehearsalError::Folder { path: path.clone(), source })?;
         let mut folded = engine::open(&self.setup.directory, self.durability(), Replay::Checkpoint)?;
         loop {
             match self.process(folded).await? {

@@ -15,14 +15,32 @@ pub fn visible(text: &str) -> String {
             shown.push('…');
             break;
         }
-        if is_unseen(character) {
-            // Writing to a String cannot fail.
-            let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
-        } else {
+        push(&mut shown, character);
+    }
+    shown
+}
+
+/// A whole message of ours with something foreign in it: as [`visible`], but of any length and with
+/// its lines.
+pub fn harmless(message: &str) -> String {
+    let mut shown = String::new();
+    for character in message.chars() {
+        if character == '\n' {
             shown.push(character);
+        } else {
+            push(&mut shown, character);
         }
     }
     shown
+}
+
+fn push(shown: &mut String, character: char) {
+    if is_unseen(character) {
+        // Writing to a String cannot fail.
+        let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
+    } else {
+        shown.push(character);
+    }
 }
 
 fn is_unseen(character: char) -> bool {

@@ -205,14 +205,23 @@ fn doomed(state: &State, now: Timestamp) -> Vec<DoomStatus> {
     doomed.collect()
 }
 
+/// An id as one word of a shell's: these commands are there to be copied, and the cloud chose the id.
+fn word(id: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':');
+    if !id.is_empty() && !id.starts_with('-') && id.chars().all(is_plain) {
+        return id.to_owned();
+    }
+    format!("-- '{}'", id.replace('\'', r"'\''"))
+}
+
 fn suspects(state: &State) -> Vec<SuspectStatus> {
     let suspect = |snapshot: &Snapshot| SuspectStatus {
         snapshot: snapshot.id.to_string(),
         name: snapshot.name.clone(),
         machine: snapshot.machine.clone(),
         commands: [
-            format!("quartermaster adopt {}", snapshot.id),
-            format!("quartermaster disown {} --reason \"made by hand\"", snapshot.id),
+            format!("quartermaster adopt {}", word(snapshot.id.as_str())),
+            format!("quartermaster disown --reason \"made by hand\" {}", word(snapshot.id.as_str())),
         ],
     };
     state.suspects().map(suspect).collect()
@@ -232,5 +241,18 @@ fn open_effect(life: &EffectLife) -> OpenEffect {
         machine: life.effect.verb.machine().clone(),
         since,
         why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_word_of_a_command_that_is_copied() {
+        assert_eq!(word("BRK-100001S"), "BRK-100001S");
+        assert_eq!(word("x; rm -rf ~"), "-- 'x; rm -rf ~'");
+        assert_eq!(word("a'b"), r"-- 'a'\''b'");
+        assert_eq!(word("-x"), "-- '-x'");
     }
 }

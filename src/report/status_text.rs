@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::foreign::visible;
 use super::status::{DoomStatus, ShelfStatus, Status};
 use super::words::{instant, span};
+use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
@@ -29,9 +30,21 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     writeln!(text, "as of      {} UTC", instant(status.now))?;
     let (hash, seq) = (status.head.hash.get(..12).unwrap_or(&status.head.hash), status.head.seq);
     writeln!(text, "journal    {hash}@{seq}")?;
-    let balance: Vec<String> = status.balance.iter().map(|(code, sum)| format!("{sum} {code}")).collect();
+    let seen = |at: Option<Timestamp>| {
+        at.map_or_else(|| "never".to_owned(), |at| format!("{} ago", span(status.now.since(at))))
+    };
+    let (machines, snapshots) = (seen(status.machines_seen_at), seen(status.snapshots_seen_at));
+    writeln!(text, "last looks machines {machines}, snapshots {snapshots}")?;
+    let balance: Vec<String> =
+        status.balance.iter().map(|(code, sum)| format!("{} {code}", cents(*sum))).collect();
     let balance = if balance.is_empty() { "not seen yet".to_owned() } else { balance.join(", ") };
     writeln!(text, "balance    {balance}")?;
+    if status.mode.is_some() && status.shelves.is_empty() {
+        writeln!(
+            text,
+            "\nbackups\n  none yet, and none was due: `check-config` shows when each policy runs next"
+        )?;
+    }
     write_list(text, "backups", &status.shelves, shelf_row)?;
     write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
     write_list(text, "not known yet", &status.open_effects, |effect| {
@@ -40,7 +53,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
             "{} {} on {}, since {since}: {}",
             effect.verb,
             visible(effect.backup.as_str()),
-            effect.machine,
+            visible(effect.machine.as_str()),
             effect.why
         )
     })?;
@@ -50,6 +63,12 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         let name = visible(&suspect.name);
         format!("{name} of {machine}\n    {}\n    {}", visible(adopt), visible(disown))
     })
+}
+
+/// To the cent, towards zero: `--json` has every digit.
+fn cents(sum: Nanos) -> String {
+    let (sign, cents) = (if sum.0 < 0 { "-" } else { "" }, sum.0.unsigned_abs() / 10_000_000);
+    format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
 fn write_mode(status: &Status, text: &mut String) -> fmt::Result {
@@ -107,4 +126,26 @@ fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {
         (false, _) => "",
     };
     format!("{backup:<30} {machine:<16} not before {}{approved}\n    {held}", instant(doom.goes_after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::state::State;
+    use crate::report::status::Source;
+
+    #[test]
+    fn an_account_that_was_never_looked_at_says_so() {
+        let source = Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None };
+        let mut status = Status::of(&State::default(), Timestamp::from_seconds(1_800), source);
+        assert!(text(&status).contains("last looks machines never, snapshots never\n"));
+        status.machines_seen_at = Some(Timestamp::from_seconds(600));
+        assert!(text(&status).contains("last looks machines 20 min ago, snapshots never\n"));
+    }
+
+    #[test]
+    fn money_is_shown_to_the_cent() {
+        assert_eq!(cents(Nanos(4_999_194_569_000_006)), "4999194.56");
+        assert_eq!(cents(Nanos(-70_000_000)), "-0.07");
+    }
 }

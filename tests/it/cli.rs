@@ -260,11 +260,17 @@ fn what_is_asked_while_no_daemon_runs_is_judged_and_kept() {
     assert_eq!(ask(&["thaw"]).0.0, 0);
     assert_eq!(shown()["frozen"], Value::Null);
     assert_eq!(ask(&["freeze", "--for", "99d", "--reason", "too long"]).0.0, 1);
+    for reason in ["", " ", &"x".repeat(1_001)] {
+        assert_eq!(ask(&["freeze", "--reason", reason]).0.0, 2);
+    }
     let newest = shown()["shelves"][0]["newest_good"]["backup"].as_str().unwrap().to_owned();
     assert_eq!(ask(&["pin", &newest]), ((0, String::new()), format!("pinned {newest}\n")));
     assert_eq!(ask(&["unpin", &newest]).0.0, 0);
     assert_eq!(ask(&["plan", "approve", &newest]).0.0, 1);
-    assert_eq!(ask(&["plan", "approve", "--all"]).0.0, 1);
+    let nothing = (1, "error: no backup waits for approval\n".to_owned());
+    assert_eq!(ask(&["plan", "approve", "--all"]).0, nothing);
+    let hostile = ask(&["pin", "a\x1b[2Jb"]).0.1;
+    assert_eq!(hostile, "error: a\\u{1b}[2Jb is not a backup in this journal\n");
     assert_eq!(ask(&["adopt", "BRK-1S"]).0.0, 1);
     assert_eq!(told(&quartermaster(&["log", "verify", "--data-dir", &directory])).0, 0);
 }

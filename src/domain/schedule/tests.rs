@@ -118,8 +118,8 @@ fn faults_say_whether_the_zone_or_the_expression_is_wrong() {
     schedule "0 2 30 2 *" names no day within 8 years
     schedule "0 2 * *" cannot be read: has 5 fields (minute hour day month weekday) or 6 (second first), not 4
     schedule "0 2 * * * * 2027" cannot be read: has 5 fields (minute hour day month weekday) or 6 (second first), not 7
-    schedule "0 25 * * *" cannot be read: hour "25": number out of bounds
-    schedule "0 x * * *" cannot be read: hour "x": a character that this field does not take
+    schedule "0 25 * * *" cannot be read: hour "25": number out of bounds; it takes 0 to 23
+    schedule "0 x * * *" cannot be read: hour "x": a character that this field does not take; it takes 0 to 23
     schedule "@never" cannot be read: a nickname is @hourly, @daily, @weekly, @monthly or @yearly
     schedule "" cannot be read: has 5 fields (minute hour day month weekday) or 6 (second first), not 0
     schedule "0 , * * *" names no day within 8 years

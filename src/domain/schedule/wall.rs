@@ -217,13 +217,20 @@ fn rule_of(parser: &CronParser, text: &str, error: &CronError) -> String {
     let told: String =
         letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
     let fields: Vec<&str> = text.split_whitespace().collect();
-    let names = ["second", "minute", "hour", "day", "month", "weekday"];
+    let names = [
+        ("second", "0 to 59"),
+        ("minute", "0 to 59"),
+        ("hour", "0 to 23"),
+        ("day", "1 to 31"),
+        ("month", "1 to 12"),
+        ("weekday", "0 to 7"),
+    ];
     let names = &names[names.len().saturating_sub(fields.len())..];
-    for (position, (field, name)) in fields.iter().zip(names).enumerate() {
+    for (position, (field, (name, limits))) in fields.iter().zip(names).enumerate() {
         let mut alone = vec!["*"; fields.len()];
         alone[position] = field;
         if parser.parse(&alone.join(" ")).is_err() {
-            return format!("{name} {:?}: {told}", shortened(field));
+            return format!("{name} {:?}: {told}; it takes {limits}", shortened(field));
         }
     }
     told
