@@ -111,6 +111,9 @@ fn may_create(
     let siblings = state.effects.values().filter(|life| life.effect.verb.backup() == backup);
     let others = siblings.filter(|life| !matches!(life.effect.cause, Cause::Slot(ref of) if of == slot));
     require(others.count() == 0, Forbidden("another effect has this name"))?;
+    let mut rest = state.backups.iter().filter(|(other, _)| *other != backup).map(|(_, other)| other);
+    let serves = |other: &Backup| other.slot.as_ref() == Some(slot);
+    require(!rest.any(serves), Forbidden("another backup serves this slot"))?;
     let open = state.backups.values().filter(|b| matches!(b.life, Life::Requested | Life::Pending));
     require(open.count() < adopted.set.rules.concurrent as usize, Changed("as many run as may run"))?;
     let looks = [&state.fleet.machine_look, &state.fleet.snapshot_look];
