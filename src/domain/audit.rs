@@ -146,7 +146,9 @@ fn may_delete(
     is_ours_alone(state, id, backup, snapshot)?;
     is_condemned(now, cause, backup, rules)?;
     leaves_enough(state, now, policy, slot, id, backup, rules)?;
-    is_expired(state, policy, slot, id, backup)?;
+    let latest = now + rules.skew;
+    require(backup.taken_at <= latest, Changed("it is dated later than now"))?;
+    is_expired(state, policy, slot, id, backup, latest)?;
     was_seen_just_now(state, now, snapshot, backup, rules)?;
     is_unlinked(state, now, snapshot, rules)?;
     is_within_caps(state, now, adopted, &backup.machine)
@@ -211,8 +213,16 @@ fn neighbours<'a>(
     })
 }
 
-/// No rule keeps it, counted from its side: enough newer ones, or days that newer ones fill.
-fn is_expired(state: &State, policy: &Policy, slot: &Slot, id: &BackupId, backup: &Backup) -> Verdict {
+/// No rule keeps it, counted from its side: enough newer ones, or days that newer ones fill. What is
+/// dated after `latest` counts for no rule.
+fn is_expired(
+    state: &State,
+    policy: &Policy,
+    slot: &Slot,
+    id: &BackupId,
+    backup: &Backup,
+    latest: Timestamp,
+) -> Verdict {
     if backup.life == Life::Failed {
         return Ok(());
     }
@@ -222,7 +232,8 @@ fn is_expired(state: &State, policy: &Policy, slot: &Slot, id: &BackupId, backup
         Forbidden("its policy keeps everything"),
     )?;
     let is_newer = |other: &&Backup| {
-        other.taken_at > backup.taken_at || (other.taken_at == backup.taken_at && other.name < backup.name)
+        let is_later = other.taken_at > backup.taken_at && other.taken_at <= latest;
+        is_later || (other.taken_at == backup.taken_at && other.name < backup.name)
     };
     let newer: Vec<&Backup> = neighbours(state, slot, id).filter(is_newer).collect();
     let kept_by_last = match rules.keep_last {
