@@ -20,6 +20,8 @@ impl Engine {
             }
         }
         let about = effect.verb.backup().to_string();
+        // A machine that slept, or whose clock was set, in the middle of a pass wakes up here.
+        self.check_clock().await?;
         let permit = match audit(&self.state, self.clock.now(), effect) {
             Ok(permit) => permit,
             Err(objection) => return self.note(about, objection).await,

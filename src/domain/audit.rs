@@ -111,6 +111,9 @@ fn may_create(
     let siblings = state.effects.values().filter(|life| life.effect.verb.backup() == backup);
     let others = siblings.filter(|life| !matches!(life.effect.cause, Cause::Slot(ref of) if of == slot));
     require(others.count() == 0, Forbidden("another effect has this name"))?;
+    let mut rest = state.backups.iter().filter(|(other, _)| *other != backup).map(|(_, other)| other);
+    let serves = |other: &Backup| other.slot.as_ref() == Some(slot);
+    require(!rest.any(serves), Forbidden("another backup serves this slot"))?;
     let open = state.backups.values().filter(|b| matches!(b.life, Life::Requested | Life::Pending));
     require(open.count() < adopted.set.rules.concurrent as usize, Changed("as many run as may run"))?;
     let looks = [&state.fleet.machine_look, &state.fleet.snapshot_look];
@@ -143,7 +146,9 @@ fn may_delete(
     is_ours_alone(state, id, backup, snapshot)?;
     is_condemned(now, cause, backup, rules)?;
     leaves_enough(state, now, policy, slot, id, backup, rules)?;
-    is_expired(state, policy, slot, id, backup)?;
+    let latest = now + rules.skew;
+    require(backup.taken_at <= latest, Changed("it is dated later than now"))?;
+    is_expired(state, policy, slot, id, backup, latest)?;
     was_seen_just_now(state, now, snapshot, backup, rules)?;
     is_unlinked(state, now, snapshot, rules)?;
     is_within_caps(state, now, adopted, &backup.machine)
@@ -208,8 +213,16 @@ fn neighbours<'a>(
     })
 }
 
-/// No rule keeps it, counted from its side: enough newer ones, or days that newer ones fill.
-fn is_expired(state: &State, policy: &Policy, slot: &Slot, id: &BackupId, backup: &Backup) -> Verdict {
+/// No rule keeps it, counted from its side: enough newer ones, or days that newer ones fill. What is
+/// dated after `latest` counts for no rule.
+fn is_expired(
+    state: &State,
+    policy: &Policy,
+    slot: &Slot,
+    id: &BackupId,
+    backup: &Backup,
+    latest: Timestamp,
+) -> Verdict {
     if backup.life == Life::Failed {
         return Ok(());
     }
@@ -219,7 +232,8 @@ fn is_expired(state: &State, policy: &Policy, slot: &Slot, id: &BackupId, backup
         Forbidden("its policy keeps everything"),
     )?;
     let is_newer = |other: &&Backup| {
-        other.taken_at > backup.taken_at || (other.taken_at == backup.taken_at && other.name < backup.name)
+        let is_later = other.taken_at > backup.taken_at && other.taken_at <= latest;
+        is_later || (other.taken_at == backup.taken_at && other.name < backup.name)
     };
     let newer: Vec<&Backup> = neighbours(state, slot, id).filter(is_newer).collect();
     let kept_by_last = match rules.keep_last {

@@ -174,7 +174,7 @@ fn decide(state: &State, now: Timestamp, due: &Due) -> Option<Decision> {
         return held.map(Decision::Held);
     }
     let name = due.slot.snapshot_name(&due.machine.item.name);
-    if state.backups.contains_key(&BackupId::new(&*name)) {
+    if state.backups.contains_key(&BackupId::new(&*name)) || was_taken(state, &due.slot) {
         return Some(Decision::Skipped(Skip::AlreadyTaken));
     }
     stranger(state, &name).map(|id| Decision::Held(Held::NameInUse(id.to_string())))
@@ -211,6 +211,11 @@ fn obstacle(
         None if !state.wall.lets_create(now) => Some(Held::ClockUnsure),
         None => state.unresolved_on(&machine.item.id).next().map(|_| Held::Unknown),
     }
+}
+
+/// Only a clock that went back brings a slot again, and its machine may have another name by then.
+fn was_taken(state: &State, slot: &Slot) -> bool {
+    state.wall.epoch > 0 && state.backups.values().any(|backup| backup.slot.as_ref() == Some(slot))
 }
 
 /// A snapshot that bears this name and is not ours.

@@ -36,9 +36,11 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     }
     let ending = Ending { setup, state, now };
     let mut found = ending.open_requests();
+    let machines: Vec<String> =
+        cloud.with_world(|world| world.machines().map(|machine| machine.id.clone()).collect());
     cloud.with_truth(|truth| {
         let records: Vec<&Record> = truth.snapshots().collect();
-        found.extend(ending.machines_without_backup(&records));
+        found.extend(ending.machines_without_backup(&machines, &records));
         found.extend(ending.wrong_inventory(&records));
         found.extend(ending.deletions_overdue(&records));
     });
@@ -52,7 +54,8 @@ impl Ending<'_> {
         self.now.since(at) > than.duration()
     }
 
-    fn machines_without_backup(&self, records: &[&Record]) -> Vec<String> {
+    /// Of all that the cloud has: a daemon that sees none of them has not recovered.
+    fn machines_without_backup(&self, machines: &[String], records: &[&Record]) -> Vec<String> {
         let is_fresh = |machine: &str| {
             records.iter().any(|record| {
                 record.machine == machine
@@ -61,8 +64,8 @@ impl Ending<'_> {
                     && !self.is_older(record.created_at, RECOVERY)
             })
         };
-        let machines = self.state.fleet.machines.keys().filter(|id| !is_fresh(id.as_str()));
-        machines.map(|id| format!("{id} has no good backup of the last 48 hours")).collect()
+        let late = machines.iter().filter(|id| !is_fresh(id));
+        late.map(|id| format!("{id} has no good backup of the last 48 hours")).collect()
     }
 
     fn open_requests(&self) -> Vec<String> {
@@ -117,10 +120,12 @@ impl Ending<'_> {
         found
     }
 
-    /// What is disputed, timed out or bad waits for a person.
+    /// What is disputed, timed out or bad waits for a person; what was never judged waits for nobody.
     fn may_delete(&self, id: &str) -> bool {
         let owner = self.state.owners.get(&SnapshotId::new(id));
-        let is_good = |backup: &Backup| backup.life == Life::Good && !backup.is_protected();
-        owner.and_then(|owner| self.state.backups.get(owner)).is_none_or(is_good)
+        let waits = |backup: &Backup| {
+            backup.is_protected() || matches!(backup.life, Life::Disputed | Life::TimedOut | Life::Bad)
+        };
+        owner.and_then(|owner| self.state.backups.get(owner)).is_none_or(|backup| !waits(backup))
     }
 }

@@ -2,18 +2,20 @@
 //!
 //! What is right it takes from the cloud's truth and the true time, never from the daemon's belief.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
+use crate::domain::effect::Verb;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{Look, LookResult, Scope};
 use crate::domain::id::BackupId;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
-use crate::journal::entry::{Head, Seq};
+use crate::journal::entry::{Head, Row, Seq};
 use crate::journal::reader::Reader;
+use crate::journal::record;
 use crate::sim::cloud::{Change, Cloud};
 
 /// An intent is at most this many events older than its call.
@@ -35,6 +37,8 @@ struct Seen {
     doomed: BTreeMap<BackupId, Timestamp>,
     /// Which backup a snapshot is.
     owners: BTreeMap<String, BackupId>,
+    /// The intents whose call has arrived: each announces one.
+    spent: BTreeSet<Seq>,
     cloud: Cloud,
     journal: Option<Reader>,
     count: u64,
@@ -43,9 +47,17 @@ struct Seen {
 
 impl Observer {
     pub fn new(cloud: Cloud, truth: Clock, grace: Seconds) -> Self {
-        let (doomed, owners) = (BTreeMap::new(), BTreeMap::new());
-        let seen = Seen { truth, grace, doomed, owners, cloud, journal: None, count: 0, lines: Vec::new() };
-        Self(Arc::new(Mutex::new(seen)))
+        Self(Arc::new(Mutex::new(Seen {
+            truth,
+            grace,
+            doomed: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            spent: BTreeSet::new(),
+            cloud,
+            journal: None,
+            count: 0,
+            lines: Vec::new(),
+        })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
@@ -86,12 +98,12 @@ impl Observer {
         }
     }
 
-    /// When a request to change something reaches the cloud: its intent must be readable by now.
+    /// When a request to change something reaches the cloud: an intent of its own must be readable by now.
     pub fn arrived(&self, change: &Change) {
         let mut seen = self.lock();
         let what = change.name.clone().or_else(|| change.id.clone()).unwrap_or_default();
-        if !seen.is_intended(&what) {
-            seen.object(format!("I13: {} {what} arrived before its intent was stored", change.method));
+        if !seen.is_intended(change) {
+            seen.object(format!("I13: {} {what} arrived without a stored intent of its own", change.method));
         }
         if let Some(id) = change.id.as_ref().filter(|_| change.method == "DELETE") {
             let doomed = seen.owners.get(id).and_then(|backup| seen.doomed.get(backup)).copied();
@@ -129,12 +141,26 @@ impl Seen {
         }
     }
 
-    fn is_intended(&self, what: &str) -> bool {
+    fn is_intended(&mut self, change: &Change) -> bool {
         let Some(journal) = &self.journal else { return false };
         let Ok(head) = journal.head() else { return false };
         let after = Seq(head.seq.0.saturating_sub(INTENT_WITHIN));
         let rows = journal.read(after, INTENT_WITHIN as usize).unwrap_or_default();
-        rows.iter().any(|row| row.entry.kind == "intended" && row.entry.body.contains(what))
+        let announces = |row: &&Row| !self.spent.contains(&row.seq) && announces(row, change);
+        let found = rows.iter().rev().find(announces).map(|row| row.seq);
+        found.is_some_and(|seq| self.spent.insert(seq))
+    }
+}
+
+fn announces(row: &Row, change: &Change) -> bool {
+    let Ok(Recorded { event: Event::Intended(intended), .. }) = record::decode(row) else { return false };
+    match &intended.effect.verb {
+        Verb::CreateSnapshot { name, .. } => {
+            change.method == "POST" && change.name.as_deref() == Some(name.as_str())
+        }
+        Verb::DeleteSnapshot { snapshot, .. } => {
+            change.method == "DELETE" && change.id.as_deref() == Some(snapshot.as_str())
+        }
     }
 }
 

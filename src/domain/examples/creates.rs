@@ -231,6 +231,20 @@ fn a_slot_that_was_taken_is_not_taken_again_after_the_clock_went_back() {
 }
 
 #[test]
+fn a_slot_is_not_taken_again_under_another_name_of_its_machine() {
+    let (mut world, create) = due();
+    world.take_all();
+    world.cloud.machines.get_mut(create.verb.machine()).unwrap().name = "renamed".to_owned();
+    world.wait(Seconds::hours(1));
+    world.step_clock(-2 * 3_600);
+    world.cloud.date = Some(0);
+    world.pass();
+    world.wait_for_slot();
+    let plan = world.pass();
+    assert!(creates(&plan).is_empty(), "{plan:?}");
+}
+
+#[test]
 fn nothing_is_taken_before_this_process_has_looked() {
     let (mut world, _) = due();
     world.restart();

@@ -176,6 +176,19 @@ fn a_backup_dated_in_the_future_does_not_make_a_shelf_young() {
 }
 
 #[test]
+fn a_backup_dated_in_the_future_takes_no_place_among_the_newest() {
+    let (mut world, backups) = nights(4);
+    keep(&mut world, Some(3), None);
+    world.look_at_all();
+    let delete = delete_of(&world, &backups[0]);
+    assert!(world.audit(&delete).is_ok());
+    world.state.backups.get_mut(&backups[3]).unwrap().taken_at = world.now + Seconds::days(9);
+    assert_eq!(world.audit(&delete).err(), Some(Forbidden("keep_last keeps it")));
+    world.state.backups.get_mut(&backups[0]).unwrap().taken_at = world.now + Seconds::days(8);
+    assert_eq!(world.audit(&delete).err(), Some(Changed("it is dated later than now")));
+}
+
+#[test]
 fn a_loss_of_ours_holds_every_deletion() {
     let change = |world: &mut World, backups: &[BackupId]| {
         let lost = world.snapshot_of(&backups[1]);
