@@ -2,6 +2,7 @@
 //!
 //! It knows no policy and decides nothing; see `pass` for what it does with them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,7 +44,8 @@ pub struct Engine {
     pub(super) stop: CancellationToken,
     /// What the journal could not take for want of room; stored before anything else is done.
     pub(super) unsaved: Vec<Event>,
-    pub(super) last_objection: Option<String>,
+    /// What the audit said against plans, each kept once.
+    pub(super) objections: BTreeSet<String>,
     unsaved_checkpoint: u64,
     /// Wall clock less elapsed time, in microseconds; another value later is a step.
     baseline: i64,
@@ -94,7 +96,7 @@ impl Engine {
             listener,
             stop,
             unsaved: Vec::new(),
-            last_objection: None,
+            objections: BTreeSet::new(),
             unsaved_checkpoint: 0,
             baseline,
         };

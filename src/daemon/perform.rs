@@ -10,6 +10,9 @@ use crate::domain::slot::{Decision, Skip};
 use crate::journal::append::AppendError;
 use crate::planted::{Bug, is_planted};
 
+/// Objections remembered so that each is written down once; a bound, not a hope.
+const MOST_OBJECTIONS: usize = 256;
+
 impl Engine {
     pub(super) async fn perform(&mut self, effect: Effect, proof: Option<Proof>) -> Result<(), Trouble> {
         if let Verb::DeleteSnapshot { snapshot, .. } = &effect.verb {
@@ -57,15 +60,16 @@ impl Engine {
         self.record(events).await
     }
 
-    /// An objection that the plan should have foreseen is written down, once while it lasts.
+    /// An objection that the plan should have foreseen is written down, once in this process.
     async fn note(&mut self, about: String, objection: Objection) -> Result<(), Trouble> {
         let what = format!("the audit refused what the plan proposed: {objection}");
         tracing::debug!(%about, %objection, "not performed");
         let said = format!("{about}: {what}");
-        let is_new = self.last_objection.as_ref() != Some(&said);
+        if self.objections.len() >= MOST_OBJECTIONS {
+            self.objections.clear();
+        }
         match objection {
-            Objection::Forbidden(_) if is_new => {
-                self.last_objection = Some(said);
+            Objection::Forbidden(_) if self.objections.insert(said) => {
                 self.record(vec![Event::Anomaly(Anomaly { about, what })]).await
             }
             Objection::Forbidden(_) | Objection::Changed(_) => Ok(()),

@@ -54,7 +54,17 @@ impl State {
     fn start(&mut self, at: Timestamp) {
         self.counters.clean_stop = false;
         self.wall.started();
+        // Where the server tells no date, nobody notices a clock that was set while we were down.
+        let unguarded = self.wall.offset_micros.is_none();
+        for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {
+            doom.since = if unguarded { at } else { doom.since };
+        }
         for life in self.effects.values_mut() {
+            if let Standing::Unknown { since, .. } = &mut life.standing
+                && unguarded
+            {
+                (*since, life.clear_looks) = (at, 0);
+            }
             if let Standing::Intended { .. } = life.standing {
                 life.standing = Standing::Unknown { since: at, answered: None };
                 life.clear_looks = 0;

@@ -305,10 +305,11 @@ fn believed(
     offset_now: i64,
     skew: Seconds,
 ) -> Timestamp {
-    let ours = created >= backup.requested_at - skew && created <= first_seen + skew;
-    let from = backup.requested_at.shifted(-backup.offset_micros.unwrap_or(0)) - skew;
-    let until = first_seen.shifted(-offset_now) + skew;
-    if ours || (created >= from && created <= until) { created } else { backup.requested_at }
+    // By our clock, by the server's, or between the two: one of them is wrong, and it is not known which.
+    let from =
+        backup.requested_at.min(backup.requested_at.shifted(-backup.offset_micros.unwrap_or(0))) - skew;
+    let until = first_seen.max(first_seen.shifted(-offset_now)) + skew;
+    if created >= from && created <= until { created } else { backup.requested_at }
 }
 
 fn see<K: Ord, Of>(things: &mut BTreeMap<K, Known<Of>>, id: K, item: Of, at: Timestamp) {

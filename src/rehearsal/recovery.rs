@@ -18,6 +18,8 @@ use crate::sim::record::{Actor, Record};
 const RECOVERY: Seconds = Seconds::hours(48);
 /// Only a calm that lasts this much longer shows it.
 const MARGIN: Seconds = Seconds::hours(12);
+/// After its grace a replaced one goes within this, or another of its shelf does.
+const DELETES_WITHIN: Seconds = Seconds::hours(30);
 /// A request that is open for longer than this will never be settled.
 const LONGEST_OPEN: Seconds = Seconds::hours(6);
 /// Two looks at snapshots lie at most this far apart, and something else between them.
@@ -105,12 +107,21 @@ impl Ending<'_> {
         }
         let grace = self.state.rules().grace;
         let kept = self.setup.keep_last.max(self.state.rules().min_good) as usize;
+        // A cap may leave the last of many for later, but not a shelf alone for a day.
+        let goes_on = |of: &Record| {
+            records.iter().filter(|record| record.group() == of.group()).any(|record| {
+                record
+                    .deleted
+                    .is_some_and(|(at, by)| by == Actor::Daemon && !self.is_older(at, DELETES_WITHIN))
+            })
+        };
         let overdue = |(at, record): (usize, &&Record), shelf: &[&Record]| {
             let replaced = shelf.get(at + kept).and_then(|newer| newer.ready_at);
-            let due = replaced.map(|replaced| (replaced + grace).max(self.setup.calm_begins()));
+            let due = replaced.map(|replaced| replaced.max(self.setup.calm_begins()) + grace);
             !record.pinned
-                && due.is_some_and(|due| self.is_older(due, RECOVERY))
+                && due.is_some_and(|due| self.is_older(due, DELETES_WITHIN))
                 && self.may_delete(&record.id)
+                && !goes_on(record)
         };
         let mut found = Vec::new();
         for shelf in shelves.values() {

@@ -47,6 +47,9 @@ const AWAITS: i64 = 48;
 const AWAITS_OF_A_CHANGE: i64 = 5;
 /// A process lives at most this long in the chaos.
 const LONGEST_LIFE: Seconds = Seconds::hours(48);
+/// One crash in so many is followed by hours of nothing.
+const LONG_DOWNTIME_EVERY: u32 = 12;
+const LONGEST_DOWNTIME: Seconds = Seconds::hours(30);
 const NEVER: Seconds = Seconds::days(36_500);
 /// Violations told in words.
 const LINES: usize = 50;
@@ -126,7 +129,7 @@ impl<'a> Rehearsal<'a> {
             rules: Rules { min_good: rules.min_good as usize, keep_last: setup.keep_last as usize },
             initial_balance: BALANCE,
         });
-        let observer = Observer::new(cloud.clone(), clock.clone(), rules.grace);
+        let observer = Observer::new(cloud.clone(), clock.clone(), setup);
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
         let (outlet, _) = inbox::channel();
@@ -152,10 +155,20 @@ impl<'a> Rehearsal<'a> {
         let mut folded = engine::open(&self.setup.directory, self.durability(), Replay::Checkpoint)?;
         loop {
             match self.process(folded).await? {
-                Some(live) => folded = self.resume(&live)?,
+                Some(live) => {
+                    folded = self.resume(&live)?;
+                    self.stay_down().await;
+                }
                 None => return self.summary(),
             }
         }
+    }
+
+    /// Between a crash and the next start: mostly seconds, sometimes long enough to miss a slot.
+    async fn stay_down(&mut self) {
+        let bound = if self.rng.u32(0..LONG_DOWNTIME_EVERY) == 0 { LONGEST_DOWNTIME } else { Seconds(60) };
+        let left = self.setup.calm_begins().since(self.clock.now());
+        self.clock.sleep(Seconds(self.rng.u64(1..bound.0)).duration().min(left)).await;
     }
 
     fn durability(&self) -> Durability {

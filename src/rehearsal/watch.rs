@@ -11,12 +11,15 @@ use crate::domain::effect::Verb;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{Look, LookResult, Scope};
 use crate::domain::id::BackupId;
+use crate::domain::policy::Rules;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::journal::entry::{Head, Row, Seq};
 use crate::journal::reader::Reader;
 use crate::journal::record;
+use crate::rehearsal::setup::Setup;
 use crate::sim::cloud::{Change, Cloud};
+use crate::sim::record::Actor;
 
 /// An intent is at most this many events older than its call.
 const INTENT_WITHIN: u64 = 64;
@@ -24,6 +27,11 @@ const INTENT_WITHIN: u64 = 64;
 const KEPT: usize = 50;
 /// For longer than this no list hides what was made.
 const LONGEST_LAG: Seconds = Seconds::minutes(20);
+const DAY: Seconds = Seconds::hours(24);
+/// The daemon's clock may differ by the skew that it bears, several times over.
+const TOLERANCE: Seconds = Seconds::minutes(10);
+/// A delete counts when it is intended, and arrives a little later.
+const CAP_TOLERANCE: usize = 1;
 
 /// Shared by the engine's listener and the cloud's.
 #[derive(Clone)]
@@ -32,7 +40,12 @@ pub struct Observer(Arc<Mutex<Seen>>);
 struct Seen {
     /// The true time; the daemon's may be wrong.
     truth: Clock,
-    grace: Seconds,
+    /// When the rehearsal began, in enforce mode, and the rules in force.
+    begins: Timestamp,
+    rules: Rules,
+    machines: usize,
+    /// The deletes that arrived, in true time.
+    deletes: Vec<Timestamp>,
     /// When each doom was written down, in true time.
     doomed: BTreeMap<BackupId, Timestamp>,
     /// Which backup a snapshot is.
@@ -46,10 +59,13 @@ struct Seen {
 }
 
 impl Observer {
-    pub fn new(cloud: Cloud, truth: Clock, grace: Seconds) -> Self {
+    pub fn new(cloud: Cloud, truth: Clock, setup: &Setup) -> Self {
         Self(Arc::new(Mutex::new(Seen {
+            begins: truth.now(),
             truth,
-            grace,
+            rules: setup.policies().rules,
+            machines: setup.machines as usize,
+            deletes: Vec::new(),
             doomed: BTreeMap::new(),
             owners: BTreeMap::new(),
             spent: BTreeSet::new(),
@@ -108,14 +124,41 @@ impl Observer {
         if let Some(id) = change.id.as_ref().filter(|_| change.method == "DELETE") {
             let doomed = seen.owners.get(id).and_then(|backup| seen.doomed.get(backup)).copied();
             let waited = doomed.map(|at| seen.truth.now().since(at));
-            if waited.is_none_or(|waited| waited < seen.grace.duration()) {
+            if waited.is_none_or(|waited| waited < seen.rules.grace.duration()) {
                 seen.object(format!("grace: DELETE {id} came {waited:?} after its doom, in true time"));
             }
+            seen.weigh_delete(id);
         }
     }
 }
 
 impl Seen {
+    /// What no single deletion shows: the soft start, the freeze age and the day's cap, in true time.
+    fn weigh_delete(&mut self, id: &str) {
+        let now = self.truth.now();
+        if now + TOLERANCE < self.begins + self.rules.soft_start {
+            self.object(format!("soft start: DELETE {id} came at {now}"));
+        }
+        self.deletes.retain(|at| now.since(*at) < DAY.duration());
+        self.deletes.push(now);
+        let (ready, newest) = self.cloud.with_truth(|truth| {
+            let machine = truth.snapshot(id).map(|record| record.machine.clone());
+            let good =
+                || truth.snapshots().filter(|record| record.is_good() && record.made_by == Actor::Daemon);
+            let of_machine = good().filter(|record| Some(&record.machine) == machine.as_ref());
+            (good().count(), of_machine.map(|record| record.created_at).max())
+        });
+        let cap = 3.max(ready.div_ceil(4)).max(2 * self.machines) + CAP_TOLERANCE;
+        if self.deletes.len() > cap {
+            self.object(format!("I10: {} deletes in a day, and {cap} are allowed", self.deletes.len()));
+        }
+        let freeze_age = DAY.duration() * 2 + self.rules.freeze_margin.duration();
+        let age = newest.map(|newest| now.since(newest));
+        if age.is_none_or(|age| age > freeze_age + TOLERANCE.duration()) {
+            self.object(format!("I4: DELETE {id} came while the newest good one was {age:?} old"));
+        }
+    }
+
     /// A listing that loses half of what was known cannot be complete while the cloud has it all.
     fn weigh_listing(&mut self, state: &State, look: &Look) {
         let is_complete = look.scope == Scope::Snapshots && look.result == LookResult::Complete;
