@@ -84,14 +84,9 @@ impl Life {
         }
     }
 
-    /// Whether it takes up one of the snapshots that may run at one time.
-    pub fn is_running(self) -> bool {
-        matches!(self, Self::Intended | Self::Requested | Self::Pending)
-    }
-
     /// On its way to being good, or to being gone.
     pub fn is_unsettled(self) -> bool {
-        self.is_running() || matches!(self, Self::Ready | Self::DeleteIntended)
+        matches!(self, Self::Intended | Self::Requested | Self::Pending | Self::Ready | Self::DeleteIntended)
     }
 
     pub fn is_over(self) -> bool {

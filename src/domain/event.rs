@@ -1,7 +1,5 @@
 //! Events: past-tense facts, for ever. Everything else can be computed again from them.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
@@ -189,11 +187,5 @@ impl Asked {
         let fields = [uid.to_string(), at.to_string(), after_seq.to_string(), text];
         let id = AskId::new(Digest::of_fields(fields.iter().map(String::as_bytes)).short());
         Self { id, uid, ask }
-    }
-}
-
-impl Call {
-    pub fn took(&self) -> Duration {
-        Duration::from_millis(self.duration_ms)
     }
 }

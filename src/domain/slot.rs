@@ -88,15 +88,6 @@ pub enum Held {
     ClockUnsure,
 }
 
-impl Decision {
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::Superseded { .. } | Self::Skipped(_) | Self::Expired => true,
-            Self::Held(_) => false,
-        }
-    }
-}
-
 /// How many characters of a name people can read; the rest is a hash.
 const READABLE: usize = 16;
 const PREFIX: &str = "qm-";

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
 use super::digest::Digest;
-use super::effect::{Cause, Effect, Standing, Verb};
-use super::fleet::{Image, LookResult, Machine, Scope, Snapshot};
+use super::effect::{Effect, Standing, Verb};
+use super::fleet::{Image, LookResult, Machine, Snapshot};
 use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
@@ -218,17 +218,6 @@ impl State {
         })
     }
 
-    pub fn freshness(&self, scope: &Scope) -> Option<&Freshness> {
-        match scope {
-            Scope::Machines => Some(&self.fleet.machine_look),
-            Scope::Snapshots => Some(&self.fleet.snapshot_look),
-            Scope::Images => Some(&self.fleet.image_look),
-            Scope::Balance => Some(&self.fleet.balance_look),
-            Scope::Prices => Some(&self.fleet.price_look),
-            Scope::Snapshot(_) | Scope::Links(_) => None,
-        }
-    }
-
     /// The beginning of the last look that showed this snapshot, or could have.
     pub fn last_sight(&self, id: &SnapshotId) -> Option<Timestamp> {
         let detail = self.fleet.details.get(id).filter(|one| one.result == LookResult::Complete);
@@ -257,14 +246,6 @@ impl Standing {
 }
 
 impl EffectLife {
-    /// The `Doomed` event that caused it.
-    pub fn doom_seq(&self) -> Option<u64> {
-        match &self.effect.cause {
-            Cause::Doom { seq, .. } => Some(*seq),
-            Cause::Slot(_) | Cause::Ask(_) => None,
-        }
-    }
-
     /// The id that a create was answered with, while only that answer speaks for it.
     pub fn answered(&self) -> Option<&SnapshotId> {
         match &self.standing {

@@ -114,11 +114,6 @@ impl Cloud {
         })
     }
 
-    /// A person deletes a snapshot in the web console.
-    pub fn hand_delete(&self, id: &str) -> Result<(), Refusal> {
-        self.with_world(|world| world.delete(id, Actor::Person, Duration::ZERO))
-    }
-
     /// From now on it is wrong to delete it. False if there is no such snapshot; so for the next three.
     pub fn pin(&self, id: &str) -> bool {
         self.with_world(|world| world.truth.pin(id))
