@@ -1,6 +1,7 @@
 //! Looking: one scope is read from the cloud, and what changed is written down in one transaction.
 
 use crate::barrack::client::Walked;
+use crate::barrack::page::Seen;
 use crate::daemon::engine::{Engine, Trouble};
 use crate::domain::event::{Event, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
@@ -67,7 +68,12 @@ fn differs(state: &State, item: &Item) -> bool {
 /// What we knew and a complete listing does not have.
 fn missing(state: &State, scope: &Scope, walked: &Walked) -> Vec<Change> {
     let fleet = &state.fleet;
-    let is_absent = |id: &str| walked.items.binary_search_by(|seen| seen.item.id().cmp(id)).is_err();
+    // Both sides are in order of id.
+    let mut shown = walked.items.iter().map(Seen::id).peekable();
+    let mut is_absent = |id: &str| {
+        while shown.next_if(|shown| *shown < id).is_some() {}
+        shown.peek() != Some(&id)
+    };
     match scope {
         Scope::Machines => fleet
             .machines

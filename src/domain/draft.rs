@@ -17,8 +17,6 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// What is not done, and why.
     pub holds: Vec<(BackupId, Hold)>,
-    /// When to plan again at the latest.
-    pub wake_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

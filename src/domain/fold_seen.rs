@@ -64,16 +64,7 @@ impl State {
     /// A complete listing of snapshots: what its silences say.
     fn weigh_listing(&mut self, began: Timestamp, at: Timestamp) {
         let missing = self.missing().count();
-        // Our own deletes aside: what they took away says nothing about the listing.
-        let is_deleting =
-            |id: &BackupId| self.backups.get(id).is_some_and(|backup| backup.life == Life::DeleteIntended);
-        let ours = self
-            .owners
-            .iter()
-            .filter(|(id, owner)| self.fleet.snapshots.contains_key(id) && !is_deleting(owner))
-            .count();
-        let doubtful = missing > 0
-            && (missing == ours || (missing >= DOUBTFUL_LEAST && missing * DOUBTFUL_SHARE > ours));
+        let doubtful = missing > 0 && self.is_doubtful(missing);
         self.fleet.doubtful_since = doubtful.then(|| self.fleet.doubtful_since.unwrap_or(at));
         self.fleet.shaken = match missing {
             0 => self.fleet.shaken.saturating_sub(1),
@@ -97,6 +88,16 @@ impl State {
                 life.clear_looks = if is_clear { life.clear_looks.saturating_add(1) } else { 0 };
             }
         }
+    }
+
+    /// Whether so many of ours are missing that the listing is not believed.
+    fn is_doubtful(&self, missing: usize) -> bool {
+        // Our own deletes aside: what they took away says nothing about the listing.
+        let is_deleting =
+            |id: &BackupId| self.backups.get(id).is_some_and(|backup| backup.life == Life::DeleteIntended);
+        let there = |id: &SnapshotId| self.fleet.snapshots.contains_key(id);
+        let ours = self.owners.iter().filter(|(id, owner)| there(id) && !is_deleting(owner)).count();
+        missing == ours || (missing >= DOUBTFUL_LEAST && missing * DOUBTFUL_SHARE > ours)
     }
 
     /// Whether this complete listing lacks the object of an open effect, late enough to mean it.

@@ -8,7 +8,6 @@ use super::draft::{Plan, settled};
 use super::event::{ClockStepped, Event, Judged};
 use super::evidence::evidence;
 use super::fleet::SnapshotStatus;
-use super::looks;
 use super::prune;
 use super::state::State;
 use super::take;
@@ -18,7 +17,7 @@ use super::time::{Seconds, Timestamp};
 const DOUBT_ENDS: Seconds = Seconds::hours(24);
 
 pub fn plan(state: &State, now: Timestamp) -> Plan {
-    let mut plan = Plan { wake_at: looks::next_due(state, now), ..Plan::default() };
+    let mut plan = Plan::default();
     if let Some(by_micros) = state.wall.unseen_step {
         let noticed = "clock and server's date differ otherwise than before the restart".to_owned();
         // Which of the two clocks moved is not known: waits may become longer by it, never shorter.

@@ -36,15 +36,37 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
         let Some(schedule) = adopted.schedules.get(policy_name) else { continue };
         if policy.mode == Mode::Enforce {
             let weighed = weigh(state, now, adopted, policy, schedule.zone(), &backups);
-            doom_shelf(state, weighed, &backups, plan);
+            doom_shelf(state, adopted, &weighed, &backups, plan);
         }
     }
 }
 
 /// What the rules make of the backups of one (policy, machine).
 struct Weighed<'a> {
+    /// The oldest first, then what failed.
     expired: Vec<(&'a BackupId, &'a Backup)>,
-    proof: Proof,
+    kept: Vec<(&'a BackupId, Ground)>,
+}
+
+/// What keeps a backup.
+enum Ground {
+    Rules(Vec<retention::Reason>),
+    Pinned,
+    NewestGood,
+    Held,
+    LeastGood,
+}
+
+impl Ground {
+    fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::Rules(reasons) => reasons.iter().map(ToString::to_string).collect(),
+            Self::Pinned => vec!["pinned".to_owned()],
+            Self::NewestGood => vec!["newest good".to_owned()],
+            Self::Held => vec!["held".to_owned()],
+            Self::LeastGood => vec!["least number of good backups".to_owned()],
+        }
+    }
 }
 
 fn weigh<'a>(
@@ -57,72 +79,73 @@ fn weigh<'a>(
 ) -> Weighed<'a> {
     let good: Vec<_> = backups.iter().filter(|(_, backup)| backup.life == Life::Good).collect();
     let candidates: Vec<Candidate> =
-        good.iter().map(|(id, backup)| Candidate { id: (*id).clone(), taken_at: backup.taken_at }).collect();
+        good.iter().map(|(id, backup)| Candidate { id, taken_at: backup.taken_at }).collect();
     let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
     let mut verdicts = retention::judge(&candidates, &policy.retention, calendar);
-    let newest = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).max();
     // The newest few stay whatever else is kept: were they counted after pins and rules, one more
     // pin would add a victim.
     let mut order: Vec<_> = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).collect();
     order.sort_unstable_by(|one, other| other.cmp(one));
+    let newest = order.first().copied();
     order.truncate(adopted.set.rules.min_good as usize);
     let least = order.last().copied();
-    let (mut kept, mut expired) = (Vec::new(), Vec::new());
+    let mut weighed = Weighed { expired: Vec::new(), kept: Vec::new() };
     for (id, backup) in &good {
         let place = Some((backup.taken_at, Reverse(*id)));
-        let is_newest = place == newest;
-        match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
-            Verdict::Keep { reasons } => kept.push(survivor(id, reasons)),
-            Verdict::Expire if is_newest || backup.is_protected() => {
-                kept.push(survivor(id, vec![protection(backup, is_newest)]));
-            }
-            Verdict::Expire if least.is_some() && place >= least => {
-                kept.push(survivor(id, vec!["least number of good backups".to_owned()]));
-            }
-            Verdict::Expire => expired.push((*id, *backup)),
+        let ground = match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
+            Verdict::Keep { reasons } => Some(Ground::Rules(reasons)),
+            Verdict::Expire if backup.pinned => Some(Ground::Pinned),
+            Verdict::Expire if place == newest => Some(Ground::NewestGood),
+            Verdict::Expire if backup.is_protected() => Some(Ground::Held),
+            Verdict::Expire if least.is_some() && place >= least => Some(Ground::LeastGood),
+            Verdict::Expire => None,
+        };
+        match ground {
+            Some(ground) => weighed.kept.push((id, ground)),
+            None => weighed.expired.push((id, backup)),
         }
     }
-    // The oldest go first.
-    expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
+    weighed.expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
     let failed =
         backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
-    expired.extend(failed.map(|(id, backup)| (*id, *backup)));
-    Weighed {
-        expired,
-        proof: Proof {
+    weighed.expired.extend(failed);
+    weighed
+}
+
+impl Weighed<'_> {
+    fn proof(&self, state: &State, adopted: &Adopted) -> Proof {
+        let survivor = |(id, ground): &(&BackupId, Ground)| Survivor {
+            backup: (*id).clone(),
+            reasons: ground.reasons(),
+        };
+        Proof {
             inventory: state.fleet.snapshot_look.digest,
             policy_seq: adopted.seq,
-            kept: kept.into(),
-        },
+            kept: self.kept.iter().map(survivor).collect(),
+        }
     }
 }
 
-fn doom_shelf(state: &State, weighed: Weighed, backups: &[(&BackupId, &Backup)], plan: &mut Plan) {
-    let Weighed { expired, proof } = weighed;
-    let doomed: BTreeSet<&BackupId> = expired.iter().map(|(id, _)| *id).collect();
-    for (id, backup) in &expired {
-        if backup.doom.is_none() && state.sole_snapshot(backup).is_some() {
-            plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof: proof.clone() }));
-        }
+fn doom_shelf(
+    state: &State,
+    adopted: &Adopted,
+    weighed: &Weighed,
+    backups: &[(&BackupId, &Backup)],
+    plan: &mut Plan,
+) {
+    let is_new = |backup: &Backup| backup.doom.is_none() && state.sole_snapshot(backup).is_some();
+    let condemned = weighed.expired.iter().filter(|(_, backup)| is_new(backup));
+    let mut proof = None;
+    for (id, _) in condemned {
+        let proof = proof.get_or_insert_with(|| weighed.proof(state, adopted)).clone();
+        plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof }));
     }
     for (id, backup) in backups {
         let is_open = matches!(backup.life, Life::Good | Life::Failed | Life::Bad | Life::Disputed);
-        if backup.doom.is_some() && is_open && !doomed.contains(id) {
+        if backup.doom.is_some() && is_open && !weighed.expired.iter().any(|(expired, _)| expired == id) {
             let why = "a rule keeps it again".to_owned();
             plan.events.push(Event::Spared(Spared { backup: (*id).clone(), why }));
         }
-    }
-}
-
-fn survivor(id: &BackupId, reasons: Vec<String>) -> Survivor {
-    Survivor { backup: id.clone(), reasons }
-}
-
-fn protection(backup: &Backup, is_newest: bool) -> String {
-    match (backup.pinned, is_newest) {
-        (true, _) => "pinned".to_owned(),
-        (false, true) => "newest good".to_owned(),
-        (false, false) => "held".to_owned(),
     }
 }
 
@@ -178,7 +201,7 @@ fn proof(state: &State, now: Timestamp, backup: &Backup) -> Option<Proof> {
     let (policy, schedule) = (adopted.set.policies.get(&slot.policy)?, adopted.schedules.get(&slot.policy)?);
     let shelves = shelves(state);
     let backups = shelves.get(&(&slot.policy, &slot.machine))?;
-    Some(weigh(state, now, adopted, policy, schedule.zone(), backups).proof)
+    Some(weigh(state, now, adopted, policy, schedule.zone(), backups).proof(state, adopted))
 }
 
 /// Whether something could go but for an old look.
@@ -241,7 +264,7 @@ fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
     }
 }
 
-/// What in the backup itself holds its deletion.
+/// What in the backup itself holds its deletion. What costs most to find out comes last.
 fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -> Option<Hold> {
     let (Some(doom), Some(slot)) = (&backup.doom, &backup.slot) else { return Some(Hold::Protected) };
     let rules = &adopted.set.rules;
@@ -251,14 +274,16 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
     let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
     if mode.min(adopted.set.mode) != Mode::Enforce {
         Some(Hold::Mode)
-    } else if backup.is_protected() || !is_as_judged(state, backup) {
+    } else if backup.is_protected() {
         Some(Hold::Protected)
     } else if now < soft_end {
         Some(Hold::SoftStart { until: soft_end })
     } else if now < grace_ends {
         Some(Hold::Grace { until: grace_ends })
+    } else if doom.needs_approval && !approved {
+        Some(Hold::AwaitsApproval)
     } else {
-        (doom.needs_approval && !approved).then_some(Hold::AwaitsApproval)
+        (!is_as_judged(state, backup)).then_some(Hold::Protected)
     }
 }
 

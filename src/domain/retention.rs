@@ -9,6 +9,7 @@
 //! those of the policy's zone, and a backup from the future is kept outside every count.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -18,19 +19,44 @@ use super::policy::{Keep, Retention};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    pub id: BackupId,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate<'a> {
+    pub id: &'a BackupId,
     pub taken_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Each rule that keeps it, such as `last 2 of 3` or `daily 1 of 7`; without any rule, `no rule`.
+    /// By each rule that keeps it.
     Keep {
-        reasons: Vec<String>,
+        reasons: Vec<Reason>,
     },
     Expire,
+}
+
+/// Why a backup is kept. Printed such as `last 2 of 3`, `daily 1 of all` or `no rule`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no rule at all.
+    NoRule,
+    /// It is dated later than now.
+    Future,
+    /// The `used`th that this rule keeps, of so many.
+    Counted { rule: &'static str, used: u32, keep: Keep },
+    /// The oldest of all, while the rule's count is not used up.
+    Oldest { rule: &'static str },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRule => f.write_str("no rule"),
+            Self::Future => f.write_str("future"),
+            Self::Counted { rule, used, keep: Keep::All } => write!(f, "{rule} {used} of all"),
+            Self::Counted { rule, used, keep: Keep::Count(count) } => write!(f, "{rule} {used} of {count}"),
+            Self::Oldest { rule } => write!(f, "oldest, {rule} not used up"),
+        }
+    }
 }
 
 /// From when a period counts, in which zone, and how far ahead a clock may be.
@@ -42,41 +68,40 @@ pub struct Calendar<'a> {
 }
 
 /// A verdict on each candidate. Of two with the same id the newer counts.
-pub fn judge(
-    candidates: &[Candidate],
+pub fn judge<'a>(
+    candidates: &[Candidate<'a>],
     retention: &Retention,
     calendar: Calendar<'_>,
-) -> BTreeMap<BackupId, Verdict> {
+) -> BTreeMap<&'a BackupId, Verdict> {
     let latest = calendar.now + calendar.skew;
-    let (mut present, future): (Vec<_>, Vec<_>) =
+    let (mut present, future): (Vec<Candidate>, Vec<Candidate>) =
         candidates.iter().partition(|candidate| candidate.taken_at <= latest);
-    present.sort_by(|a, b| b.taken_at.cmp(&a.taken_at).then_with(|| a.id.cmp(&b.id)));
+    present.sort_by(|a, b| b.taken_at.cmp(&a.taken_at).then_with(|| a.id.cmp(b.id)));
     let mut rows = rows(retention);
     let mut verdicts = BTreeMap::new();
     for (position, candidate) in present.iter().enumerate() {
         let is_oldest = position + 1 == present.len();
-        let day = calendar.zone.to_datetime(candidate.taken_at.zoned()).date();
-        let mut reasons: Vec<String> =
-            rows.iter_mut().filter_map(|row| row.keeps(candidate, day, is_oldest)).collect();
+        let mut reasons: Vec<Reason> =
+            rows.iter_mut().filter_map(|row| row.keeps(*candidate, calendar.zone, is_oldest)).collect();
         if rows.is_empty() {
-            reasons.push("no rule".to_owned());
+            reasons.push(Reason::NoRule);
         }
         let verdict = if reasons.is_empty() { Verdict::Expire } else { Verdict::Keep { reasons } };
-        verdicts.entry(candidate.id.clone()).or_insert(verdict);
+        verdicts.entry(candidate.id).or_insert(verdict);
     }
     for candidate in future {
-        verdicts.insert(candidate.id.clone(), Verdict::Keep { reasons: vec!["future".to_owned()] });
+        verdicts.insert(candidate.id, Verdict::Keep { reasons: vec![Reason::Future] });
     }
     verdicts
 }
 
 /// One keep rule: how far it has counted, and the period that it counted last.
-struct Row {
-    word: &'static str,
+struct Row<'a> {
+    rule: &'static str,
     keep: Keep,
     period: Period,
     used: u32,
-    newest: Option<Mark>,
+    newest: Option<Mark<'a>>,
 }
 
 /// What a rule counts: every backup, or those days that hold any.
@@ -87,17 +112,17 @@ enum Period {
 }
 
 /// The period in which a backup lies; two in the same compare equal.
-#[derive(Clone, PartialEq, Eq)]
-enum Mark {
-    Backup(BackupId),
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark<'a> {
+    Backup(&'a BackupId),
     Day(Date),
 }
 
 impl Period {
-    fn mark(self, candidate: &Candidate, day: Date) -> Mark {
+    fn mark<'a>(self, candidate: Candidate<'a>, zone: &TimeZone) -> Mark<'a> {
         match self {
-            Self::Each => Mark::Backup(candidate.id.clone()),
-            Self::Day => Mark::Day(day),
+            Self::Each => Mark::Backup(candidate.id),
+            Self::Day => Mark::Day(zone.to_datetime(candidate.taken_at.zoned()).date()),
         }
     }
 
@@ -111,33 +136,30 @@ impl Period {
 }
 
 /// The rules that are set, in the order in which their reasons are told.
-fn rows(retention: &Retention) -> Vec<Row> {
+fn rows<'a>(retention: &Retention) -> Vec<Row<'a>> {
     let table = [("last", retention.keep_last, Period::Each), ("daily", retention.keep_daily, Period::Day)];
-    let row = |(word, keep, period)| {
+    let row = |(rule, keep, period)| {
         let keep: Option<Keep> = keep;
-        keep.map(|keep| Row { word, keep, period, used: 0, newest: None })
+        keep.map(|keep| Row { rule, keep, period, used: 0, newest: None })
     };
     table.into_iter().filter_map(row).collect()
 }
 
-impl Row {
+impl<'a> Row<'a> {
     /// The reason for which this rule keeps the candidate, if it does. Called from new to old.
-    fn keeps(&mut self, candidate: &Candidate, day: Date, is_oldest: bool) -> Option<String> {
+    fn keeps(&mut self, candidate: Candidate<'a>, zone: &TimeZone, is_oldest: bool) -> Option<Reason> {
         if let Keep::Count(count) = self.keep
             && self.used + u32::from(is_planted(Bug::KeepCountOffByOne)) >= count
         {
             return None;
         }
-        let mark = self.period.mark(candidate, day);
-        if self.newest.as_ref() != Some(&mark) {
+        let mark = self.period.mark(candidate, zone);
+        if self.newest != Some(mark) {
             self.newest = Some(mark);
             self.used += 1;
-            return Some(match self.keep {
-                Keep::All => format!("{} {} of all", self.word, self.used),
-                Keep::Count(count) => format!("{} {} of {count}", self.word, self.used),
-            });
+            return Some(Reason::Counted { rule: self.rule, used: self.used, keep: self.keep });
         }
-        (is_oldest && self.period.keeps_oldest()).then(|| format!("oldest, {} not used up", self.word))
+        (is_oldest && self.period.keeps_oldest()).then_some(Reason::Oldest { rule: self.rule })
     }
 }
 

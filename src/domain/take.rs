@@ -33,6 +33,27 @@ struct Due<'a> {
     after: Timestamp,
 }
 
+/// What is under way, looked up for many slots at once.
+struct Busy<'a> {
+    rules: Rules,
+    pending: Vec<&'a Backup>,
+    /// Machines of which a create may be asked for again.
+    retried: Vec<&'a MachineId>,
+    running: u32,
+}
+
+impl<'a> Busy<'a> {
+    fn of(state: &'a State) -> Self {
+        let backups = state.watched().map(|(_, backup)| backup);
+        Self {
+            rules: state.rules(),
+            pending: backups.filter(|backup| backup.life == Life::Pending).collect(),
+            retried: retries(state).map(|life| life.effect.verb.machine()).collect(),
+            running: running(state),
+        }
+    }
+}
+
 /// Decides what is due and cannot be taken, and gives up what a newer slot replaces.
 pub(super) fn plan_slots(state: &State, now: Timestamp, plan: &mut Plan) {
     for life in retries(state) {
@@ -40,6 +61,7 @@ pub(super) fn plan_slots(state: &State, now: Timestamp, plan: &mut Plan) {
             plan.events.push(settled(life, Outcome::GaveUp { why }));
         }
     }
+    let busy = Busy::of(state);
     for due in due_slots(state, now) {
         let (first, missed) = due.schedule.count_between(due.after, due.slot.due - Seconds(1), MOST_MISSED);
         if let Some(first) = first {
@@ -48,7 +70,7 @@ pub(super) fn plan_slots(state: &State, now: Timestamp, plan: &mut Plan) {
             let slot = Slot { due: last, ..due.slot.clone() };
             let decision = Decision::Superseded { first, count: missed, by };
             plan.events.push(Event::SlotDecided(SlotDecided { slot, decision }));
-        } else if let Some(decision) = decide(state, now, &due) {
+        } else if let Some(decision) = decide(state, now, &due, &busy) {
             let open = state.shelves.get(&due.slot.shelf()).and_then(|shelf| shelf.open.as_ref());
             let said = match &decision {
                 Decision::Held(held) => open.is_some_and(|(at, why)| *at == due.slot.due && why == held),
@@ -88,7 +110,9 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
             free -= 1;
         }
     }
-    let mut due: Vec<_> = due_slots(state, now).filter(|due| decide(state, now, due).is_none()).collect();
+    let busy = Busy::of(state);
+    let mut due: Vec<_> =
+        due_slots(state, now).filter(|due| decide(state, now, due, &busy).is_none()).collect();
     due.sort_by_cached_key(|due| (newest_good(state, &due.slot), due.slot.clone()));
     if is_planted(Bug::HashMapOrder) {
         let scattered: HashMap<String, Due> = due.drain(..).map(|due| (due.slot.line(), due)).collect();
@@ -150,26 +174,22 @@ pub(super) fn covered<'a>(state: &'a State, policy: &Policy) -> impl Iterator<It
 }
 
 /// `None`: nothing stands in the way of taking it now. What costs most to find out comes last.
-fn decide(state: &State, now: Timestamp, due: &Due) -> Option<Decision> {
-    let rules = state.rules();
+fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> Option<Decision> {
     if due.policy.mode == Mode::Observe || state.mode() == Mode::Observe {
         return Some(Decision::Skipped(Skip::Observe));
     }
-    if now.since(due.slot.due) > rules.catch_up.duration() {
+    if now.since(due.slot.due) > busy.rules.catch_up.duration() {
         return Some(Decision::Expired);
     }
     let machine = &due.slot.machine;
-    let pending: Vec<&Backup> = state
-        .watched()
-        .map(|(_, backup)| backup)
-        .filter(|backup| backup.life == Life::Pending && backup.machine == *machine)
-        .collect();
-    if pending.iter().any(|backup| backup.slot.as_ref().is_some_and(|of| of.policy == due.slot.policy)) {
+    let mut pending = busy.pending.iter().filter(|backup| backup.machine == *machine).peekable();
+    let is_pending_here = pending.peek().is_some();
+    if pending.any(|backup| backup.slot.as_ref().is_some_and(|of| of.policy == due.slot.policy)) {
         return Some(Decision::Skipped(Skip::Overlap));
     }
-    let held = obstacle(state, now, due.policy, due.machine, &rules)
-        .or_else(|| retries(state).any(|life| life.effect.verb.machine() == machine).then_some(Held::Unknown))
-        .or_else(|| (!pending.is_empty() || running(state) >= rules.concurrent).then_some(Held::Concurrent));
+    let held = obstacle(state, now, due.policy, due.machine, &busy.rules)
+        .or_else(|| busy.retried.contains(&machine).then_some(Held::Unknown))
+        .or_else(|| (is_pending_here || busy.running >= busy.rules.concurrent).then_some(Held::Concurrent));
     if held.is_some() {
         return held.map(Decision::Held);
     }
@@ -276,8 +296,7 @@ fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Option<String> 
 
 /// Snapshots under way, as far as looks and answers show.
 fn running(state: &State) -> u32 {
-    let lives =
-        state.backups.values().filter(|backup| matches!(backup.life, Life::Requested | Life::Pending));
+    let lives = state.watched().filter(|(_, backup)| matches!(backup.life, Life::Requested | Life::Pending));
     u32::try_from(lives.count()).unwrap_or(u32::MAX)
 }
 

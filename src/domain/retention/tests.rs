@@ -8,18 +8,28 @@ use super::*;
 
 const NOW: i64 = 1_772_330_400; // 2026-03-01T02:00:00Z
 
-fn candidate(id: &str, taken_at: &str) -> Candidate {
-    Candidate { id: BackupId::new(id), taken_at: taken_at.parse().unwrap() }
+/// A backup and when it was taken.
+type Taken = (BackupId, Timestamp);
+
+fn candidate(id: &str, taken_at: &str) -> Taken {
+    (BackupId::new(id), taken_at.parse().unwrap())
 }
 
-fn told(candidates: &[Candidate], retention: &Retention, zone: &str) -> String {
+fn judged<'a>(shelf: &'a [Taken], retention: &Retention, zone: &TimeZone) -> BTreeMap<&'a BackupId, Verdict> {
+    let candidates: Vec<_> =
+        shelf.iter().map(|(id, taken_at)| Candidate { id, taken_at: *taken_at }).collect();
+    judge(&candidates, retention, calendar(zone))
+}
+
+fn told(shelf: &[Taken], retention: &Retention, zone: &str) -> String {
     let zone = crate::domain::schedule::zone(zone).unwrap();
-    let verdicts = judge(candidates, retention, calendar(&zone));
-    let line = |(id, verdict): (&BackupId, &Verdict)| match verdict {
-        Verdict::Keep { reasons } => format!("{id}: {}", reasons.join(", ")),
+    let line = |(id, verdict): (&BackupId, Verdict)| match verdict {
+        Verdict::Keep { reasons } => {
+            format!("{id}: {}", reasons.iter().map(Reason::to_string).collect::<Vec<_>>().join(", "))
+        }
         Verdict::Expire => format!("{id}: expire"),
     };
-    verdicts.iter().map(line).collect::<Vec<_>>().join("\n")
+    judged(shelf, retention, &zone).into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn calendar(zone: &TimeZone) -> Calendar<'_> {
@@ -100,16 +110,16 @@ fn a_backup_from_the_future_is_kept_and_takes_nobodys_place() {
 }
 
 /// The rules once more, as one would explain them at a table: sets, no counters.
-fn naive(candidates: &[Candidate], retention: &Retention, zone: &TimeZone) -> BTreeSet<BackupId> {
+fn naive(candidates: &[Taken], retention: &Retention, zone: &TimeZone) -> BTreeSet<BackupId> {
     let limit = Timestamp::from_seconds(NOW + 120);
-    let ids = |shelf: &[Candidate]| shelf.iter().map(|one| one.id.clone()).collect::<BTreeSet<_>>();
+    let ids = |shelf: &[Taken]| shelf.iter().map(|one| one.0.clone()).collect::<BTreeSet<_>>();
     if *retention == Retention::default() {
         return ids(candidates);
     }
     let mut kept: BTreeSet<BackupId> =
-        candidates.iter().filter(|one| one.taken_at > limit).map(|one| one.id.clone()).collect();
-    let mut shelf: Vec<_> = candidates.iter().filter(|one| one.taken_at <= limit).cloned().collect();
-    shelf.sort_by_key(|one| (std::cmp::Reverse(one.taken_at), one.id.clone()));
+        candidates.iter().filter(|one| one.1 > limit).map(|one| one.0.clone()).collect();
+    let mut shelf: Vec<_> = candidates.iter().filter(|one| one.1 <= limit).cloned().collect();
+    shelf.sort_by_key(|one| (std::cmp::Reverse(one.1), one.0.clone()));
     let reach = |keep: Keep| match keep {
         Keep::All => usize::MAX,
         Keep::Count(count) => count as usize,
@@ -118,24 +128,23 @@ fn naive(candidates: &[Candidate], retention: &Retention, zone: &TimeZone) -> BT
         kept.extend(ids(&shelf[..shelf.len().min(reach(keep))]));
     }
     if let Some(keep) = retention.keep_daily {
-        let day_of = |one: &Candidate| one.taken_at.zoned().to_zoned(zone.clone()).date();
+        let day_of = |one: &Taken| one.1.zoned().to_zoned(zone.clone()).date();
         let days: BTreeSet<_> = shelf.iter().map(day_of).collect();
         for day in days.iter().rev().take(reach(keep)) {
-            kept.extend(shelf.iter().find(|one| day_of(one) == *day).map(|one| one.id.clone()));
+            kept.extend(shelf.iter().find(|one| day_of(one) == *day).map(|one| one.0.clone()));
         }
         if days.len() < reach(keep) {
-            kept.extend(shelf.last().map(|one| one.id.clone()));
+            kept.extend(shelf.last().map(|one| one.0.clone()));
         }
     }
     kept
 }
 
-fn a_shelf() -> impl Strategy<Value = Vec<Candidate>> {
+fn a_shelf() -> impl Strategy<Value = Vec<Taken>> {
     // Twenty days, on a grid coarse enough for ties; some dated ahead.
     let taken = (-480..20i64).prop_map(|hours| Timestamp::from_seconds(NOW + hours * 3600));
     proptest::collection::vec(taken, 0..40).prop_map(|times| {
-        let number =
-            |(position, taken_at)| Candidate { id: BackupId::new(format!("b{position:02}")), taken_at };
+        let number = |(position, taken_at)| (BackupId::new(format!("b{position:02}")), taken_at);
         times.into_iter().enumerate().map(number).collect()
     })
 }
@@ -157,9 +166,9 @@ fn a_zone() -> impl Strategy<Value = TimeZone> {
         .prop_map(|name| crate::domain::schedule::zone(name).unwrap())
 }
 
-fn kept(shelf: &[Candidate], retention: &Retention, zone: &TimeZone) -> BTreeSet<BackupId> {
-    let verdicts = judge(shelf, retention, calendar(zone));
-    verdicts.into_iter().filter(|(_, verdict)| *verdict != Verdict::Expire).map(|(id, _)| id).collect()
+fn kept(shelf: &[Taken], retention: &Retention, zone: &TimeZone) -> BTreeSet<BackupId> {
+    let verdicts = judged(shelf, retention, zone).into_iter();
+    verdicts.filter(|(_, verdict)| *verdict != Verdict::Expire).map(|(id, _)| id.clone()).collect()
 }
 
 /// A rule raised by some, or added where there was none.
@@ -183,7 +192,7 @@ proptest! {
     #[test]
     fn applied_to_what_it_kept_it_keeps_all_of_it(shelf in a_shelf(), retention in a_retention(), zone in a_zone()) {
         let first = kept(&shelf, &retention, &zone);
-        let rest: Vec<_> = shelf.into_iter().filter(|one| first.contains(&one.id)).collect();
+        let rest: Vec<_> = shelf.into_iter().filter(|one| first.contains(&one.0)).collect();
         prop_assert_eq!(kept(&rest, &retention, &zone), first);
     }
 
@@ -206,7 +215,7 @@ proptest! {
         (shelf, shuffled) in a_shelf().prop_flat_map(|shelf| (Just(shelf.clone()), Just(shelf).prop_shuffle())),
         retention in a_retention(), zone in a_zone(),
     ) {
-        let one = judge(&shelf, &retention, calendar(&zone));
-        prop_assert_eq!(one, judge(&shuffled, &retention, calendar(&zone)));
+        let one = judged(&shelf, &retention, &zone);
+        prop_assert_eq!(one, judged(&shuffled, &retention, &zone));
     }
 }
