@@ -2,17 +2,11 @@
 //!
 //! It shares no code with the plan; only it can make a [`Permit`], and only a permit is performed.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+mod create;
+mod delete;
 
-use super::backup::{Backup, Life};
 use super::effect::{Cause, Effect, Standing, Verb};
-use super::fleet::{LookResult, MachineStatus, Snapshot, SnapshotStatus};
-use super::id::{BackupId, MachineId, SnapshotId};
-use super::policy::{Keep, Mode, Policy, Rules};
-use super::schedule;
-use super::slot::Slot;
-use super::state::{Adopted, State};
+use super::state::State;
 use super::time::Timestamp;
 
 /// Leave to perform one effect, now.
@@ -48,8 +42,6 @@ use Objection::{Changed, Forbidden};
 
 type Verdict = Result<(), Objection>;
 
-const DAY: Duration = Duration::from_secs(86_400);
-
 pub fn audit(state: &State, now: Timestamp, effect: Effect) -> Result<Permit, Objection> {
     let adopted = state.adopted.as_ref().ok_or(Forbidden("no policies are in force"))?;
     let earlier = state.effects.get(&effect.id);
@@ -70,12 +62,12 @@ pub fn audit(state: &State, now: Timestamp, effect: Effect) -> Result<Permit, Ob
     match &effect.verb {
         Verb::CreateSnapshot { backup, machine, name, .. } => {
             let Cause::Slot(slot) = &effect.cause else { return Err(Forbidden("a create needs a slot")) };
-            may_create(state, now, adopted, slot, (backup, machine, name))?;
+            create::may_create(state, now, adopted, slot, (backup, machine, name))?;
             let refused = earlier.is_some_and(|life| matches!(life.standing, Standing::Refused(_)));
             require(!refused, Forbidden("the cloud refused this slot"))?;
         }
         Verb::DeleteSnapshot { backup, snapshot, .. } => {
-            may_delete(state, now, adopted, &effect.cause, backup, snapshot)?;
+            delete::may_delete(state, now, adopted, &effect.cause, backup, snapshot)?;
         }
     }
     Ok(Permit { effect, attempt })
@@ -83,249 +75,4 @@ pub fn audit(state: &State, now: Timestamp, effect: Effect) -> Result<Permit, Ob
 
 fn require(holds: bool, objection: Objection) -> Verdict {
     if holds { Ok(()) } else { Err(objection) }
-}
-
-fn may_create(
-    state: &State,
-    now: Timestamp,
-    adopted: &Adopted,
-    slot: &Slot,
-    (backup, machine, name): (&BackupId, &MachineId, &str),
-) -> Verdict {
-    let policy = adopted.set.policies.get(&slot.policy).ok_or(Forbidden("its policy is not in force"))?;
-    let allowed = adopted.set.mode.min(policy.mode) != Mode::Observe;
-    require(allowed, Forbidden("the mode is observe"))?;
-    require(policy.may_restart, Forbidden("its policy does not let the machine restart"))?;
-    require(slot.due <= now, Forbidden("the slot is not due yet"))?;
-    let since = adopted.scheduled_since.get(&slot.policy).copied().unwrap_or(now);
-    require(slot.due > since, Forbidden("the slot is older than the schedule"))?;
-    let known = state.fleet.machines.get(machine).ok_or(Changed("the machine is not known"))?;
-    require(machine == &slot.machine, Forbidden("the slot is of another machine"))?;
-    require(known.item.status == MachineStatus::Active, Changed("the machine is not ACTIVE"))?;
-    require(known.missing_since.is_none(), Changed("the machine was missing from the last look"))?;
-    // A renamed machine keeps the name that its first intent gave.
-    let is_named_so = name == slot.snapshot_name(&known.item.name) || state.backups.contains_key(backup);
-    require(is_named_so && backup.as_str() == name, Forbidden("the name is not that of the slot"))?;
-    let exists = state.fleet.snapshots.values().any(|known| known.item.name == name);
-    require(!exists, Changed("a snapshot of this name exists"))?;
-    let siblings = state.effects.values().filter(|life| life.effect.verb.backup() == backup);
-    let others = siblings.filter(|life| !matches!(life.effect.cause, Cause::Slot(ref of) if of == slot));
-    require(others.count() == 0, Forbidden("another effect has this name"))?;
-    let mut rest = state.backups.iter().filter(|(other, _)| *other != backup).map(|(_, other)| other);
-    let serves = |other: &Backup| other.slot.as_ref() == Some(slot);
-    require(!rest.any(serves), Forbidden("another backup serves this slot"))?;
-    let open = state.backups.values().filter(|b| matches!(b.life, Life::Requested | Life::Pending));
-    require(open.count() < adopted.set.rules.concurrent as usize, Changed("as many run as may run"))?;
-    let looks = [&state.fleet.machine_look, &state.fleet.snapshot_look];
-    let seen = looks.iter().all(|look| look.complete.is_some());
-    require(seen, Changed("this process has not seen all machines and snapshots yet"))?;
-    require(state.wall.lets_create(now), Changed("the clock stepped a moment ago"))
-}
-
-fn may_delete(
-    state: &State,
-    now: Timestamp,
-    adopted: &Adopted,
-    cause: &Cause,
-    id: &BackupId,
-    snapshot: &SnapshotId,
-) -> Verdict {
-    let rules = &adopted.set.rules;
-    let backup = state.backups.get(id).ok_or(Forbidden("the journal does not own it"))?;
-    let slot = backup.slot.as_ref().ok_or(Forbidden("it belongs to no policy"))?;
-    let policy = adopted.set.policies.get(&slot.policy).ok_or(Forbidden("its policy is not in force"))?;
-    let enforced = adopted.set.mode == Mode::Enforce && policy.mode == Mode::Enforce;
-    require(enforced, Forbidden("the mode does not delete"))?;
-    let lax_since =
-        adopted.policy_mode_since.get(&slot.policy).copied().unwrap_or(now).max(adopted.mode_since);
-    let soft = now.since(lax_since) < rules.soft_start.duration();
-    require(!soft, Forbidden("enforce began less than the soft start ago"))?;
-    let frozen = state.frozen.as_ref().is_some_and(|freeze| freeze.until > now);
-    require(!frozen, Changed("deletions are frozen"))?;
-    require(state.wall.is_sane(), Changed("the clock is not sure"))?;
-    is_ours_alone(state, id, backup, snapshot)?;
-    is_condemned(now, cause, backup, rules)?;
-    leaves_enough(state, now, policy, slot, id, backup, rules)?;
-    let latest = now + rules.skew;
-    require(backup.taken_at <= latest, Changed("it is dated later than now"))?;
-    is_expired(state, policy, slot, id, backup, latest)?;
-    was_seen_just_now(state, now, snapshot, backup, rules)?;
-    is_unlinked(state, now, snapshot, rules)?;
-    is_within_caps(state, now, adopted, &backup.machine)
-}
-
-/// Owned, one object, protected by nobody, and nothing suspicious beside it.
-fn is_ours_alone(state: &State, id: &BackupId, backup: &Backup, snapshot: &SnapshotId) -> Verdict {
-    require(state.owners.get(snapshot) == Some(id), Forbidden("the snapshot is not this backup's"))?;
-    require(backup.snapshots.len() == 1, Forbidden("two snapshots share its name"))?;
-    require(!backup.pinned, Changed("it is pinned"))?;
-    require(backup.held.is_none(), Changed("it is held"))?;
-    let suspects: Vec<&Snapshot> = state.suspects().collect();
-    require(suspects.len() <= 3, Changed("too many snapshots look like ours"))?;
-    let beside = suspects.iter().any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
-    require(!beside, Changed("a snapshot of this machine looks like ours"))
-}
-
-/// Doomed by the cause, and for long enough; approved where it must be.
-fn is_condemned(now: Timestamp, cause: &Cause, backup: &Backup, rules: &Rules) -> Verdict {
-    let doom = backup.doom.as_ref().ok_or(Forbidden("it is not doomed"))?;
-    let same = matches!(cause, Cause::Doom { seq, .. } if *seq == doom.seq);
-    require(same, Forbidden("it was doomed by another event"))?;
-    require(now.since(doom.since) >= rules.grace.duration(), Forbidden("its grace has not passed"))?;
-    let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
-    require(!doom.needs_approval || approved, Forbidden("no person approved it"))
-}
-
-/// The shelf without it: enough good backups, and a young one among them.
-fn leaves_enough(
-    state: &State,
-    now: Timestamp,
-    policy: &Policy,
-    slot: &Slot,
-    id: &BackupId,
-    backup: &Backup,
-    rules: &Rules,
-) -> Verdict {
-    let rest: Vec<Timestamp> = neighbours(state, slot, id).map(|other| other.taken_at).collect();
-    require(rest.len() >= rules.min_good as usize, Forbidden("too few good backups would be left"))?;
-    let newest = rest.iter().max().copied().ok_or(Forbidden("no good backup would be left"))?;
-    require(newest >= backup.taken_at, Forbidden("it is the newest good backup"))?;
-    let freeze_age = Duration::from_secs(2 * policy.longest_gap.0 + rules.freeze_margin.0);
-    // One from the future would be young for ever.
-    let is_young = |at: &Timestamp| *at <= now + rules.skew && now.since(*at) <= freeze_age;
-    require(rest.iter().any(is_young), Changed("no good backup of this machine is young enough"))
-}
-
-/// The other good backups of the same policy and machine that the last look showed.
-fn neighbours<'a>(
-    state: &'a State,
-    slot: &'a Slot,
-    id: &'a BackupId,
-) -> impl Iterator<Item = &'a Backup> + use<'a> {
-    state.backups.iter().filter(move |(other, _)| *other != id).map(|(_, other)| other).filter(move |other| {
-        let of = other.slot.as_ref();
-        let present = |id: &SnapshotId| {
-            state.fleet.snapshots.get(id).is_some_and(|known| known.missing_since.is_none())
-        };
-        other.life == Life::Good
-            && of.is_some_and(|of| of.policy == slot.policy && of.machine == slot.machine)
-            && other.snapshots.iter().all(present)
-    })
-}
-
-/// No rule keeps it, counted from its side: enough newer ones, or days that newer ones fill. What is
-/// dated after `latest` counts for no rule.
-fn is_expired(
-    state: &State,
-    policy: &Policy,
-    slot: &Slot,
-    id: &BackupId,
-    backup: &Backup,
-    latest: Timestamp,
-) -> Verdict {
-    if backup.life == Life::Failed {
-        return Ok(());
-    }
-    let rules = &policy.retention;
-    require(
-        rules.keep_last.is_some() || rules.keep_daily.is_some(),
-        Forbidden("its policy keeps everything"),
-    )?;
-    let is_newer = |other: &&Backup| {
-        let is_later = other.taken_at > backup.taken_at && other.taken_at <= latest;
-        is_later || (other.taken_at == backup.taken_at && other.name < backup.name)
-    };
-    let newer: Vec<&Backup> = neighbours(state, slot, id).filter(is_newer).collect();
-    let kept_by_last = match rules.keep_last {
-        None => false,
-        Some(Keep::All) => true,
-        Some(Keep::Count(count)) => newer.len() < count as usize,
-    };
-    require(!kept_by_last, Forbidden("keep_last keeps it"))?;
-    let Some(daily) = rules.keep_daily else { return Ok(()) };
-    let zone = schedule::zone(&policy.timezone).map_err(|_| Forbidden("its policy's zone is not known"))?;
-    let day = |at: Timestamp| zone.to_datetime(at.zoned()).date();
-    let newer_days: BTreeSet<_> = newer.iter().map(|other| day(other.taken_at)).collect();
-    let is_first_of_day = !newer_days.contains(&day(backup.taken_at));
-    let is_oldest = !neighbours(state, slot, id).any(|other| other.taken_at < backup.taken_at);
-    let room = match daily {
-        Keep::All => true,
-        Keep::Count(count) => newer_days.len() < count as usize,
-    };
-    require(!(room && (is_first_of_day || is_oldest)), Forbidden("keep_daily keeps it"))
-}
-
-/// In a complete listing, and read again by itself, both a moment ago, and still what it was.
-fn was_seen_just_now(
-    state: &State,
-    now: Timestamp,
-    snapshot: &SnapshotId,
-    backup: &Backup,
-    rules: &Rules,
-) -> Verdict {
-    let is_recent = |began: Timestamp| now.since(began) <= rules.fresh.duration();
-    let listed = state.fleet.snapshot_look.complete.is_some_and(is_recent);
-    require(listed, Changed("the snapshots were not listed completely just now"))?;
-    let calm = state.fleet.shaken == 0 && state.fleet.doubtful_since.is_none();
-    require(calm && state.missing().next().is_none(), Changed("something of ours is missing"))?;
-    let read = state.fleet.details.get(snapshot).filter(|one| is_recent(one.began));
-    let read = read.ok_or(Changed("it was not read again just now"))?;
-    require(read.result == LookResult::Complete, Changed("reading it again did not show it"))?;
-    let known = state.fleet.snapshots.get(snapshot).ok_or(Changed("it is not listed"))?;
-    require(known.missing_since.is_none(), Changed("it is missing"))?;
-    let expected = match backup.life {
-        Life::Good => SnapshotStatus::Ready,
-        Life::Failed => SnapshotStatus::Failed,
-        _ => return Err(Changed("it is neither good nor failed")),
-    };
-    require(known.item.status == expected, Changed("its status changed"))?;
-    require(known.item.name == backup.name, Changed("its name changed"))?;
-    let machine = known.item.machine.as_ref().is_none_or(|machine| *machine == backup.machine);
-    require(machine, Changed("it is of another machine"))
-}
-
-/// No image was made from it, as far as two sources say.
-fn is_unlinked(state: &State, now: Timestamp, snapshot: &SnapshotId, rules: &Rules) -> Verdict {
-    let is_recent = |began: Timestamp| now.since(began) <= rules.fresh.duration();
-    let links =
-        state.fleet.links.as_ref().filter(|links| links.snapshot == *snapshot && is_recent(links.began));
-    let links = links.ok_or(Changed("its images were not asked for just now"))?;
-    require(links.images.is_empty(), Changed("an image was made from it"))?;
-    let listed = state.fleet.image_look.complete.is_some_and(is_recent);
-    let named = |source: &Option<SnapshotId>| source.as_ref().is_none_or(|of| of == snapshot);
-    let in_list = state.fleet.images.values().any(|image| named(&image.snapshot));
-    require(!in_list, Changed("an image was made from it, or from something unnamed"))?;
-    match &links.result {
-        LookResult::Complete => Ok(()),
-        LookResult::NotFound | LookResult::Unavailable(_) => {
-            require(listed, Changed("neither its images nor the image list could be read"))
-        }
-        LookResult::Incomplete(_) => Err(Changed("its images could not be asked for")),
-    }
-}
-
-/// Fewer deletions in 24 hours than the caps allow, counted from the journal.
-fn is_within_caps(state: &State, now: Timestamp, adopted: &Adopted, machine: &MachineId) -> Verdict {
-    let recent: Vec<_> = state.deletions.iter().filter(|deletion| now.since(deletion.at) < DAY).collect();
-    let mut due_in_all = 0;
-    let mut due_here = 0;
-    for (name, policy) in &adopted.set.policies {
-        let Some(schedule) = adopted.schedules.get(name) else { continue };
-        let (_, slots) = schedule.count_between(now - DAY, now, 100_000);
-        for known in state.fleet.machines.values().filter(|known| known.missing_since.is_none()) {
-            let is_for = |pattern: &String| wildmatch::WildMatch::new(pattern).matches(&known.item.name);
-            if policy.machines.iter().any(is_for) {
-                due_in_all += slots as usize;
-                due_here += if known.item.id == *machine { slots as usize } else { 0 };
-            }
-        }
-    }
-    let ours = state.backups.values().filter(|b| matches!(b.life, Life::Ready | Life::Good)).count();
-    let mut day_cap = 3.max(ours.div_ceil(4)).max(2 * due_in_all);
-    if let Some(bound) = adopted.set.rules.day_cap {
-        day_cap = day_cap.min(bound as usize);
-    }
-    require(recent.len() < day_cap, Changed("as many were deleted in 24 hours as may be"))?;
-    let here = recent.iter().filter(|deletion| deletion.machine == *machine).count();
-    require(here < 2.max(2 * due_here), Changed("as many of this machine were deleted as may be"))
 }

@@ -1,12 +1,12 @@
 //! Which looks are due: a cadence for each listing, and single objects while something is open.
 
 use super::backup::{Backup, Life};
+use super::due;
 use super::effect::{Standing, Verb};
 use super::fleet::{LookResult, Scope};
 use super::id::SnapshotId;
 use super::prune;
 use super::state::{Freshness, State};
-use super::take;
 use super::time::{Seconds, Timestamp};
 
 /// The looks of this pass, in the order in which they are made.
@@ -21,7 +21,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
 /// When the next look or slot is due.
 pub fn next_due(state: &State, now: Timestamp) -> Timestamp {
     let look = wanted(state, now).into_iter().map(|(_, at)| at).min();
-    let slot = take::next_slot(state, now);
+    let slot = due::next_slot(state, now);
     look.into_iter().chain(slot).min().unwrap_or(now + Seconds::minutes(1)).max(now)
 }
 

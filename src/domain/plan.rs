@@ -8,10 +8,10 @@ use super::draft::{Plan, settled};
 use super::event::{ClockStepped, Event, Judged};
 use super::evidence::evidence;
 use super::fleet::SnapshotStatus;
-use super::prune;
 use super::state::State;
 use super::take;
 use super::time::{Seconds, Timestamp};
+use super::{doom, due, prune};
 
 /// How long a conclusion of 24 hours of complete but doubtful looks takes.
 const DOUBT_ENDS: Seconds = Seconds::hours(24);
@@ -26,8 +26,8 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
     }
     settle(state, &mut plan);
     judge(state, now, &mut plan);
-    take::plan_slots(state, now, &mut plan);
-    prune::plan_dooms(state, now, &mut plan);
+    due::plan_slots(state, now, &mut plan);
+    doom::plan_dooms(state, now, &mut plan);
     if plan.events.is_empty() {
         take::plan_creates(state, now, &mut plan);
         prune::plan_deletes(state, now, &mut plan);

@@ -1,6 +1,6 @@
 //! The state as bytes, for a checkpoint: written and read whole, never migrated.
 
-use super::fold::schedules;
+use super::fold_policy::schedules;
 use super::state::State;
 
 impl State {

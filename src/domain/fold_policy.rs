@@ -1,0 +1,134 @@
+//! The fold of policies, slots, dooms and of what people asked for.
+
+use super::ask::Ask;
+use super::backup::Doom;
+use super::event::{Asked, Doomed, SlotDecided};
+use super::id::{BackupId, PolicyName};
+use super::policy::{Mode, Policy, PolicySet};
+use super::schedule::Schedule;
+use super::slot::{Decision, Shelf};
+use super::state::{Adopted, Freeze, ShelfState, State};
+use super::time::{Seconds, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+const DAY: Seconds = Seconds::hours(24);
+
+impl State {
+    pub(super) fn adopt_policies(&mut self, seq: u64, set: &PolicySet, at: Timestamp) {
+        let before = self.adopted.take();
+        let unchanged_schedule = |name| {
+            let before = before.as_ref()?;
+            let (old, new) = (before.set.policies.get(name)?, set.policies.get(name)?);
+            (old.schedule == new.schedule && old.timezone == new.timezone)
+                .then(|| before.scheduled_since.get(name).copied())?
+        };
+        let scheduled_since =
+            set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
+        let unchanged_mode = |name| {
+            let before = before.as_ref()?;
+            let same = before.set.policies.get(name)?.mode == set.policies.get(name)?.mode;
+            same.then(|| before.policy_mode_since.get(name).copied())?
+        };
+        let policy_mode_since =
+            set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
+        let same_mode = before.as_ref().filter(|before| before.set.mode == set.mode);
+        self.adopted = Some(Adopted {
+            seq,
+            set: set.clone(),
+            schedules: schedules(set),
+            scheduled_since,
+            policy_mode_since,
+            mode_since: same_mode.map_or(at, |before| before.mode_since),
+            approved_once: same_mode.is_some_and(|before| before.approved_once),
+        });
+    }
+
+    pub(super) fn ask(&mut self, asked: &Asked, at: Timestamp) {
+        match &asked.ask {
+            Ask::Approve { backups } => self.approve(backups, at),
+            Ask::Freeze { until, reason } => {
+                self.frozen = Some(Freeze { until: *until, reason: reason.clone() });
+            }
+            Ask::Thaw => self.frozen = None,
+            Ask::Adopt { snapshot } => self.adopt_snapshot(snapshot, at),
+            Ask::Disown { snapshot, .. } => {
+                self.disowned.insert(snapshot.clone());
+            }
+            Ask::Pin { backup } => self.set_pinned(backup, true),
+            Ask::Unpin { backup } => self.set_pinned(backup, false),
+        }
+    }
+
+    fn set_pinned(&mut self, backup: &BackupId, pinned: bool) {
+        if let Some(backup) = self.backups.get_mut(backup) {
+            backup.pinned = pinned;
+        }
+    }
+
+    fn approve(&mut self, approved: &BTreeSet<BackupId>, at: Timestamp) {
+        for id in approved {
+            if let Some(doom) = self.backups.get_mut(id).and_then(|backup| backup.doom.as_mut()) {
+                doom.approved_at = Some(at);
+            }
+        }
+        if let Some(adopted) = &mut self.adopted {
+            adopted.approved_once |= adopted.set.mode == Mode::Enforce;
+        }
+    }
+
+    pub(super) fn decide_slot(&mut self, decided: &SlotDecided) {
+        let slot = &decided.slot;
+        let shelf = self.shelf_mut(slot.shelf());
+        match &decided.decision {
+            Decision::Held(held) => shelf.open = Some((slot.due, held.clone())),
+            Decision::Superseded { .. } | Decision::Skipped(_) | Decision::Expired => {
+                shelf.decided_until = shelf.decided_until.max(slot.due);
+                shelf.open = None;
+            }
+        }
+    }
+
+    pub(super) fn shelf_mut(&mut self, shelf: Shelf) -> &mut ShelfState {
+        self.shelves.entry(shelf).or_insert(ShelfState {
+            decided_until: Timestamp::EPOCH,
+            open: None,
+            unspent: Vec::new(),
+        })
+    }
+
+    pub(super) fn doom(&mut self, doomed: &Doomed, seq: u64, at: Timestamp) {
+        let shelf = self.backups.get(&doomed.backup).and_then(|backup| backup.shelf());
+        let explained = shelf.is_some_and(|shelf| {
+            let unspent = &mut self.shelf_mut(shelf).unspent;
+            unspent.retain(|good| at.since(*good) < DAY.duration());
+            (!unspent.is_empty()).then(|| unspent.remove(0)).is_some()
+        });
+        let approved_once = self.adopted.as_ref().is_some_and(|adopted| adopted.approved_once);
+        let rules = self.rules();
+        if let Some(backup) = self.backups.get_mut(&doomed.backup) {
+            let needs_approval = !approved_once;
+            backup.doom = Some(Doom { seq, since: at, explained, needs_approval, approved_at: None });
+        }
+        self.note_backup(&doomed.backup);
+        self.unexplained.retain(|since| at.since(*since) < DAY.duration());
+        if !explained {
+            self.unexplained.push(at);
+        }
+        self.demand_approval(rules.approve_above);
+    }
+
+    /// Too many dooms in a day that no new backup explains: all that are left wait for a person.
+    pub(super) fn demand_approval(&mut self, above: u32) {
+        if self.unexplained.len() as u64 > u64::from(above) {
+            for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {
+                doom.needs_approval |= !doom.explained;
+            }
+        }
+    }
+}
+
+/// A schedule that this version cannot read has no slots; the file's check refuses it long before.
+pub(super) fn schedules(set: &PolicySet) -> BTreeMap<PolicyName, Schedule> {
+    let parsed = |policy: &Policy| Schedule::parse(&policy.schedule, &policy.timezone).ok();
+    set.policies.iter().filter_map(|(name, policy)| Some((name.clone(), parsed(policy)?))).collect()
+}
