@@ -26,10 +26,14 @@ pub enum Bug {
     HashMapOrder,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// A billing record that a walk shows twice is counted twice.
+    BillWithoutKey,
+    /// A correction of an hour that was told changes it in silence.
+    CorrectionEdits,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -38,6 +42,8 @@ impl Bug {
         Self::KeepCountOffByOne,
         Self::HashMapOrder,
         Self::ActBeforeCommit,
+        Self::BillWithoutKey,
+        Self::CorrectionEdits,
     ];
 }
 

@@ -40,6 +40,11 @@ impl State {
                 self.note_backup(&spared.backup);
             }
             Event::Anomaly(_) => self.counters.anomalies += 1,
+            Event::Billed(billed) => self.bill(billed),
+            Event::FinalsDiffered(differed) => self.note_finals(differed),
+            Event::HourClosed(closed) => self.ledger.close_hour(closed, at),
+            Event::DayClosed(closed) => self.ledger.close_day(closed, at),
+            Event::ToppedUp(topped) => self.top_up(topped),
         }
     }
 
@@ -77,6 +82,7 @@ impl State {
         }
         fleet.details.clear();
         fleet.links = None;
+        self.ledger.start(at);
     }
 
     fn judge(&mut self, judged: &Judged, at: Timestamp) {

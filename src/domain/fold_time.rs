@@ -55,6 +55,7 @@ impl State {
             }
         }
         self.fleet.move_waits(moved);
+        self.ledger.move_waits(moved);
     }
 
     /// Drops what ended long ago, so that the state is as large as the fleet and not as old.

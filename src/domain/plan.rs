@@ -4,6 +4,7 @@
 //! action always rests on a state in which every conclusion is recorded.
 
 use super::backup::{Backup, Judgement, Life};
+use super::billing::close;
 use super::draft::{Plan, settled};
 use super::event::{ClockStepped, Event, Judged};
 use super::evidence::evidence;
@@ -28,6 +29,7 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
     judge(state, now, &mut plan);
     due::plan_slots(state, now, &mut plan);
     doom::plan_dooms(state, now, &mut plan);
+    plan.events.extend(close::due(&state.ledger, now));
     if plan.events.is_empty() {
         take::plan_creates(state, now, &mut plan);
         prune::plan_deletes(state, now, &mut plan);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
+use super::billing::ledger::Ledger;
 use super::digest::Digest;
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
@@ -39,6 +40,7 @@ pub struct State {
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
     pub unexplained: Vec<Timestamp>,
     pub counters: Counters,
+    pub ledger: Ledger,
 }
 
 /// The policies in force, and since when.
