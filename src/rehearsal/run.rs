@@ -282,7 +282,7 @@ impl<'a> Rehearsal<'a> {
             Summary {
                 schema_version: 1,
                 seed: self.setup.seed,
-                dialect: self.setup.dialect.name.to_owned(),
+                dialect: self.setup.dialect.name(),
                 simulated_seconds: self.clock.elapsed().as_secs(),
                 wall_seconds: self.began.elapsed().as_secs_f64(),
                 backups_taken: truth.backups_taken,
