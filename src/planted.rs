@@ -30,10 +30,18 @@ pub enum Bug {
     BillWithoutKey,
     /// A correction of an hour that was told changes it in silence.
     CorrectionEdits,
+    /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
+    NaiveSummerTime,
+    /// A slot that is caught up is put off like one that comes in time.
+    JitterOnCatchUp,
+    /// A backup that is caught up starts outside the allowed hours.
+    CatchUpIgnoresWindow,
+    /// A policy under a new name begins with empty shelves.
+    RenameForgetsSlots,
 }
 
 impl Bug {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -44,6 +52,10 @@ impl Bug {
         Self::ActBeforeCommit,
         Self::BillWithoutKey,
         Self::CorrectionEdits,
+        Self::NaiveSummerTime,
+        Self::JitterOnCatchUp,
+        Self::CatchUpIgnoresWindow,
+        Self::RenameForgetsSlots,
     ];
 }
 
