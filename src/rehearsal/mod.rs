@@ -11,4 +11,5 @@ pub mod pace;
 mod crash;
 mod person;
 mod watch;
+mod bookkeeper;
 mod recovery;

@@ -79,6 +79,7 @@ impl Cloud {
             initial_balance: start.initial_balance,
             rules: start.rules,
             person: start.faults.person(),
+            misbilling: start.faults.misbilling(),
         });
         let request_ids = stream(start.seed, "request ids");
         let inside = Inside { world, faults: start.faults, request_ids, counted: (0, 0) };

@@ -199,7 +199,7 @@ impl FaultPlan {
                 let kind = KINDS[random.usize(..KINDS.len())];
                 fate.instructions.bend = Some(Bend { kind, at: random.usize(..1_000) });
             }
-            Fault::ListLag | Fault::DateSkew | Fault::ClockSkew | Fault::HandMade | Fault::Crash => {}
+            Fault::ListLag | Fault::Misbilled | Fault::DateSkew | Fault::ClockSkew | Fault::HandMade | Fault::Crash => {}
         }
     }
 
@@ -220,7 +220,7 @@ fn concerns(fault: Fault, verb: Verb) -> bool {
         Fault::LateEffect | Fault::ErrorButDone | Fault::ListLag => verb.is_change(),
         Fault::CreatedNothing => verb == Verb::Create,
         Fault::BentPage => verb == Verb::ReadList,
-        Fault::DateSkew | Fault::ClockSkew | Fault::HandMade | Fault::Crash => false,
+        Fault::Misbilled | Fault::DateSkew | Fault::ClockSkew | Fault::HandMade | Fault::Crash => false,
     }
 }
 

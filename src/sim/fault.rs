@@ -22,6 +22,8 @@ pub enum Fault {
     ListLag,
     /// F21: a page misses, repeats or reorders items, shifts, or states a wrong total.
     BentPage,
+    /// F32: billing records late, corrected, repeated, overlapping, and in any order.
+    Misbilled,
     /// F33: the server's `Date` is wrong for some hours.
     DateSkew,
     /// F33c: the daemon's own clock is wrong for some hours; the harness makes it so.
@@ -33,7 +35,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::LostRequest,
         Self::LostAnswer,
         Self::LateEffect,
@@ -44,6 +46,7 @@ impl Fault {
         Self::ErrorButDone,
         Self::ListLag,
         Self::BentPage,
+        Self::Misbilled,
         Self::DateSkew,
         Self::ClockSkew,
         Self::HandMade,
@@ -62,6 +65,7 @@ impl Fault {
             Self::ErrorButDone => "F18",
             Self::ListLag => "F20",
             Self::BentPage => "F21",
+            Self::Misbilled => "F32",
             Self::DateSkew => "F33",
             Self::ClockSkew => "F33c",
             Self::HandMade => "F35",

@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod world;
 pub mod machine;
 pub mod snapshot;
+pub mod misbilling;
 pub mod books;
 pub mod agenda;
 pub mod truth;

@@ -11,7 +11,7 @@ use crate::sim::stream::stream;
 
 /// Chances per ten thousand: for a request that reads, and for one that changes something.
 ///
-/// For wrong clocks `changes` is per window of six hours, for hand-made snapshots per hour, for
+/// For wrong bills `changes` is per record, for wrong clocks per window of six hours, for hand-made snapshots per hour, for
 /// crashes per occasion that the harness offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -51,6 +51,7 @@ const TABLE: [Row; Fault::ALL.len()] = [
     row(Fault::ErrorButDone, (0, 60), (0, 0), (500, 2_500)),
     row(Fault::ListLag, (0, 500), (0, 0), (2_000, 6_000)),
     row(Fault::BentPage, (10, 0), (50, 200), (0, 0)),
+    row(Fault::Misbilled, (0, 300), (0, 0), (1_000, 5_000)),
     row(Fault::DateSkew, (0, 100), (0, 0), (500, 1_500)),
     row(Fault::ClockSkew, (0, 50), (0, 0), (200, 800)),
     row(Fault::HandMade, (0, 20), (0, 0), (50, 200)),
