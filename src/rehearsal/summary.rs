@@ -40,7 +40,9 @@ pub struct Summary {
 
 impl Summary {
     pub fn is_clean(&self) -> bool {
-        self.duplicates == 0 && self.unowned_deleted == 0 && self.invariant_violations == 0
+        self.duplicates == 0
+            && self.unowned_deleted == 0
+            && self.invariant_violations == 0
             && self.chain_ok
             && self.ledger_matches_truth
     }

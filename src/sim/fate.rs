@@ -199,7 +199,12 @@ impl FaultPlan {
                 let kind = KINDS[random.usize(..KINDS.len())];
                 fate.instructions.bend = Some(Bend { kind, at: random.usize(..1_000) });
             }
-            Fault::ListLag | Fault::Misbilled | Fault::DateSkew | Fault::ClockSkew | Fault::HandMade | Fault::Crash => {}
+            Fault::ListLag
+            | Fault::Misbilled
+            | Fault::DateSkew
+            | Fault::ClockSkew
+            | Fault::HandMade
+            | Fault::Crash => {}
         }
     }
 
