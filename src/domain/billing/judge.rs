@@ -124,7 +124,7 @@ pub fn finals_that_differ<'a>(
     let had = book
         .finals
         .range(days.clone())
-        .flat_map(|(day, sums)| sums.iter().map(|(currency, _)| (*day, *currency)));
+        .flat_map(|(day, sums)| sums.keys().map(|currency| (*day, *currency)));
     let keys: BTreeSet<(i64, Currency)> = had.chain(shown.keys().copied()).collect();
     let differs = |(day, currency): &(i64, Currency)| {
         let had = book.finals.get(day).and_then(|sums| sums.get(currency)).copied().unwrap_or_default();
