@@ -6,6 +6,8 @@ mod look;
 mod perform;
 mod hear;
 pub mod inbox;
+pub mod backups;
+pub mod rebuild;
 mod bell;
 mod tell;
 pub mod run;

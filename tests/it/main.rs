@@ -2,6 +2,7 @@
 
 mod kill;
 mod cli;
+mod log;
 mod tidy;
 mod campaign;
 #[cfg(feature = "planted-bugs")]
