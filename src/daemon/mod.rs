@@ -11,3 +11,5 @@ pub mod rebuild;
 mod bell;
 mod tell;
 pub mod run;
+mod degraded;
+mod room;

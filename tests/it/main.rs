@@ -3,6 +3,7 @@
 mod kill;
 mod cli;
 mod log;
+mod degraded;
 mod tidy;
 mod campaign;
 #[cfg(feature = "planted-bugs")]
