@@ -26,10 +26,18 @@ pub enum Bug {
     HashMapOrder,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
+    NaiveSummerTime,
+    /// A slot that is caught up is put off like one that comes in time.
+    JitterOnCatchUp,
+    /// A backup that is caught up starts outside the allowed hours.
+    CatchUpIgnoresWindow,
+    /// A policy under a new name begins with empty shelves.
+    RenameForgetsSlots,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -38,6 +46,10 @@ impl Bug {
         Self::KeepCountOffByOne,
         Self::HashMapOrder,
         Self::ActBeforeCommit,
+        Self::NaiveSummerTime,
+        Self::JitterOnCatchUp,
+        Self::CatchUpIgnoresWindow,
+        Self::RenameForgetsSlots,
     ];
 }
 

@@ -6,6 +6,7 @@ mod log;
 mod degraded;
 mod tidy;
 mod campaign;
+mod clock;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod rules;
