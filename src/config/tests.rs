@@ -52,6 +52,7 @@ fn the_example_is_accepted_and_holds_the_defaults() {
     assert_eq!(example.data_dir, bare.data_dir);
     assert_eq!(example.cloud, Cloud { key_file: example.cloud.key_file.clone(), ..bare.cloud });
     assert_eq!(example.lateness, bare.lateness);
+    assert_eq!(JournalSetting { backup_dir: None, ..example.journal }, bare.journal);
     assert_eq!(Rules { day_cap: None, ..example.rules }, Rules::default());
     assert_eq!(bare.rules, Rules::default());
     assert_eq!((bare.mode, bare.email), (Mode::Observe, Email::Unset));
@@ -65,15 +66,16 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    for section in ["", "[cloud]", "[clock]", "[rules]", "[[policy]]", "[policy.retention]"] {
+    for section in ["", "[cloud]", "[clock]", "[rules]", "[journal]", "[[policy]]", "[policy.retention]"] {
         let text = match section {
             "[policy.retention]" => format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
             _ => format!("{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        for key in
-            said.split(", ").filter(|key| !["cloud", "clock", "rules", "policy", "retention"].contains(key))
+        for key in said
+            .split(", ")
+            .filter(|key| !["cloud", "clock", "rules", "journal", "policy", "retention"].contains(key))
         {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }
