@@ -36,6 +36,7 @@ impl State {
         }
         for shelf in self.shelves.values_mut() {
             shelf.decided_until = shelf.decided_until.min(at);
+            shelf.busy = None;
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
         self.unexplained.fill(at);
