@@ -8,6 +8,7 @@ use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::selection::Selection;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::Timing;
+use crate::rehearsal::disturb::Disturbance;
 use crate::sim::dialect::Dialect;
 
 /// 2026-03-01T00:00:00Z, when every rehearsal begins.
@@ -31,6 +32,8 @@ pub struct Setup {
     /// Each commit waits for the disk, as in production.
     pub durable: bool,
     pub directory: PathBuf,
+    /// What becomes of the daemon's clock, in order of time.
+    pub disturbances: Vec<Disturbance>,
 }
 
 impl Setup {

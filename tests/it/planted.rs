@@ -70,7 +70,7 @@ fn each_planted_bug_is_caught() {
         let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
         match found {
             Some((seed, (layers, line))) => {
-                let dialect = campaign::dialect(seed).name;
+                let dialect = campaign::dialect(seed).name();
                 println!("planted bug {bug:?}: caught by {layers}: {line} (seed {seed}, {dialect})");
                 longest = longest.max(seed);
             }
