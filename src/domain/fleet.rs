@@ -17,6 +17,11 @@ pub struct Machine {
     pub name: String,
     pub status: MachineStatus,
     pub region: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tier: String,
+    /// `key=value`, or a plain word.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels: BTreeSet<String>,
     pub created_at: Option<Timestamp>,
 }
 

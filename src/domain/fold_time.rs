@@ -37,6 +37,7 @@ impl State {
         }
         self.take_back_decisions(at);
         for shelf in self.shelves.values_mut() {
+            shelf.busy = None;
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
         self.unexplained.fill(at);

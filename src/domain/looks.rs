@@ -21,7 +21,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
 /// When the next look or slot is due.
 pub fn next_due(state: &State, now: Timestamp) -> Timestamp {
     let look = wanted(state, now).into_iter().map(|(_, at)| at).min();
-    let slot = due::next_slot(state, now);
+    let slot = due::next_slot(state, now).into_iter().chain(due::next_start(state, now));
     look.into_iter().chain(slot).min().unwrap_or(now + Seconds::minutes(1)).max(now)
 }
 
