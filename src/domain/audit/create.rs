@@ -3,12 +3,16 @@
 use super::{Changed, Forbidden, Verdict, require};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::effect::Cause;
-use crate::domain::fleet::MachineStatus;
+use crate::domain::fleet::{Machine, MachineStatus};
+use crate::domain::halt::Halt;
 use crate::domain::id::{BackupId, MachineId};
 use crate::domain::policy::Mode;
 use crate::domain::slot::Slot;
 use crate::domain::state::{Adopted, State};
 use crate::domain::time::Timestamp;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn may_create(
     state: &State,
@@ -28,6 +32,7 @@ pub(super) fn may_create(
     require(machine == &slot.machine, Forbidden("the slot is of another machine"))?;
     require(known.item.status == MachineStatus::Active, Changed("the machine is not ACTIVE"))?;
     require(known.missing_since.is_none(), Changed("the machine was missing from the last look"))?;
+    is_welcome(state, now, slot, &known.item)?;
     // A renamed machine keeps the name that its first intent gave.
     let is_named_so = name == slot.snapshot_name(&known.item.name) || state.backups.contains_key(backup);
     require(is_named_so && backup.as_str() == name, Forbidden("the name is not that of the slot"))?;
@@ -45,4 +50,19 @@ pub(super) fn may_create(
     let seen = looks.iter().all(|look| look.complete.is_some());
     require(seen, Changed("this process has not seen all machines and snapshots yet"))?;
     require(state.wall.lets_create(now), Changed("the clock stepped a moment ago"))
+}
+
+/// The cloud did not refuse its like a moment ago, for a reason that is still the same.
+fn is_welcome(state: &State, now: Timestamp, slot: &Slot, machine: &Machine) -> Verdict {
+    let is_recent = |halt: &Halt| now.since(halt.tried_at) < DAY;
+    let account = state.halts.account.as_ref().is_some_and(is_recent);
+    require(!account, Changed("the cloud refuses creates of this account"))?;
+    let policy = state.halts.policies.get(&slot.policy);
+    let policy = policy.is_some_and(|halt| halt.refusals > 2 && is_recent(halt));
+    require(!policy, Changed("the cloud refused three of this policy"))?;
+    let told = state.halts.impossible.get(&slot.machine);
+    let same =
+        |was: &Machine| was.id == machine.id && was.name == machine.name && was.region == machine.region;
+    let same = told.is_some_and(|told| told.machine.as_ref().is_none_or(same));
+    require(!same, Changed("the cloud cannot snapshot this machine"))
 }

@@ -10,5 +10,6 @@ mod shelves;
 mod creates;
 mod outcomes;
 mod growth;
+mod tolerance;
 mod history;
 mod laws;
