@@ -114,6 +114,7 @@ fn replay() {
         dialect: Dialect::plain(),
         durable: false,
         directory: folder.path().to_owned(),
+        disturbances: Vec::new(),
     };
     let summary = run::run(&setup, Rc::new(RefCell::new(Nobody))).expect("a rehearsal");
     let began = Instant::now();
@@ -155,6 +156,7 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
         dialect: Dialect::plain(),
         durable: false,
         directory: std::env::temp_dir(),
+        disturbances: Vec::new(),
     }
     .policies();
     let begin = Timestamp::from_seconds(1_772_323_200);

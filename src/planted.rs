@@ -32,10 +32,18 @@ pub enum Bug {
     BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
+    NaiveSummerTime,
+    /// A slot that is caught up is put off like one that comes in time.
+    JitterOnCatchUp,
+    /// A backup that is caught up starts outside the allowed hours.
+    CatchUpIgnoresWindow,
+    /// A policy under a new name begins with empty shelves.
+    RenameForgetsSlots,
 }
 
 impl Bug {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -47,6 +55,10 @@ impl Bug {
         Self::RetryAfterIgnored,
         Self::BadDateIsNow,
         Self::ActBeforeCommit,
+        Self::NaiveSummerTime,
+        Self::JitterOnCatchUp,
+        Self::CatchUpIgnoresWindow,
+        Self::RenameForgetsSlots,
     ];
 }
 

@@ -2,6 +2,7 @@
 
 use super::effect::Standing;
 use super::id::{BackupId, PolicyName};
+use super::slot::Shelf;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
@@ -35,8 +36,8 @@ impl State {
                 doom.approved_at = doom.approved_at.map(moved);
             }
         }
+        self.take_back_decisions(at);
         for shelf in self.shelves.values_mut() {
-            shelf.decided_until = shelf.decided_until.min(at);
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
         self.unexplained.fill(at);
@@ -60,6 +61,20 @@ impl State {
         }
         self.halts.move_waits(moved);
         self.fleet.move_waits(moved);
+    }
+
+    /// What was decided later than now is not decided, or no slot would be due until the clock gets
+    /// there again. A slot that has its backup is not taken twice for that.
+    fn take_back_decisions(&mut self, at: Timestamp) {
+        let backups = &self.backups;
+        let taken = |shelf: &Shelf| {
+            let slots = backups.values().filter_map(|backup| backup.slot.as_ref());
+            let here = slots.filter(|slot| slot.policy == shelf.policy && slot.machine == shelf.machine);
+            here.map(|slot| slot.due).filter(|due| *due <= at).max()
+        };
+        for (shelf, shelf_state) in self.shelves.iter_mut().filter(|(_, one)| one.decided_until > at) {
+            shelf_state.decided_until = taken(shelf).unwrap_or(Timestamp::EPOCH);
+        }
     }
 
     /// Drops what ended long ago, so that the state is as large as the fleet and not as old.

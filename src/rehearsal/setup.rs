@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::time::{Seconds, Timestamp};
+use crate::rehearsal::disturb::Disturbance;
 use crate::sim::dialect::Dialect;
 
 /// 2026-03-01T00:00:00Z, when every rehearsal begins.
@@ -29,6 +30,8 @@ pub struct Setup {
     /// Each commit waits for the disk, as in production.
     pub durable: bool,
     pub directory: PathBuf,
+    /// What becomes of the daemon's clock, in order of time.
+    pub disturbances: Vec<Disturbance>,
 }
 
 impl Setup {

@@ -4,6 +4,7 @@ mod kill;
 mod cli;
 mod tidy;
 mod campaign;
+mod clock;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod rules;
