@@ -24,6 +24,12 @@ pub enum Bug {
     KeepCountOffByOne,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
+    /// What the cloud refused is asked for again, as if it had never been sent.
+    RefusalRetried,
+    /// A 429 closes nothing: the next call follows at once.
+    RetryAfterIgnored,
+    /// A snapshot whose date cannot be read was made when it was first seen.
+    BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
     /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
@@ -37,7 +43,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -45,6 +51,9 @@ impl Bug {
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
         Self::HashMapOrder,
+        Self::RefusalRetried,
+        Self::RetryAfterIgnored,
+        Self::BadDateIsNow,
         Self::ActBeforeCommit,
         Self::NaiveSummerTime,
         Self::JitterOnCatchUp,

@@ -34,6 +34,7 @@ Look:
 Back up:
   plan approve   Approve deletions that wait for a person
   pin, unpin     Keep one backup whatever the rules say, or let go of it
+  retry          Ask the cloud again for what it refused, with the next slot
   adopt          Make a snapshot that is not in the journal a backup
   disown         Say that a snapshot only looks like ours
 
@@ -85,6 +86,8 @@ enum Verb {
     Pin(ask::OneBackup),
     /// Let go of a pinned backup: the rules decide again
     Unpin(ask::OneBackup),
+    /// Ask the cloud again for what it refused, with the next slot
+    Retry(ask::Retrying),
     /// Make a snapshot that is not in the journal a backup, which no policy prunes
     Adopt(ask::OneSnapshot),
     /// Say that a snapshot only looks like ours, so that it holds nothing any more
@@ -137,6 +140,7 @@ impl Arguments {
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),
+            Verb::Retry(arguments) => arguments.retry(),
             Verb::Adopt(arguments) => arguments.adopt(),
             Verb::Disown(arguments) => arguments.disown(),
             Verb::Freeze(arguments) => arguments.freeze(),

@@ -10,6 +10,7 @@ use super::backup::{Backup, Life};
 use super::digest::Digest;
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
+use super::halt::Halts;
 use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
@@ -38,6 +39,11 @@ pub struct State {
     pub deletions: Vec<Deletion>,
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
     pub unexplained: Vec<Timestamp>,
+    /// Deletions that the audit let wait.
+    pub postponed: BTreeMap<BackupId, Postponement>,
+    /// What the cloud's refusals stop, and for whom.
+    pub halts: Halts,
+    pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
 }
 
@@ -103,6 +109,32 @@ pub struct Freshness {
     pub digest: Digest,
     /// The cloud says that it has no such listing.
     pub unavailable: bool,
+    /// Looks in a row that were not complete.
+    pub failures: u32,
+    pub miscounted: Option<Miscounted>,
+}
+
+/// A total that is off by the same number look after look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Miscounted {
+    pub excess: u64,
+    pub since: Timestamp,
+    pub looks: u32,
+    /// From now on a walk is complete where its total is off by just this.
+    pub believed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postponement {
+    pub count: u32,
+    pub until: Timestamp,
+    pub why: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRefusal {
+    pub status: u16,
+    pub since: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -234,6 +266,12 @@ impl State {
             .filter(|(id, _)| !self.owners.contains_key(id) && !self.disowned.contains(id))
             .map(|(_, known)| &known.item)
             .filter(|item| resemblance(&item.name, &item.description) == Resemblance::Suspect)
+    }
+
+    /// Snapshots of which a part cannot be read that a deletion rests on, and that nobody disowned.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Snapshot> {
+        let known = self.fleet.snapshots.iter().filter(|(id, _)| !self.disowned.contains(*id));
+        known.map(|(_, known)| &known.item).filter(|item| !item.unreadable.is_empty())
     }
 
     /// Ours, once seen, not deleted by us, and absent from the last complete listing.

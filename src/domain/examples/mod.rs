@@ -13,5 +13,6 @@ mod selections;
 mod renames;
 mod outcomes;
 mod growth;
+mod tolerance;
 mod history;
 mod laws;

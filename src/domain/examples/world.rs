@@ -154,6 +154,7 @@ impl World {
             machine: Some(machine_id(machine)),
             created_at: Some(cloud_now),
             is_image: false,
+            unreadable: Vec::new(),
         };
         self.cloud.snapshots.insert(id.clone(), snapshot);
         id
@@ -202,6 +203,7 @@ impl World {
             digest: Digest::default(),
             items: 0,
             server_date,
+            miscount: None,
         };
         self.record(Event::Looked(look));
     }
