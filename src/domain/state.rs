@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
+use super::billing::ledger::Ledger;
 use super::digest::Digest;
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
@@ -45,6 +46,7 @@ pub struct State {
     pub halts: Halts,
     pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
+    pub ledger: Ledger,
 }
 
 /// The policies in force, and since when.
