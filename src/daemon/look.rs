@@ -4,7 +4,7 @@ use crate::barrack::client::Walked;
 use crate::barrack::page::Seen;
 use crate::daemon::engine::{Engine, Trouble};
 use crate::domain::billing::balance;
-use crate::domain::event::{Event, Observed};
+use crate::domain::event::{Event, KeyJudged, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
 use crate::domain::state::State;
 
@@ -15,6 +15,7 @@ impl Engine {
             return self.look_at_bills(*kind, *reach).await;
         }
         let began = self.clock.now();
+        self.client.expect_excess(scope, self.state.fleet.excess(scope));
         let walked = tokio::select! {
             biased;
             walked = self.client.look(scope) => walked,
@@ -29,13 +30,29 @@ impl Engine {
             digest: walked.digest,
             items: u32::try_from(walked.items.len()).unwrap_or(u32::MAX),
             server_date: walked.server_date,
+            miscount: walked.miscount,
         }));
+        events.extend(self.key_judged());
         let stored = self.record(events).await;
         if stored.is_err() {
             // Or the same pages again would count as unchanged, and what they show never be written down.
             self.client.forget_listings();
         }
         stored
+    }
+
+    /// What the answers since the last time say of the key, where it is news.
+    pub(super) fn key_judged(&self) -> Option<Event> {
+        let is_refused = self.state.key_refused.is_some();
+        match self.client.key_refused() {
+            Some(refused) if !is_refused => {
+                Some(Event::KeyJudged(KeyJudged { refused: Some(refused.status) }))
+            }
+            None if is_refused && self.client.is_key_accepted() => {
+                Some(Event::KeyJudged(KeyJudged { refused: None }))
+            }
+            Some(_) | None => None,
+        }
     }
 }
 

@@ -33,6 +33,7 @@ impl Engine {
             result: walked.result,
             digest: Digest::default(),
             items: u32::try_from(walked.shown.len()).unwrap_or(u32::MAX),
+            miscount: None,
             server_date,
         }));
         self.record(events).await

@@ -45,6 +45,9 @@ pub fn encode(event: &Event) -> Entry {
         Event::Doomed(body) => ("doomed", text(body)),
         Event::Spared(body) => ("spared", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
+        Event::KeyJudged(body) => ("key_judged", text(body)),
+        Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
+        Event::Postponed(body) => ("postponed", text(body)),
         Event::Billed(body) => ("billed", text(body)),
         Event::FinalsDiffered(body) => ("finals_differed", text(body)),
         Event::HourClosed(body) => ("hour_closed", text(body)),
@@ -62,7 +65,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 23] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -78,6 +81,9 @@ pub const KINDS: [&str; 20] = [
     "doomed",
     "spared",
     "anomaly",
+    "key_judged",
+    "total_disbelieved",
+    "postponed",
     "billed",
     "finals_differed",
     "hour_closed",
@@ -107,6 +113,9 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "doomed" => read(body).map(Event::Doomed),
         "spared" => read(body).map(Event::Spared),
         "anomaly" => read(body).map(Event::Anomaly),
+        "key_judged" => read(body).map(Event::KeyJudged),
+        "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
+        "postponed" => read(body).map(Event::Postponed),
         "billed" => read(body).map(Event::Billed),
         "finals_differed" => read(body).map(Event::FinalsDiffered),
         "hour_closed" => read(body).map(Event::HourClosed),
@@ -164,6 +173,9 @@ fn subject(event: &Event) -> String {
         Event::Doomed(doomed) => doomed.backup.to_string(),
         Event::Spared(spared) => spared.backup.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
+        Event::KeyJudged(_) => String::new(),
+        Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
+        Event::Postponed(postponed) => postponed.backup.to_string(),
         Event::Billed(billed) => billed.kind.word().to_owned(),
         Event::FinalsDiffered(differed) => differed.kind.word().to_owned(),
         Event::HourClosed(closed) => closed.kind.word().to_owned(),
@@ -193,6 +205,9 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Doomed(_)
         | Event::Spared(_)
         | Event::Anomaly(_)
+        | Event::KeyJudged(_)
+        | Event::TotalDisbelieved(_)
+        | Event::Postponed(_)
         | Event::FinalsDiffered(_)
         | Event::HourClosed(_)
         | Event::DayClosed(_)

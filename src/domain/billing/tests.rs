@@ -112,6 +112,7 @@ impl World {
             digest: Digest::default(),
             items: 0,
             server_date: None,
+            miscount: None,
         }));
         self.record(events);
     }
