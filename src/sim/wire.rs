@@ -308,6 +308,7 @@ mod tests {
         for round in 0..2_000_u64 {
             let _answer = create(&cloud, round % 3 + 1, &format!("qm-{round}"), "").await;
             let _answer = send(&cloud, "GET", "/snapshots/", "").await;
+            let _answer = send(&cloud, "GET", "/snapshots/billing/", "").await;
             cloud.wished_clock_skew();
             minutes(21).await;
         }
