@@ -22,6 +22,10 @@ pub enum Bug {
     PruneByLocalClock,
     /// Every keep rule keeps one less.
     KeepCountOffByOne,
+    /// Weeks begin on Sunday.
+    WeeksFromSunday,
+    /// A reach is counted from now, not from the newest backup.
+    WithinFromNow,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
     /// The cloud is asked first, and the intent written down afterwards.
@@ -29,13 +33,15 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
         Self::NotFoundListIsEmpty,
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
+        Self::WeeksFromSunday,
+        Self::WithinFromNow,
         Self::HashMapOrder,
         Self::ActBeforeCommit,
     ];

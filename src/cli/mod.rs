@@ -16,6 +16,7 @@ mod folder;
 mod interrupt;
 mod log;
 mod place;
+mod retention;
 mod run;
 pub mod screen;
 mod sim;
@@ -30,6 +31,8 @@ Usage: {usage}
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
   log verify     Check every event of the journal and its chain
+  retention preview
+                 What keep rules keep of a file of instants, or of the live fleet
 
 Back up:
   plan approve   Approve deletions that wait for a person
@@ -78,6 +81,9 @@ enum Verb {
     /// Check the journal
     #[command(subcommand)]
     Log(LogVerb),
+    /// What the keep rules come to
+    #[command(subcommand)]
+    Retention(RetentionVerb),
     /// Approve what waits for a person
     #[command(subcommand)]
     Plan(PlanVerb),
@@ -113,6 +119,12 @@ enum LogVerb {
 }
 
 #[derive(Debug, Subcommand)]
+enum RetentionVerb {
+    /// Show what is kept and what expires, and why: of a file of instants, or of the live fleet
+    Preview(retention::PreviewArguments),
+}
+
+#[derive(Debug, Subcommand)]
 enum PlanVerb {
     /// Approve the deletion of exactly these backups
     Approve(ask::Approving),
@@ -140,6 +152,7 @@ impl Arguments {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
             Verb::Log(LogVerb::Verify(arguments)) => log::verify(&arguments),
+            Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),

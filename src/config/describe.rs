@@ -6,7 +6,6 @@ use std::fmt::Write;
 
 use super::policy::PolicySetting;
 use super::{Config, Email};
-use crate::domain::policy::{Keep, Retention};
 use crate::domain::time::Timestamp;
 
 /// How many coming slots show that a schedule means what its author thinks.
@@ -48,7 +47,7 @@ fn write_policy(policy: &PolicySetting, now: Timestamp, text: &mut String) -> st
         "the machine must not be restarted"
     };
     writeln!(text, "  restart    {restart}")?;
-    writeln!(text, "  keeps      {}", kept(&policy.retention))?;
+    writeln!(text, "  keeps      {}", policy.retention)?;
     writeln!(text, "  schedule   {} in {}", policy.cron, policy.timezone)?;
     let mut slot = now;
     for _ in 0..SHOWN {
@@ -60,16 +59,4 @@ fn write_policy(policy: &PolicySetting, now: Timestamp, text: &mut String) -> st
     }
     let gap = policy.schedule.longest_gap(now);
     writeln!(text, "  longest    {gap} between two in the coming year")
-}
-
-fn kept(retention: &Retention) -> String {
-    let rules = [("last", retention.keep_last), ("daily", retention.keep_daily)];
-    let told = rules.into_iter().filter_map(|(word, keep)| {
-        keep.map(|keep| match keep {
-            Keep::All => format!("{word} all"),
-            Keep::Count(count) => format!("{word} {count}"),
-        })
-    });
-    let told: Vec<String> = told.collect();
-    if told.is_empty() { "everything".to_owned() } else { told.join(", ") }
 }

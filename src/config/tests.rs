@@ -92,7 +92,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       mode       protect
       machines   trainer-*, notebook
       restart    a snapshot may restart the machine
-      keeps      last 2, daily 7
+      keeps      last 2, hourly 6, daily 7, weekly 4, monthly 3, yearly 1, within 2d, hourly within 1d12h, daily within 7d, weekly within 1m, monthly within 6m, yearly within 1y6m, but nothing older than 2y
       schedule   30 2 * * * in Europe/Berlin
       next       Sat 2026-03-28 02:30:00 CET = 2026-03-28 01:30:00 UTC
       next       Sun 2026-03-29 03:00:00 CEST = 2026-03-29 01:00:00 UTC
@@ -103,7 +103,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       mode       protect
       machines   trainer-1
       restart    the machine must not be restarted
-      keeps      last all
+      keeps      monthly 12
       schedule   @weekly in UTC
       next       Sun 2026-03-29 00:00:00 UTC = 2026-03-29 00:00:00 UTC
       next       Sun 2026-04-05 00:00:00 UTC = 2026-04-05 00:00:00 UTC

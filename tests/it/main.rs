@@ -3,6 +3,7 @@
 mod kill;
 mod cli;
 mod tidy;
+mod restic;
 mod campaign;
 #[cfg(feature = "planted-bugs")]
 mod planted;
