@@ -192,7 +192,12 @@ impl Config {
             longest_gap: setting.schedule.longest_gap(now),
         };
         let policies = self.policies.iter().map(|setting| (setting.name.clone(), policy(setting)));
-        PolicySet { mode: self.mode, policies: policies.collect(), rules: self.rules.clone() }
+        PolicySet {
+            mode: self.mode,
+            policies: policies.collect(),
+            rules: self.rules.clone(),
+            images: self.cloud.images,
+        }
     }
 }
 

@@ -26,10 +26,18 @@ pub enum Bug {
     HashMapOrder,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// A person's override reaches a hold too.
+    OverrideIgnoresHold,
+    /// Dooms after an edit have the ordinary grace.
+    GraceAfterEditIgnored,
+    /// After a freeze that ran out, any number goes on without a person.
+    EndOfFreezeForgetsTheBound,
+    /// A proof leaves out a survivor.
+    ProofOfAnotherShelf,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -38,7 +46,22 @@ impl Bug {
         Self::KeepCountOffByOne,
         Self::HashMapOrder,
         Self::ActBeforeCommit,
+        Self::OverrideIgnoresHold,
+        Self::GraceAfterEditIgnored,
+        Self::EndOfFreezeForgetsTheBound,
+        Self::ProofOfAnotherShelf,
     ];
+
+    /// Whether a story tells it, and not a rehearsal: what it breaks, people do too seldom there.
+    pub fn is_told_by_a_story(self) -> bool {
+        matches!(
+            self,
+            Self::OverrideIgnoresHold
+                | Self::GraceAfterEditIgnored
+                | Self::EndOfFreezeForgetsTheBound
+                | Self::ProofOfAnotherShelf
+        )
+    }
 }
 
 #[cfg(not(feature = "planted-bugs"))]

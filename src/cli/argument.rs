@@ -1,6 +1,7 @@
 //! Arguments as types that cannot be wrong: spans, dialects, faults, instants.
 
 use crate::config::span;
+use crate::domain::ask::Rail;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::dialect::Dialect;
 
@@ -28,6 +29,24 @@ pub fn reason(text: &str) -> Result<String, String> {
         long if long > LONGEST_REASON => Err(format!("must be at most {LONGEST_REASON} characters")),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// The end of a day in UTC, or an instant.
+pub fn end_of(text: &str) -> Result<Timestamp, String> {
+    const RULE: &str = "must be a day such as 2033-12-31, or an instant as RFC 3339";
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let day: jiff::civil::Date = text.parse().map_err(|_| RULE.to_owned())?;
+    let next = day.tomorrow().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
+    next.map(|at| Timestamp::from(at.timestamp())).map_err(|_| RULE.to_owned())
+}
+
+pub fn rail(text: &str) -> Result<Rail, String> {
+    let all: Vec<&str> = Rail::ALL.into_iter().map(Rail::word).collect();
+    Rail::parse(text).ok_or_else(|| {
+        format!("must be one of {}; no override reaches a hold, a pin or a proven link", all.join(", "))
+    })
 }
 
 pub fn dialect(text: &str) -> Result<Dialect, String> {

@@ -48,6 +48,7 @@ impl Teller {
             Event::Judged(judged) => tell_judgement(judged.backup.as_str(), &judged.judgement),
             Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
             Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
+            Event::Lapsed(lapsed) => tracing::warn!("{}", words::lapsed(lapsed)),
             Event::Anomaly(anomaly) => {
                 tracing::warn!(about = %visible(&anomaly.about), "anomaly: {}", visible(&anomaly.what));
             }

@@ -5,9 +5,9 @@ use super::due;
 use super::effect::{Standing, Verb};
 use super::fleet::{LookResult, Scope};
 use super::id::SnapshotId;
-use super::prune;
 use super::state::{Freshness, State};
 use super::time::{Seconds, Timestamp};
+use super::{hand, prune};
 
 /// The looks of this pass, in the order in which they are made.
 pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
@@ -42,7 +42,7 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
         let looked = fleet.details.get(id).map_or(since, |single| single.began);
         wanted.push((Scope::Snapshot(id.clone()), looked.max(since) + rules.in_flight_every));
     }
-    if prune::waits_for_look(state, now) {
+    if prune::waits_for_look(state, now) || hand::waits_for_look(state, now) {
         // A look that just failed is not tried again at once.
         let tried =
             |look: &Freshness| look.tried.map_or(now, |tried| tried + Seconds(rules.fresh.0.div_ceil(2)));

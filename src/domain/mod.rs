@@ -19,6 +19,7 @@ pub mod wall;
 pub mod state;
 pub mod fold;
 mod fold_policy;
+mod fold_ask;
 mod fold_effect;
 mod fold_seen;
 mod fold_time;
@@ -30,6 +31,8 @@ mod due;
 mod take;
 mod doom;
 mod prune;
+mod hand;
+pub mod proof;
 pub mod plan;
 pub mod audit;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::fleet::SnapshotStatus;
 use super::state::State;
 use super::take;
 use super::time::{Seconds, Timestamp};
-use super::{doom, due, prune};
+use super::{doom, due, hand, prune};
 
 /// How long a conclusion of 24 hours of complete but doubtful looks takes.
 const DOUBT_ENDS: Seconds = Seconds::hours(24);
@@ -25,10 +25,12 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
         return plan;
     }
     settle(state, &mut plan);
+    hand::plan_lapses(state, now, &mut plan);
     judge(state, now, &mut plan);
     due::plan_slots(state, now, &mut plan);
     doom::plan_dooms(state, now, &mut plan);
     if plan.events.is_empty() {
+        hand::plan_requests(state, now, &mut plan);
         take::plan_creates(state, now, &mut plan);
         prune::plan_deletes(state, now, &mut plan);
     }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::digest::Digest;
 use crate::domain::effect::Verb;
-use crate::domain::event::{Event, Recorded};
+use crate::domain::event::{Event, Lapsed, Recorded};
 use crate::domain::fleet::{Change, Item, Scope};
 use crate::domain::time::Timestamp;
 use crate::journal::entry::{Entry, Key, Row};
@@ -43,6 +43,7 @@ pub fn encode(event: &Event) -> Entry {
         Event::Judged(body) => ("judged", text(body)),
         Event::Doomed(body) => ("doomed", text(body)),
         Event::Spared(body) => ("spared", text(body)),
+        Event::Lapsed(body) => ("lapsed", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
     };
     Entry {
@@ -56,7 +57,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 16] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -71,6 +72,7 @@ pub const KINDS: [&str; 15] = [
     "judged",
     "doomed",
     "spared",
+    "lapsed",
     "anomaly",
 ];
 
@@ -95,6 +97,7 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "judged" => read(body).map(Event::Judged),
         "doomed" => read(body).map(Event::Doomed),
         "spared" => read(body).map(Event::Spared),
+        "lapsed" => read(body).map(Event::Lapsed),
         "anomaly" => read(body).map(Event::Anomaly),
         _ => return Err(unreadable(None)),
     };
@@ -144,6 +147,8 @@ fn subject(event: &Event) -> String {
         Event::Judged(judged) => judged.backup.to_string(),
         Event::Doomed(doomed) => doomed.backup.to_string(),
         Event::Spared(spared) => spared.backup.to_string(),
+        Event::Lapsed(Lapsed::Freeze { .. }) => "freeze".to_owned(),
+        Event::Lapsed(Lapsed::Request { ask, .. }) => ask.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
     }
 }
@@ -167,6 +172,7 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Judged(_)
         | Event::Doomed(_)
         | Event::Spared(_)
+        | Event::Lapsed(_)
         | Event::Anomaly(_) => return None,
     };
     Some(Key(Digest::of_fields(fields.iter().map(String::as_bytes)).half()))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::domain::id::PolicyName;
-use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::dialect::Dialect;
 
@@ -58,6 +58,6 @@ impl Setup {
             longest_gap: Seconds::days(1),
         };
         let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
-        PolicySet { mode: Mode::Enforce, policies, rules: Rules::default() }
+        PolicySet { mode: Mode::Enforce, policies, rules: Rules::default(), images: Images::Ask }
     }
 }

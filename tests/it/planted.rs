@@ -61,7 +61,8 @@ fn caught(bug: Bug, seed: u64) -> Option<(String, String)> {
 fn each_planted_bug_is_caught() {
     let mut hidden = Vec::new();
     let mut longest = 0;
-    for bug in Bug::ALL {
+    // The others are told by stories, in the library's own tests.
+    for bug in Bug::ALL.into_iter().filter(|bug| !bug.is_told_by_a_story()) {
         let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
         match found {
             Some((seed, (layers, line))) => {
