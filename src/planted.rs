@@ -24,6 +24,12 @@ pub enum Bug {
     KeepCountOffByOne,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
+    /// What the cloud refused is asked for again, as if it had never been sent.
+    RefusalRetried,
+    /// A 429 closes nothing: the next call follows at once.
+    RetryAfterIgnored,
+    /// A snapshot whose date cannot be read was made when it was first seen.
+    BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
     /// A person's override reaches a hold too.
@@ -34,10 +40,18 @@ pub enum Bug {
     EndOfFreezeForgetsTheBound,
     /// A proof leaves out a survivor.
     ProofOfAnotherShelf,
+    /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
+    NaiveSummerTime,
+    /// A slot that is caught up is put off like one that comes in time.
+    JitterOnCatchUp,
+    /// A backup that is caught up starts outside the allowed hours.
+    CatchUpIgnoresWindow,
+    /// A policy under a new name begins with empty shelves.
+    RenameForgetsSlots,
 }
 
 impl Bug {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 19] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -45,11 +59,18 @@ impl Bug {
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
         Self::HashMapOrder,
+        Self::RefusalRetried,
+        Self::RetryAfterIgnored,
+        Self::BadDateIsNow,
         Self::ActBeforeCommit,
         Self::OverrideIgnoresHold,
         Self::GraceAfterEditIgnored,
         Self::EndOfFreezeForgetsTheBound,
         Self::ProofOfAnotherShelf,
+        Self::NaiveSummerTime,
+        Self::JitterOnCatchUp,
+        Self::CatchUpIgnoresWindow,
+        Self::RenameForgetsSlots,
     ];
 
     /// Whether a story tells it, and not a rehearsal: what it breaks, people do too seldom there.

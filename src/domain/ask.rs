@@ -73,6 +73,10 @@ pub enum Ask {
         machine: MachineId,
         expire: Option<Seconds>,
     },
+    /// What the cloud refused is asked for again with the next slot.
+    Retry {
+        halted: Halted,
+    },
 }
 
 /// The rails that a person may override, one by one and by name. What is not here holds everybody.
@@ -118,6 +122,15 @@ impl Rail {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rail| rail.word() == word)
     }
+}
+
+/// What the cloud's refusals stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Halted {
+    Account,
+    Policy(PolicyName),
+    Machine(MachineId),
 }
 
 /// Why a person's ask is not taken; nothing was written.
@@ -169,9 +182,11 @@ pub enum AskRefusal {
     AskedAlready(BackupId),
     #[error("{MOST_REQUESTS} requests are open already; see status")]
     TooMany,
+    #[error("no refusal of the cloud stops that; see status")]
+    NotHalted,
 }
 
-const LONGEST_FREEZE: Seconds = Seconds::days(30);
+pub const LONGEST_FREEZE: Seconds = Seconds::days(30);
 const LONGEST_PAUSE: Seconds = Seconds::days(30);
 /// Requests that may be open at one time: a person types them.
 pub const MOST_REQUESTS: usize = 256;
@@ -201,6 +216,14 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             None => Err(AskRefusal::NoMachine(id.clone())),
         },
         Ask::Disown { snapshot: id, .. } => snapshot(id).map(|_| ()),
+        Ask::Retry { halted } => {
+            let is_halted = match halted {
+                Halted::Account => state.halts.account.is_some(),
+                Halted::Policy(policy) => state.halts.policies.contains_key(policy),
+                Halted::Machine(machine) => state.halts.impossible.contains_key(machine),
+            };
+            if is_halted { Ok(()) } else { Err(AskRefusal::NotHalted) }
+        }
         Ask::Pin { backup: id } | Ask::Unpin { backup: id } => backup(id).map(|_| ()),
         Ask::Hold { backup: id, until, .. } => may_hold(id, backup(id)?, now, *until),
         Ask::Release { backup: id, .. } => match &backup(id)?.held {

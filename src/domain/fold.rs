@@ -41,6 +41,9 @@ impl State {
             }
             Event::Lapsed(lapsed) => self.lapse(lapsed),
             Event::Anomaly(_) => self.counters.anomalies += 1,
+            Event::KeyJudged(judged) => self.judge_key(judged, at),
+            Event::TotalDisbelieved(of) => self.disbelieve_total(of),
+            Event::Postponed(postponed) => self.postpone(postponed, at),
         }
     }
 

@@ -29,10 +29,15 @@ impl State {
             Ask::Thaw => self.frozen = None,
             Ask::Pause { until } => self.paused_until = Some(*until),
             Ask::Resume => self.paused_until = None,
-            Ask::Adopt { snapshot } => self.adopt_snapshot(snapshot, at),
+            Ask::Adopt { snapshot } => {
+                self.end_rivalry(snapshot);
+                self.adopt_snapshot(snapshot, at);
+            }
             Ask::Disown { snapshot, .. } => {
+                self.end_rivalry(snapshot);
                 self.disowned.insert(snapshot.clone());
             }
+            Ask::Retry { halted } => self.lift(halted),
             Ask::Pin { backup } => self.set_pinned(backup, true),
             Ask::Unpin { backup } => self.set_pinned(backup, false),
             Ask::Hold { backup, until, reason } => {

@@ -160,6 +160,8 @@ fn hold_of(
         Some(hold)
     } else if state.unresolved_on(machine).next().is_some() {
         Some(Hold::Unknown)
+    } else if let Some(hold) = prune::postponed(state, now, id) {
+        Some(hold)
     } else if suspects.any(|one| one.machine.as_ref().is_none_or(|at| at == machine)) {
         Some(Hold::Suspect)
     } else {

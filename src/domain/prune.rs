@@ -74,7 +74,7 @@ fn ready<'a>(
     let asked: BTreeSet<&BackupId> = requests.map(|request| request.effect.verb.backup()).collect();
     for (id, backup) in state.watched().filter(|(id, _)| !asked.contains(id)) {
         if backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) {
-            match own_hold(state, now, adopted, backup) {
+            match own_hold(state, now, adopted, backup).or_else(|| postponed(state, now, id)) {
                 Some(hold) => holds.push((id.clone(), hold)),
                 None => waiting.push((id, backup)),
             }
@@ -141,6 +141,11 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
     }
 }
 
+pub(super) fn postponed(state: &State, now: Timestamp, id: &BackupId) -> Option<Hold> {
+    let known = state.postponed.get(id).filter(|known| now < known.until)?;
+    Some(Hold::Postponed { until: known.until, why: known.why.clone() })
+}
+
 /// What around the backup holds its deletion.
 fn hold_around(
     state: &State,
@@ -158,6 +163,8 @@ fn hold_around(
         Some(Hold::Unknown)
     } else if suspects.any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
         Some(Hold::Suspect)
+    } else if state.unreadable().any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
+        Some(Hold::Unreadable)
     } else if was_refused(state, now, id) {
         Some(Hold::Refused)
     } else if let Some(hold) = link_hold(state, adopted, backup) {

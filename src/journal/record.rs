@@ -45,6 +45,9 @@ pub fn encode(event: &Event) -> Entry {
         Event::Spared(body) => ("spared", text(body)),
         Event::Lapsed(body) => ("lapsed", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
+        Event::KeyJudged(body) => ("key_judged", text(body)),
+        Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
+        Event::Postponed(body) => ("postponed", text(body)),
     };
     Entry {
         kind: kind.to_owned(),
@@ -57,7 +60,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 19] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -74,6 +77,9 @@ pub const KINDS: [&str; 16] = [
     "spared",
     "lapsed",
     "anomaly",
+    "key_judged",
+    "total_disbelieved",
+    "postponed",
 ];
 
 pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
@@ -99,6 +105,9 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "spared" => read(body).map(Event::Spared),
         "lapsed" => read(body).map(Event::Lapsed),
         "anomaly" => read(body).map(Event::Anomaly),
+        "key_judged" => read(body).map(Event::KeyJudged),
+        "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
+        "postponed" => read(body).map(Event::Postponed),
         _ => return Err(unreadable(None)),
     };
     let event = event.map_err(|source| unreadable(Some(source)))?;
@@ -150,6 +159,9 @@ fn subject(event: &Event) -> String {
         Event::Lapsed(Lapsed::Freeze { .. }) => "freeze".to_owned(),
         Event::Lapsed(Lapsed::Request { ask, .. }) => ask.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
+        Event::KeyJudged(_) => String::new(),
+        Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
+        Event::Postponed(postponed) => postponed.backup.to_string(),
     }
 }
 
@@ -173,7 +185,10 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Doomed(_)
         | Event::Spared(_)
         | Event::Lapsed(_)
-        | Event::Anomaly(_) => return None,
+        | Event::Anomaly(_)
+        | Event::KeyJudged(_)
+        | Event::TotalDisbelieved(_)
+        | Event::Postponed(_) => return None,
     };
     Some(Key(Digest::of_fields(fields.iter().map(String::as_bytes)).half()))
 }
