@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::ask::Ask;
 use super::backup::{Judgement, Proof};
 use super::digest::Digest;
+use super::downtime::Downtime;
 use super::effect::{Effect, Outcome};
 use super::fleet::{Change, Look};
-use super::id::{AskId, BackupId, EffectId};
+use super::id::{AskId, BackupId, EffectId, MachineId};
 use super::policy::PolicySet;
 use super::slot::{Decision, Slot};
 use super::time::Timestamp;
@@ -47,6 +48,35 @@ pub enum Event {
     Spared(Spared),
     /// What cannot be, and was seen all the same.
     Anomaly(Anomaly),
+    /// The configuration file was read again while running.
+    Reloaded(Reloaded),
+    /// Somebody was asked whether a machine is busy.
+    BusyAnswered(BusyAnswered),
+    /// Whether a snapshot took its machine down, as looks around it showed.
+    DowntimeSeen(DowntimeSeen),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    pub file: String,
+    /// Each with place, value and rule. With any, the file was refused and the old one goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusyAnswered {
+    pub slot: Slot,
+    /// Why it counts as busy; `None`: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DowntimeSeen {
+    pub backup: BackupId,
+    pub machine: MachineId,
+    pub downtime: Downtime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,6 +40,9 @@ impl State {
                 self.note_backup(&spared.backup);
             }
             Event::Anomaly(_) => self.counters.anomalies += 1,
+            Event::Reloaded(reloaded) => self.reload(reloaded, at),
+            Event::BusyAnswered(answered) => self.answer_busy(answered, at),
+            Event::DowntimeSeen(seen) => self.see_downtime(seen, at),
         }
     }
 

@@ -16,6 +16,7 @@ impl State {
         match &effect.verb {
             Verb::CreateSnapshot { backup, machine, name, .. } => {
                 self.ask_for_backup(backup, machine, name, &effect.cause, at);
+                self.watch(backup, machine);
             }
             Verb::DeleteSnapshot { backup, machine, .. } => {
                 self.deletions.retain(|deletion| at.since(deletion.at) < DAY.duration());

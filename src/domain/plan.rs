@@ -11,7 +11,7 @@ use super::fleet::SnapshotStatus;
 use super::state::State;
 use super::take;
 use super::time::{Seconds, Timestamp};
-use super::{doom, due, prune};
+use super::{doom, downtime, due, prune};
 
 /// How long a conclusion of 24 hours of complete but doubtful looks takes.
 const DOUBT_ENDS: Seconds = Seconds::hours(24);
@@ -26,6 +26,7 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
     }
     settle(state, &mut plan);
     judge(state, now, &mut plan);
+    downtime::plan_downtimes(state, now, &mut plan);
     due::plan_slots(state, now, &mut plan);
     doom::plan_dooms(state, now, &mut plan);
     if plan.events.is_empty() {

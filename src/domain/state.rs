@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
 use super::digest::Digest;
+use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
 use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
@@ -38,7 +39,23 @@ pub struct State {
     pub deletions: Vec<Deletion>,
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
     pub unexplained: Vec<Timestamp>,
+    /// Snapshots whose machines are watched for a restart.
+    pub watches: BTreeMap<BackupId, Watch>,
+    /// What was seen around the last snapshots, the newest last.
+    pub downtimes: Vec<Downtime>,
+    /// Machines that did not come back from a snapshot.
+    pub machines_down: BTreeMap<MachineId, NotBack>,
+    /// The file that was read again and refused; the policies of the one before go on.
+    pub refused_file: Option<RefusedFile>,
     pub counters: Counters,
+}
+
+/// A configuration that was refused while running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedFile {
+    pub file: String,
+    pub at: Timestamp,
+    pub faults: Vec<String>,
 }
 
 /// The policies in force, and since when.

@@ -44,6 +44,9 @@ pub fn encode(event: &Event) -> Entry {
         Event::Doomed(body) => ("doomed", text(body)),
         Event::Spared(body) => ("spared", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
+        Event::Reloaded(body) => ("reloaded", text(body)),
+        Event::BusyAnswered(body) => ("busy_answered", text(body)),
+        Event::DowntimeSeen(body) => ("downtime_seen", text(body)),
     };
     Entry {
         kind: kind.to_owned(),
@@ -56,7 +59,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 18] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -72,6 +75,9 @@ pub const KINDS: [&str; 15] = [
     "doomed",
     "spared",
     "anomaly",
+    "reloaded",
+    "busy_answered",
+    "downtime_seen",
 ];
 
 pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
@@ -96,6 +102,9 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "doomed" => read(body).map(Event::Doomed),
         "spared" => read(body).map(Event::Spared),
         "anomaly" => read(body).map(Event::Anomaly),
+        "reloaded" => read(body).map(Event::Reloaded),
+        "busy_answered" => read(body).map(Event::BusyAnswered),
+        "downtime_seen" => read(body).map(Event::DowntimeSeen),
         _ => return Err(unreadable(None)),
     };
     let event = event.map_err(|source| unreadable(Some(source)))?;
@@ -145,6 +154,9 @@ fn subject(event: &Event) -> String {
         Event::Doomed(doomed) => doomed.backup.to_string(),
         Event::Spared(spared) => spared.backup.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
+        Event::Reloaded(_) => String::new(),
+        Event::BusyAnswered(answered) => answered.slot.machine.to_string(),
+        Event::DowntimeSeen(seen) => seen.machine.to_string(),
     }
 }
 
@@ -167,7 +179,10 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Judged(_)
         | Event::Doomed(_)
         | Event::Spared(_)
-        | Event::Anomaly(_) => return None,
+        | Event::Anomaly(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_)
+        | Event::DowntimeSeen(_) => return None,
     };
     Some(Key(Digest::of_fields(fields.iter().map(String::as_bytes)).half()))
 }

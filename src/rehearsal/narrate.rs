@@ -8,6 +8,7 @@ use std::fmt;
 use crate::domain::ask::Ask;
 use crate::domain::backup::{Judgement, Life};
 use crate::domain::draft::Hold;
+use crate::domain::downtime::Downtime;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::{BackupId, PolicyName, SnapshotId};
@@ -181,7 +182,15 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         Event::Doomed(doomed) => about("doomed", &doomed.backup, doom(state, &doomed.backup)),
         Event::Spared(spared) => about("spared", &spared.backup, spared.why.clone()),
         Event::Anomaly(anomaly) => vec![line(at, "anomaly", "", &anomaly.about, visible(&anomaly.what))],
-        Event::Called(_) | Event::Looked(_) | Event::Observed(_) => Vec::new(),
+        Event::DowntimeSeen(seen) => match seen.downtime {
+            Downtime::StillDown { .. } => about("not back", &seen.backup, words::downtime(&seen.downtime)),
+            Downtime::Live { .. } | Downtime::Down { .. } | Downtime::Unwatched => Vec::new(),
+        },
+        Event::Called(_)
+        | Event::Looked(_)
+        | Event::Observed(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_) => Vec::new(),
     }
 }
 

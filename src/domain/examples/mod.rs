@@ -11,6 +11,7 @@ mod creates;
 mod timings;
 mod selections;
 mod renames;
+mod downtimes;
 mod outcomes;
 mod growth;
 mod history;
