@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use super::policy::PolicySetting;
 use super::{Config, Email};
-use crate::domain::policy::{Keep, Retention};
 use crate::domain::busy::Asks;
+use crate::domain::policy::{Keep, Retention};
 use crate::domain::selection::Selection;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::{CatchUp, Timing};
@@ -95,7 +95,9 @@ fn write_timing(timing: &Timing, text: &mut String) -> std::fmt::Result {
     }
     match (timing.catch_up, timing.catch_up_window) {
         (CatchUp::None, _) => writeln!(text, "  missed     not caught up")?,
-        (CatchUp::Latest, Some(late)) => writeln!(text, "  missed     caught up to {late} late, one for all")?,
+        (CatchUp::Latest, Some(late)) => {
+            writeln!(text, "  missed     caught up to {late} late, one for all")?
+        }
         (CatchUp::Latest, None) => {}
     }
     match timing.busy_check.as_ref().map(|check| &check.asks) {

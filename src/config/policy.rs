@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use super::section::{Found, Notes, Section};
-use super::{selection, timing};
 use super::value::integer;
+use super::{selection, timing};
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Keep, Mode, Retention};
 use crate::domain::schedule::{Schedule, ScheduleError, zone};

@@ -65,15 +65,20 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    for section in ["", "[cloud]", "[clock]", "[rules]", "[[policy]]", "[policy.retention]", "[policy.busy_check]"] {
+    for section in
+        ["", "[cloud]", "[clock]", "[rules]", "[[policy]]", "[policy.retention]", "[policy.busy_check]"]
+    {
         let text = match section {
-            "[policy.retention]" | "[policy.busy_check]" => format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
+            "[policy.retention]" | "[policy.busy_check]" => {
+                format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n")
+            }
             _ => format!("{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        for key in
-            said.split(", ").filter(|key| !["cloud", "clock", "rules", "policy", "retention", "busy_check"].contains(key))
+        for key in said
+            .split(", ")
+            .filter(|key| !["cloud", "clock", "rules", "policy", "retention", "busy_check"].contains(key))
         {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }

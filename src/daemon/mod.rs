@@ -9,3 +9,5 @@ pub mod inbox;
 mod bell;
 mod tell;
 pub mod run;
+pub mod reload;
+pub mod busy;

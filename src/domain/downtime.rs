@@ -16,19 +16,13 @@ use super::time::{Seconds, Timestamp};
 #[serde(rename_all = "snake_case")]
 pub enum Downtime {
     /// ACTIVE in each of so many looks while the snapshot was made.
-    Live {
-        looks: u32,
-    },
+    Live { looks: u32 },
     /// Not ACTIVE for about so long, to the span between two looks.
-    Down {
-        seconds: u64,
-    },
+    Down { seconds: u64 },
     /// Too few looks fell into it to tell.
     Unwatched,
     /// Not ACTIVE again long after its backup ended; this is what it is instead.
-    StillDown {
-        status: String,
-    },
+    StillDown { status: String },
 }
 
 /// One snapshot that is watched, from its intent until its machine was seen afterwards.
@@ -76,7 +70,8 @@ pub(super) fn plan_downtimes(state: &State, now: Timestamp, plan: &mut Plan) {
             None => Downtime::Unwatched,
             Some(_) if is_overdue && !watch.told => {
                 let known = state.fleet.machines.get(&watch.machine);
-                let status = known.map_or_else(|| "gone".to_owned(), |known| known.item.status.word().to_owned());
+                let status =
+                    known.map_or_else(|| "gone".to_owned(), |known| known.item.status.word().to_owned());
                 Downtime::StillDown { status }
             }
             Some(_) => continue,

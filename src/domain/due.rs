@@ -12,8 +12,8 @@ use super::selection::Selector;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
 use super::state::{Known, ShelfState, State};
 use super::take::{given_up, retries, running, stranger};
-use super::timing::CatchUp;
 use super::time::{Seconds, Timestamp};
+use super::timing::CatchUp;
 use crate::planted::{Bug, is_planted};
 
 /// A listing this many times older than its cadence no longer supports a create.
@@ -231,9 +231,7 @@ pub fn busy_checks(state: &State, now: Timestamp) -> Vec<Slot> {
     }
     let is_answered = |slot: &Slot| {
         let answer = state.shelves.get(&slot.shelf()).and_then(|shelf| shelf.busy.as_ref());
-        answer.is_some_and(|answer| {
-            answer.due == slot.due && now.since(answer.at) < ANSWER_HOLDS.duration()
-        })
+        answer.is_some_and(|answer| answer.due == slot.due && now.since(answer.at) < ANSWER_HOLDS.duration())
     };
     let busy = Busy::of(state);
     let waits = due_slots(state, now).filter(|due| due.start <= now && has_check(due.policy)).filter(|due| {

@@ -49,8 +49,9 @@ impl<'a> Selector<'a> {
 
     pub fn selects(&self, machine: &Machine) -> bool {
         let is_named = |patterns: &[WildMatch]| patterns.iter().any(|pattern| pattern.matches(&machine.name));
-        let is_one_of =
-            |words: &[String], word: &str| words.is_empty() || words.iter().any(|one| one.eq_ignore_ascii_case(word));
+        let is_one_of = |words: &[String], word: &str| {
+            words.is_empty() || words.iter().any(|one| one.eq_ignore_ascii_case(word))
+        };
         is_named(&self.included)
             && !is_named(&self.excluded)
             && is_one_of(&self.selection.regions, &machine.region)

@@ -49,8 +49,9 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
         }
     }
     let busy = Busy::of(state);
-    let mut due: Vec<_> =
-        due_slots(state, now).filter(|due| due.start <= now && decide(state, now, due, &busy).is_none()).collect();
+    let mut due: Vec<_> = due_slots(state, now)
+        .filter(|due| due.start <= now && decide(state, now, due, &busy).is_none())
+        .collect();
     due.sort_by_cached_key(|due| (newest_good(state, &due.slot), due.slot.clone()));
     if is_planted(Bug::HashMapOrder) {
         let scattered: HashMap<String, Due> = due.drain(..).map(|due| (due.slot.line(), due)).collect();

@@ -7,8 +7,8 @@ use std::fmt;
 
 use crate::domain::ask::Ask;
 use crate::domain::backup::{Judgement, Life};
-use crate::domain::draft::Hold;
 use crate::domain::downtime::Downtime;
+use crate::domain::draft::Hold;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::{BackupId, PolicyName, SnapshotId};

@@ -29,7 +29,11 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     if let Some(refused) = &status.refused_file {
         let (file, at) = (visible(&refused.file), instant(refused.at));
-        writeln!(text, "REFUSED    {file}, read {at}: {} faults; the one before goes on", refused.faults.len())?;
+        writeln!(
+            text,
+            "REFUSED    {file}, read {at}: {} faults; the one before goes on",
+            refused.faults.len()
+        )?;
     }
     writeln!(text, "as of      {} UTC", instant(status.now))?;
     let (hash, seq) = (status.head.hash.get(..12).unwrap_or(&status.head.hash), status.head.seq);
@@ -48,7 +52,11 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     write_list(text, "machines that did not come back from a snapshot", &status.machines_down, |down| {
         let (machine, since) = (visible(&down.machine_name), instant(down.since));
-        format!("{machine:<16} {} when looked at {since}, after {}", visible(&down.status), visible(down.backup.as_str()))
+        format!(
+            "{machine:<16} {} when looked at {since}, after {}",
+            visible(&down.status),
+            visible(down.backup.as_str())
+        )
     })?;
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
@@ -125,7 +133,11 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
         .as_ref()
         .map_or_else(String::new, |held| format!("; due {} and held: {}", instant(held.due), held.why));
     let orphaned = if shelf.orphaned { "; ORPHANED: its machine is gone" } else { "" };
-    format!("{:<14} {:<16} {newest}{held}{orphaned}", visible(shelf.policy.as_str()), visible(&shelf.machine_name))
+    format!(
+        "{:<14} {:<16} {newest}{held}{orphaned}",
+        visible(shelf.policy.as_str()),
+        visible(&shelf.machine_name)
+    )
 }
 
 fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {

@@ -80,13 +80,7 @@ pub(super) fn is_for(policy: &Policy, machine: &Machine) -> bool {
 }
 
 /// Inside the allowed hours, and on a machine that was found idle where somebody is to be asked.
-fn is_allowed_now(
-    state: &State,
-    now: Timestamp,
-    adopted: &Adopted,
-    policy: &Policy,
-    slot: &Slot,
-) -> Verdict {
+fn is_allowed_now(state: &State, now: Timestamp, adopted: &Adopted, policy: &Policy, slot: &Slot) -> Verdict {
     if let Some(window) = policy.timing.window {
         let zone = adopted.schedules.get(adopted.current(&slot.policy)).map(Schedule::zone);
         let wall = now.zoned().to_zoned(zone.cloned().unwrap_or(TimeZone::UTC));

@@ -64,9 +64,9 @@ pub fn policies() -> PolicySet {
         may_restart: true,
         retention: Retention { keep_last: Some(Keep::Count(2)), keep_daily: None },
         longest_gap: Seconds::days(1),
-            selection: Selection::default(),
-            timing: Timing::default(),
-            was: BTreeSet::new(),
+        selection: Selection::default(),
+        timing: Timing::default(),
+        was: BTreeSet::new(),
     };
     PolicySet {
         mode: Mode::Enforce,
