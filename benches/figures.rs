@@ -199,6 +199,7 @@ fn shelve(state: &mut State, number: usize, slot: Slot, due: Timestamp) {
         machine: Some(slot.machine.clone()),
         created_at: Some(due),
         is_image: false,
+        unreadable: Vec::new(),
     };
     state.fleet.snapshots.insert(id.clone(), Known { item, first_seen: due, missing_since: None });
     state.owners.insert(id.clone(), BackupId::new(&*name));

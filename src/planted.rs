@@ -24,8 +24,18 @@ pub enum Bug {
     KeepCountOffByOne,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
+    /// What the cloud refused is asked for again, as if it had never been sent.
+    RefusalRetried,
+    /// A 429 closes nothing: the next call follows at once.
+    RetryAfterIgnored,
+    /// A snapshot whose date cannot be read was made when it was first seen.
+    BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// A billing record that a walk shows twice is counted twice.
+    BillWithoutKey,
+    /// A correction of an hour that was told changes it in silence.
+    CorrectionEdits,
     /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
     NaiveSummerTime,
     /// A slot that is caught up is put off like one that comes in time.
@@ -37,7 +47,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -45,7 +55,12 @@ impl Bug {
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
         Self::HashMapOrder,
+        Self::RefusalRetried,
+        Self::RetryAfterIgnored,
+        Self::BadDateIsNow,
         Self::ActBeforeCommit,
+        Self::BillWithoutKey,
+        Self::CorrectionEdits,
         Self::NaiveSummerTime,
         Self::JitterOnCatchUp,
         Self::CatchUpIgnoresWindow,

@@ -52,6 +52,7 @@ fn the_example_is_accepted_and_holds_the_defaults() {
     assert_eq!(example.data_dir, bare.data_dir);
     assert_eq!(example.cloud, Cloud { key_file: example.cloud.key_file.clone(), ..bare.cloud });
     assert_eq!(example.lateness, bare.lateness);
+    assert_eq!(JournalSetting { backup_dir: None, ..example.journal }, bare.journal);
     assert_eq!(Rules { day_cap: None, ..example.rules }, Rules::default());
     assert_eq!(bare.rules, Rules::default());
     assert_eq!((bare.mode, bare.email), (Mode::Observe, Email::Unset));
@@ -65,9 +66,8 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    for section in
-        ["", "[cloud]", "[clock]", "[rules]", "[[policy]]", "[policy.retention]", "[policy.busy_check]"]
-    {
+    let sections = ["", "[cloud]", "[clock]", "[rules]", "[journal]", "[[policy]]"];
+    for section in sections.into_iter().chain(["[policy.retention]", "[policy.busy_check]"]) {
         let text = match section {
             "[policy.retention]" | "[policy.busy_check]" => {
                 format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n")
@@ -76,10 +76,8 @@ fn the_example_names_every_setting() {
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        for key in said
-            .split(", ")
-            .filter(|key| !["cloud", "clock", "rules", "policy", "retention", "busy_check"].contains(key))
-        {
+        let tables = ["cloud", "clock", "rules", "journal", "policy", "retention", "busy_check"];
+        for key in said.split(", ").filter(|key| !tables.contains(key)) {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }
     }

@@ -3,11 +3,16 @@
 pub mod engine;
 pub mod pass;
 mod look;
+mod look_at_bills;
 mod perform;
 mod hear;
 pub mod inbox;
+pub mod backups;
+pub mod rebuild;
 mod bell;
 mod tell;
 pub mod run;
 pub mod reload;
 pub mod busy;
+mod degraded;
+mod room;

@@ -187,6 +187,7 @@ pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> O
         return Some(if waits { Decision::Held(Held::OutsideWindow(opens)) } else { passed() });
     }
     let held = obstacle(state, now, due.policy, due.machine, &busy.rules)
+        .or_else(|| state.halts.stops(now, &due.slot, &due.machine.item))
         .or_else(|| busy.retried.contains(&machine).then_some(Held::Unknown))
         .or_else(|| (is_pending_here || busy.running >= busy.rules.concurrent).then_some(Held::Concurrent));
     if held.is_some() {

@@ -39,6 +39,9 @@ impl State {
         };
         let policy_mode_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
+        if before.as_ref().is_none_or(|before| before.set != *set) {
+            self.halts.policies.clear();
+        }
         let same_mode = before.as_ref().filter(|before| before.set.mode == set.mode);
         self.adopted = Some(Adopted {
             seq,
@@ -85,10 +88,15 @@ impl State {
                 self.frozen = Some(Freeze { until: *until, reason: reason.clone() });
             }
             Ask::Thaw => self.frozen = None,
-            Ask::Adopt { snapshot } => self.adopt_snapshot(snapshot, at),
+            Ask::Adopt { snapshot } => {
+                self.end_rivalry(snapshot);
+                self.adopt_snapshot(snapshot, at);
+            }
             Ask::Disown { snapshot, .. } => {
+                self.end_rivalry(snapshot);
                 self.disowned.insert(snapshot.clone());
             }
+            Ask::Retry { halted } => self.lift(halted),
             Ask::Pin { backup } => self.set_pinned(backup, true),
             Ask::Unpin { backup } => self.set_pinned(backup, false),
         }

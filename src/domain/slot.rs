@@ -101,6 +101,12 @@ pub enum Held {
     Busy(String),
     /// The busy check has not answered yet.
     BusyUnchecked,
+    /// The cloud refuses creates of the whole account; asked again once a day. Its words.
+    Account(String),
+    /// The cloud refused three of this policy in a row; asked again once a day. Its words.
+    PolicyRefused(String),
+    /// The cloud cannot snapshot this machine; not asked again before it changes. Its words.
+    Impossible(String),
 }
 
 /// How many characters of a name people can read; the rest is a hash.

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
+use super::billing::ledger::Ledger;
 use super::digest::Digest;
 use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
+use super::halt::Halts;
 use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
@@ -47,7 +49,13 @@ pub struct State {
     pub machines_down: BTreeMap<MachineId, NotBack>,
     /// The file that was read again and refused; the policies of the one before go on.
     pub refused_file: Option<RefusedFile>,
+    /// Deletions that the audit let wait.
+    pub postponed: BTreeMap<BackupId, Postponement>,
+    /// What the cloud's refusals stop, and for whom.
+    pub halts: Halts,
+    pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
+    pub ledger: Ledger,
 }
 
 /// A configuration that was refused while running.
@@ -120,6 +128,32 @@ pub struct Freshness {
     pub digest: Digest,
     /// The cloud says that it has no such listing.
     pub unavailable: bool,
+    /// Looks in a row that were not complete.
+    pub failures: u32,
+    pub miscounted: Option<Miscounted>,
+}
+
+/// A total that is off by the same number look after look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Miscounted {
+    pub excess: u64,
+    pub since: Timestamp,
+    pub looks: u32,
+    /// From now on a walk is complete where its total is off by just this.
+    pub believed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postponement {
+    pub count: u32,
+    pub until: Timestamp,
+    pub why: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRefusal {
+    pub status: u16,
+    pub since: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -251,6 +285,12 @@ impl State {
             .filter(|(id, _)| !self.owners.contains_key(id) && !self.disowned.contains(id))
             .map(|(_, known)| &known.item)
             .filter(|item| resemblance(&item.name, &item.description) == Resemblance::Suspect)
+    }
+
+    /// Snapshots of which a part cannot be read that a deletion rests on, and that nobody disowned.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Snapshot> {
+        let known = self.fleet.snapshots.iter().filter(|(id, _)| !self.disowned.contains(*id));
+        known.map(|(_, known)| &known.item).filter(|item| !item.unreadable.is_empty())
     }
 
     /// Ours, once seen, not deleted by us, and absent from the last complete listing.

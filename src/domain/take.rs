@@ -38,6 +38,7 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
         }
         policy.mode.min(state.mode()) != Mode::Observe
             && obstacle(state, now, policy, machine, &rules).is_none()
+            && state.halts.stops(now, slot, &machine.item).is_none()
             && stranger(state, life.effect.verb.backup().as_str()).is_none()
     });
     let mut machines: Vec<&MachineId> = Vec::new();

@@ -44,10 +44,12 @@ pub fn hold(hold: &Hold) -> String {
         Hold::Suspect => {
             "a snapshot looks like ours and is not in the journal: adopt or disown it".to_owned()
         }
+        Hold::Unreadable => "a snapshot of its machine cannot be read; `status` names it".to_owned(),
         Hold::Shaken => "something of ours was missing from a listing".to_owned(),
         Hold::Capped => "the cap of deletions is reached".to_owned(),
         Hold::Refused => "the cloud refused to delete it; asked again a day later".to_owned(),
         Hold::MaybeLinked => "an image may have been made from it".to_owned(),
+        Hold::Postponed { until, why } => format!("not before {}: {}", instant(*until), visible(why)),
         Hold::LookFirst => "the listing is looked at anew first".to_owned(),
     }
 }
@@ -67,6 +69,15 @@ pub fn held(held: &Held) -> String {
         Held::OutsideWindow(opens) => format!("outside its allowed hours, which begin {}", instant(*opens)),
         Held::Busy(why) => format!("its machine is busy: {}", visible(why)),
         Held::BusyUnchecked => "its busy check has not answered yet".to_owned(),
+        Held::Account(said) => {
+            format!("the cloud refuses all creates of this account, asked once a day: {}", visible(said))
+        }
+        Held::PolicyRefused(said) => {
+            format!("the cloud refused three of this policy in a row, asked once a day: {}", visible(said))
+        }
+        Held::Impossible(said) => {
+            format!("the cloud cannot snapshot this machine, not asked again: {}", visible(said))
+        }
     }
 }
 

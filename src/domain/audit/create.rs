@@ -1,6 +1,7 @@
 //! What must hold before a snapshot is asked for.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use wildmatch::WildMatch;
@@ -10,12 +11,15 @@ use crate::domain::backup::{Backup, Life};
 use crate::domain::downtime::Downtime;
 use crate::domain::effect::Cause;
 use crate::domain::fleet::{Machine, MachineStatus};
+use crate::domain::halt::Halt;
 use crate::domain::id::{BackupId, MachineId};
 use crate::domain::policy::{Mode, Policy};
 use crate::domain::schedule::Schedule;
 use crate::domain::slot::Slot;
 use crate::domain::state::{Adopted, State};
 use crate::domain::time::{Seconds, Timestamp};
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn may_create(
     state: &State,
@@ -41,6 +45,7 @@ pub(super) fn may_create(
     require(known.missing_since.is_none(), Changed("the machine was missing from the last look"))?;
     require(is_for(policy, &known.item), Forbidden("its policy is not for this machine"))?;
     is_allowed_now(state, now, adopted, policy, slot)?;
+    is_welcome(state, now, slot, &known.item)?;
     // A renamed machine keeps the name that its first intent gave.
     let is_named_so = name == slot.snapshot_name(&known.item.name) || state.backups.contains_key(backup);
     require(is_named_so && backup.as_str() == name, Forbidden("the name is not that of the slot"))?;
@@ -104,3 +109,17 @@ fn is_allowed_now(state: &State, now: Timestamp, adopted: &Adopted, policy: &Pol
 
 /// How old the word that a machine is idle may be.
 const IDLE_FOR: Seconds = Seconds::minutes(10);
+/// The cloud did not refuse its like a moment ago, for a reason that is still the same.
+fn is_welcome(state: &State, now: Timestamp, slot: &Slot, machine: &Machine) -> Verdict {
+    let is_recent = |halt: &Halt| now.since(halt.tried_at) < DAY;
+    let account = state.halts.account.as_ref().is_some_and(is_recent);
+    require(!account, Changed("the cloud refuses creates of this account"))?;
+    let policy = state.halts.policies.get(&slot.policy);
+    let policy = policy.is_some_and(|halt| halt.refusals > 2 && is_recent(halt));
+    require(!policy, Changed("the cloud refused three of this policy"))?;
+    let told = state.halts.impossible.get(&slot.machine);
+    let same =
+        |was: &Machine| was.id == machine.id && was.name == machine.name && was.region == machine.region;
+    let same = told.is_some_and(|told| told.machine.as_ref().is_none_or(same));
+    require(!same, Changed("the cloud cannot snapshot this machine"))
+}

@@ -14,5 +14,6 @@ mod renames;
 mod downtimes;
 mod outcomes;
 mod growth;
+mod tolerance;
 mod history;
 mod laws;

@@ -154,6 +154,7 @@ impl World {
             machine: Some(machine_id(machine)),
             created_at: Some(cloud_now),
             is_image: false,
+            unreadable: Vec::new(),
         };
         self.cloud.snapshots.insert(id.clone(), snapshot);
         id
@@ -202,6 +203,7 @@ impl World {
             digest: Digest::default(),
             items: 0,
             server_date,
+            miscount: None,
         };
         self.record(Event::Looked(look));
     }
@@ -234,7 +236,7 @@ impl World {
                 let images = cloud.related.clone();
                 vec![Change::Seen(Item::Links { snapshot: snapshot.clone(), images })]
             }
-            Scope::Images | Scope::Balance | Scope::Prices => Vec::new(),
+            Scope::Images | Scope::Balance | Scope::Prices | Scope::Billing(..) => Vec::new(),
         }
     }
 
