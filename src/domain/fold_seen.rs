@@ -61,6 +61,7 @@ impl State {
         }
         match (&look.scope, &look.result) {
             (Scope::Snapshots, LookResult::Complete) => self.weigh_listing(began, at),
+            (Scope::Machines, LookResult::Complete) => self.watch_machines(began),
             (Scope::Prices, _) => self.forget(at),
             _ => {}
         }

@@ -46,6 +46,9 @@ pub fn encode(event: &Event) -> Entry {
         Event::Spared(body) => ("spared", text(body)),
         Event::Lapsed(body) => ("lapsed", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
+        Event::Reloaded(body) => ("reloaded", text(body)),
+        Event::BusyAnswered(body) => ("busy_answered", text(body)),
+        Event::DowntimeSeen(body) => ("downtime_seen", text(body)),
         Event::KeyJudged(body) => ("key_judged", text(body)),
         Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
         Event::Postponed(body) => ("postponed", text(body)),
@@ -66,7 +69,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 27] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -83,6 +86,9 @@ pub const KINDS: [&str; 24] = [
     "spared",
     "lapsed",
     "anomaly",
+    "reloaded",
+    "busy_answered",
+    "downtime_seen",
     "key_judged",
     "total_disbelieved",
     "postponed",
@@ -116,6 +122,9 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "spared" => read(body).map(Event::Spared),
         "lapsed" => read(body).map(Event::Lapsed),
         "anomaly" => read(body).map(Event::Anomaly),
+        "reloaded" => read(body).map(Event::Reloaded),
+        "busy_answered" => read(body).map(Event::BusyAnswered),
+        "downtime_seen" => read(body).map(Event::DowntimeSeen),
         "key_judged" => read(body).map(Event::KeyJudged),
         "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
         "postponed" => read(body).map(Event::Postponed),
@@ -178,6 +187,9 @@ fn subject(event: &Event) -> String {
         Event::Lapsed(Lapsed::Freeze { .. }) => "freeze".to_owned(),
         Event::Lapsed(Lapsed::Request { ask, .. }) => ask.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
+        Event::Reloaded(_) => String::new(),
+        Event::BusyAnswered(answered) => answered.slot.machine.to_string(),
+        Event::DowntimeSeen(seen) => seen.machine.to_string(),
         Event::KeyJudged(_) => String::new(),
         Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
         Event::Postponed(postponed) => postponed.backup.to_string(),
@@ -211,6 +223,9 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Spared(_)
         | Event::Lapsed(_)
         | Event::Anomaly(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_)
+        | Event::DowntimeSeen(_)
         | Event::KeyJudged(_)
         | Event::TotalDisbelieved(_)
         | Event::Postponed(_)

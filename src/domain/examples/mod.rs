@@ -18,6 +18,7 @@ mod creates;
 mod timings;
 mod selections;
 mod renames;
+mod downtimes;
 mod outcomes;
 mod growth;
 mod tolerance;
