@@ -67,6 +67,8 @@ pub(in crate::sim) struct Inside {
     request_ids: Rng,
     /// The minute that requests are being counted in, and how many it has seen.
     counted: (i64, u32),
+    /// When a list last showed another account.
+    pub lied_at: Option<Timestamp>,
 }
 
 impl Cloud {
@@ -79,9 +81,10 @@ impl Cloud {
             initial_balance: start.initial_balance,
             rules: start.rules,
             person: start.faults.person(),
+            mischief: start.faults.mischief(),
         });
         let request_ids = stream(start.seed, "request ids");
-        let inside = Inside { world, faults: start.faults, request_ids, counted: (0, 0) };
+        let inside = Inside { world, faults: start.faults, request_ids, counted: (0, 0), lied_at: None };
         Self {
             inside: Arc::new(Mutex::new(inside)),
             listener: Arc::new(Mutex::new(None)),
@@ -157,6 +160,11 @@ impl Cloud {
         self.enter(|inside| inside.faults.hit(fault));
     }
 
+    /// When a list last showed another account: what is concluded from it is nobody's mistake.
+    pub fn lied_at(&self) -> Option<Timestamp> {
+        self.enter(|inside| inside.lied_at)
+    }
+
     /// The chance per ten thousand of a class that the harness carries out; zero in the calm.
     pub fn fault_rate(&self, fault: Fault) -> u32 {
         self.enter(|inside| inside.faults.rate(fault, inside.world.now()))
@@ -170,7 +178,9 @@ impl Cloud {
     pub(in crate::sim) fn enter<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.advance(self.clock.now());
-        act(&mut inside)
+        let done = act(&mut inside);
+        inside.count_mischief();
+        done
     }
 
     pub(in crate::sim) fn draw_fate(&self, verb: Verb) -> Fate {
@@ -206,6 +216,12 @@ impl Inside {
         self.world.advance(now);
         for _ in before..self.world.hand_made() {
             self.faults.hit(Fault::HandMade);
+        }
+    }
+
+    fn count_mischief(&mut self) {
+        for fault in self.world.take_hits() {
+            self.faults.hit(fault);
         }
     }
 }

@@ -101,6 +101,10 @@ pub async fn delete_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<Stri
         if let EffectTime::After(wait) = told.effect {
             return inside.postpone(Order::Delete { id: wanted }, wait, told.lag, &id);
         }
+        if told.effect == EffectTime::Never && inside.world.may_delete(&wanted, Actor::Daemon).is_ok() {
+            inside.faults.hit(Fault::DeletedNothing);
+            return found("", &id);
+        }
         match inside.world.delete(&wanted, Actor::Daemon, told.lag) {
             Ok(()) => {
                 inside.count_effect(told);
@@ -239,9 +243,12 @@ impl Inside {
         }
     }
 
-    fn count_bent(&mut self, bent: bool) {
-        if bent {
-            self.faults.hit(Fault::BentPage);
+    fn count_bent(&mut self, bent: Option<Fault>) {
+        if let Some(fault) = bent {
+            self.faults.hit(fault);
+            if fault == Fault::WrongAccount {
+                self.lied_at = Some(self.world.now());
+            }
         }
     }
 }
@@ -257,7 +264,7 @@ fn parameters(uri: &Uri) -> BTreeMap<String, String> {
         .unwrap_or_default()
 }
 
-/// A page of ready texts, and whether a fault bent it.
+/// A page of ready texts, and the fault that bent it.
 fn list<T: AsRef<str>>(
     cloud: &Cloud,
     word: &str,
@@ -265,21 +272,34 @@ fn list<T: AsRef<str>>(
     parameters: &BTreeMap<String, String>,
     told: &Told,
     id: &str,
-) -> (Answer, bool) {
+) -> (Answer, Option<Fault>) {
     let page = Page::asked(parameters, "pageSize", USUAL_PAGE, cloud.dialect.largest_page());
+    if let Some(account) = told.as_ref().and_then(|Extension(told)| told.account) {
+        let strange = catalogue::strangers(cloud.dialect, word, account);
+        let strange: Vec<&str> = strange.iter().map(String::as_str).collect();
+        let shown = page.slice(strange.len(), None).positions;
+        let items: Vec<&str> = shown.into_iter().map(|at| strange[at]).collect();
+        return (
+            render::list(cloud.dialect, word, &items, &page, strange.len(), id),
+            Some(Fault::WrongAccount),
+        );
+    }
     let slice = page.slice(texts.len(), told.as_ref().and_then(|Extension(told)| told.bend));
     let items: Vec<&str> = slice.positions.iter().map(|position| texts[*position].as_ref()).collect();
-    (render::list(cloud.dialect, word, &items, &page, slice.total, id), slice.bent)
+    (render::list(cloud.dialect, word, &items, &page, slice.total, id), slice.bent.then_some(Fault::BentPage))
 }
 
-fn billing(inside: &Inside, ledger: &Ledger, uri: &Uri, told: &Told) -> (Answer, bool) {
+fn billing(inside: &Inside, ledger: &Ledger, uri: &Uri, told: &Told) -> (Answer, Option<Fault>) {
     let page = Page::asked(&parameters(uri), "limit", USUAL_BILLING_PAGE, LARGEST_BILLING_PAGE);
     let slice = page.slice(ledger.len(), told.as_ref().and_then(|Extension(told)| told.bend));
     let now = inside.world.now();
     let records: Vec<String> =
         slice.positions.iter().map(|position| ledger.rendered(*position, now)).collect();
     let fields = page.fields("records", &records.join(","), slice.total);
-    (Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now))), slice.bent)
+    (
+        Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now))),
+        slice.bent.then_some(Fault::BentPage),
+    )
 }
 
 /// The answer with one object.
@@ -309,6 +329,14 @@ fn refused(refusal: Refusal, id: &str) -> Answer {
             (StatusCode::CONFLICT, "BUSY", "Another snapshot of this instance is still running.")
         }
         Refusal::StillCreating => (StatusCode::CONFLICT, "BUSY", "The snapshot is still being created."),
+        Refusal::BeingRestored => {
+            (StatusCode::CONFLICT, "BUSY", "A restore from this snapshot is in progress.")
+        }
+        Refusal::NotThere => (StatusCode::NOT_FOUND, "NOT_FOUND", "Not found."),
+        Refusal::WrongState => {
+            (StatusCode::BAD_REQUEST, "INVALID_STATE", "This cannot be done in the present state.")
+        }
+        Refusal::NoStock => (StatusCode::BAD_REQUEST, "NO_STOCK", "No stock of this GPU in the region."),
         Refusal::BadName => (
             StatusCode::BAD_REQUEST,
             "VALIDATION_ERROR",
