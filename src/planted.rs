@@ -24,12 +24,26 @@ pub enum Bug {
     KeepCountOffByOne,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
+    /// What the cloud refused is asked for again, as if it had never been sent.
+    RefusalRetried,
+    /// A 429 closes nothing: the next call follows at once.
+    RetryAfterIgnored,
+    /// A snapshot whose date cannot be read was made when it was first seen.
+    BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
+    NaiveSummerTime,
+    /// A slot that is caught up is put off like one that comes in time.
+    JitterOnCatchUp,
+    /// A backup that is caught up starts outside the allowed hours.
+    CatchUpIgnoresWindow,
+    /// A policy under a new name begins with empty shelves.
+    RenameForgetsSlots,
 }
 
 impl Bug {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -37,7 +51,14 @@ impl Bug {
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
         Self::HashMapOrder,
+        Self::RefusalRetried,
+        Self::RetryAfterIgnored,
+        Self::BadDateIsNow,
         Self::ActBeforeCommit,
+        Self::NaiveSummerTime,
+        Self::JitterOnCatchUp,
+        Self::CatchUpIgnoresWindow,
+        Self::RenameForgetsSlots,
     ];
 }
 

@@ -25,7 +25,7 @@ use crate::domain::audit::Permit;
 use crate::domain::digest::Digest;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::Call;
-use crate::domain::fleet::{LookResult, Scope};
+use crate::domain::fleet::{LookResult, Miscount, Scope};
 use crate::domain::time::Timestamp;
 
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub struct Client {
     memos: BTreeMap<Listing, Option<Memo>>,
     /// A total was contradicted once; from then on, none is believed.
     total_lied: bool,
+    excess: BTreeMap<Listing, u64>,
 }
 
 /// What a look brought home.
@@ -46,6 +47,8 @@ pub struct Walked {
     pub unchanged: bool,
     pub result: LookResult,
     pub digest: Digest,
+    /// The pages show less than they count, and nothing else is odd about them.
+    pub miscount: Option<Miscount>,
     pub server_date: Option<Timestamp>,
     /// Every request that was sent, in order; none if the gates were closed.
     pub calls: Vec<Call>,
@@ -54,7 +57,7 @@ pub struct Walked {
 impl Client {
     pub fn new(transport: Transport, settings: Settings, key: SecretString) -> Result<Self, KeyError> {
         let line = Line::new(transport, &settings, key)?;
-        Ok(Self { line, settings, memos: BTreeMap::new(), total_lied: false })
+        Ok(Self { line, settings, memos: BTreeMap::new(), total_lied: false, excess: BTreeMap::new() })
     }
 
     pub async fn look(&mut self, scope: &Scope) -> Walked {
@@ -102,6 +105,25 @@ impl Client {
         self.line.key_refused()
     }
 
+    /// Whether this process has seen that the cloud takes the key, and nothing else since.
+    pub fn is_key_accepted(&self) -> bool {
+        self.line.is_key_accepted()
+    }
+
+    /// By how much the total of a listing is known to be too high.
+    pub fn expect_excess(&mut self, scope: &Scope, excess: Option<u64>) {
+        let listing = match scope {
+            Scope::Machines => Listing::Machines,
+            Scope::Snapshots => Listing::Snapshots,
+            Scope::Images => Listing::Images,
+            Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) => return,
+        };
+        match excess {
+            Some(excess) => self.excess.insert(listing, excess),
+            None => self.excess.remove(&listing),
+        };
+    }
+
     async fn change(&mut self, verb: &Verb) -> (Outcome, Vec<Call>) {
         let asking = self.asking(verb);
         let mut calls = Vec::new();
@@ -141,7 +163,9 @@ impl Client {
             Listing::Snapshots => (&paths.snapshots, true),
             Listing::Images => (&paths.images, false),
         };
-        let route = Route { listing, endpoint, page_size: self.settings.page_size, is_core };
+        let page_size = self.settings.page_size;
+        let excess = self.excess.get(&listing).copied();
+        let route = Route { listing, endpoint, page_size, is_core, excess };
         let mut calls = Vec::new();
         let memo = self.memos.entry(listing).or_default();
         let listed = walk::list(&mut self.line, &route, memo, &mut self.total_lied, &mut calls).await;
@@ -156,6 +180,7 @@ impl Client {
             unchanged: listed.unchanged,
             result,
             digest: listed.digest,
+            miscount: listed.miscount,
             server_date,
             calls,
         }
@@ -173,7 +198,7 @@ impl Client {
             Err(failure) => (Vec::new(), self.failed(scope, failure)),
         };
         let (digest, server_date) = (walk::digest(&items), self.line.server_date());
-        Walked { items: items.into(), unchanged: false, result, digest, server_date, calls }
+        Walked { items: items.into(), unchanged: false, result, digest, miscount: None, server_date, calls }
     }
 
     fn failed(&self, scope: &Scope, failure: ReadFailure) -> LookResult {

@@ -70,6 +70,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
         dialect: Dialect::named(&arguments.dialect, arguments.seed).unwrap_or(Dialect::plain()),
         durable: arguments.durable,
         directory: folder.path().to_owned(),
+        disturbances: Vec::new(),
     };
     let summary = match arguments.length {
         Some(_) => run::run(&setup, Rc::new(RefCell::new(Hurry { stop }))).map_err(Ending::failed)?,

@@ -29,11 +29,12 @@ Usage: {usage}
 
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
-  log verify     Check every event of the journal and its chain
+  log            The journal: list, show, verify, export; backup, restore, rebuild
 
 Back up:
   plan approve   Approve deletions that wait for a person
   pin, unpin     Keep one backup whatever the rules say, or let go of it
+  retry          Ask the cloud again for what it refused, with the next slot
   adopt          Make a snapshot that is not in the journal a backup
   disown         Say that a snapshot only looks like ours
 
@@ -75,9 +76,9 @@ pub struct Arguments {
 enum Verb {
     /// Are the backups fresh, what is doomed, what is held and why
     Status(status::StatusArguments),
-    /// Check the journal
+    /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
-    Log(LogVerb),
+    Log(log::LogVerb),
     /// Approve what waits for a person
     #[command(subcommand)]
     Plan(PlanVerb),
@@ -85,6 +86,8 @@ enum Verb {
     Pin(ask::OneBackup),
     /// Let go of a pinned backup: the rules decide again
     Unpin(ask::OneBackup),
+    /// Ask the cloud again for what it refused, with the next slot
+    Retry(ask::Retrying),
     /// Make a snapshot that is not in the journal a backup, which no policy prunes
     Adopt(ask::OneSnapshot),
     /// Say that a snapshot only looks like ours, so that it holds nothing any more
@@ -104,12 +107,6 @@ enum Verb {
     Sim(SimVerb),
     /// Print the version
     Version,
-}
-
-#[derive(Debug, Subcommand)]
-enum LogVerb {
-    /// Check every event and its chain; exit code 3 and the first bad row if anything is wrong
-    Verify(log::VerifyArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,10 +136,11 @@ impl Arguments {
     pub fn perform(self) -> Result<(), Ending> {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
-            Verb::Log(LogVerb::Verify(arguments)) => log::verify(&arguments),
+            Verb::Log(verb) => verb.perform(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),
+            Verb::Retry(arguments) => arguments.retry(),
             Verb::Adopt(arguments) => arguments.adopt(),
             Verb::Disown(arguments) => arguments.disown(),
             Verb::Freeze(arguments) => arguments.freeze(),

@@ -3,7 +3,7 @@
 use crate::barrack::client::Walked;
 use crate::barrack::page::Seen;
 use crate::daemon::engine::{Engine, Trouble};
-use crate::domain::event::{Event, Observed};
+use crate::domain::event::{Event, KeyJudged, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
 use crate::domain::state::State;
 
@@ -11,6 +11,7 @@ impl Engine {
     /// A read that is under way when it is told to stop is given up: nobody will act on it.
     pub(super) async fn look(&mut self, scope: &Scope) -> Result<(), Trouble> {
         let began = self.clock.now();
+        self.client.expect_excess(scope, self.state.fleet.excess(scope));
         let walked = tokio::select! {
             biased;
             walked = self.client.look(scope) => walked,
@@ -25,13 +26,29 @@ impl Engine {
             digest: walked.digest,
             items: u32::try_from(walked.items.len()).unwrap_or(u32::MAX),
             server_date: walked.server_date,
+            miscount: walked.miscount,
         }));
+        events.extend(self.key_judged());
         let stored = self.record(events).await;
         if stored.is_err() {
             // Or the same pages again would count as unchanged, and what they show never be written down.
             self.client.forget_listings();
         }
         stored
+    }
+
+    /// What the answers since the last time say of the key, where it is news.
+    pub(super) fn key_judged(&self) -> Option<Event> {
+        let is_refused = self.state.key_refused.is_some();
+        match self.client.key_refused() {
+            Some(refused) if !is_refused => {
+                Some(Event::KeyJudged(KeyJudged { refused: Some(refused.status) }))
+            }
+            None if is_refused && self.client.is_key_accepted() => {
+                Some(Event::KeyJudged(KeyJudged { refused: None }))
+            }
+            Some(_) | None => None,
+        }
     }
 }
 

@@ -48,6 +48,15 @@ impl Teller {
             Event::Judged(judged) => tell_judgement(judged.backup.as_str(), &judged.judgement),
             Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
             Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
+            Event::KeyJudged(judged) => match judged.refused {
+                Some(status) => tracing::error!(status, "the cloud refuses the key"),
+                None => tracing::info!("the cloud accepts the key again"),
+            },
+            Event::TotalDisbelieved(of) => {
+                let (scope, excess) = (of.scope.word(), of.excess);
+                tracing::warn!(scope, excess, "the cloud counts more than there are; its total is corrected");
+            }
+            Event::Postponed(of) => tracing::info!(backup = %of.backup, why = %of.why, "a deletion waits"),
             Event::Anomaly(anomaly) => {
                 tracing::warn!(about = %visible(&anomaly.about), "anomaly: {}", visible(&anomaly.what));
             }

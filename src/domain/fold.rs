@@ -40,6 +40,9 @@ impl State {
                 self.note_backup(&spared.backup);
             }
             Event::Anomaly(_) => self.counters.anomalies += 1,
+            Event::KeyJudged(judged) => self.judge_key(judged, at),
+            Event::TotalDisbelieved(of) => self.disbelieve_total(of),
+            Event::Postponed(postponed) => self.postpone(postponed, at),
         }
     }
 

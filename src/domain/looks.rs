@@ -9,6 +9,9 @@ use super::prune;
 use super::state::{Freshness, State};
 use super::time::{Seconds, Timestamp};
 
+/// Of the pause after a listing that failed while a deletion waits for it.
+const MOST_DOUBLINGS: u32 = 8;
+
 /// The looks of this pass, in the order in which they are made.
 pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
     let mut scopes: Vec<Scope> =
@@ -21,7 +24,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
 /// When the next look or slot is due.
 pub fn next_due(state: &State, now: Timestamp) -> Timestamp {
     let look = wanted(state, now).into_iter().map(|(_, at)| at).min();
-    let slot = due::next_slot(state, now);
+    let slot = due::next_slot(state, now).into_iter().chain(due::next_start(state, now));
     look.into_iter().chain(slot).min().unwrap_or(now + Seconds::minutes(1)).max(now)
 }
 
@@ -44,8 +47,11 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
     }
     if prune::waits_for_look(state, now) {
         // A look that just failed is not tried again at once.
-        let tried =
-            |look: &Freshness| look.tried.map_or(now, |tried| tried + Seconds(rules.fresh.0.div_ceil(2)));
+        // One that fails again and again is tried ever less often, down to its ordinary pace.
+        let tried = |look: &Freshness| {
+            let wait = rules.fresh.0.div_ceil(2) << look.failures.min(MOST_DOUBLINGS);
+            look.tried.map_or(now, |tried| tried + Seconds(wait).min(rules.snapshots_every))
+        };
         wanted
             .push((Scope::Snapshots, tried(&fleet.snapshot_look).min(now.max(tried(&fleet.snapshot_look)))));
         wanted.push((Scope::Images, tried(&fleet.image_look)));

@@ -44,6 +44,9 @@ pub fn encode(event: &Event) -> Entry {
         Event::Doomed(body) => ("doomed", text(body)),
         Event::Spared(body) => ("spared", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
+        Event::KeyJudged(body) => ("key_judged", text(body)),
+        Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
+        Event::Postponed(body) => ("postponed", text(body)),
     };
     Entry {
         kind: kind.to_owned(),
@@ -56,7 +59,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 18] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -72,6 +75,9 @@ pub const KINDS: [&str; 15] = [
     "doomed",
     "spared",
     "anomaly",
+    "key_judged",
+    "total_disbelieved",
+    "postponed",
 ];
 
 pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
@@ -96,6 +102,9 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "doomed" => read(body).map(Event::Doomed),
         "spared" => read(body).map(Event::Spared),
         "anomaly" => read(body).map(Event::Anomaly),
+        "key_judged" => read(body).map(Event::KeyJudged),
+        "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
+        "postponed" => read(body).map(Event::Postponed),
         _ => return Err(unreadable(None)),
     };
     let event = event.map_err(|source| unreadable(Some(source)))?;
@@ -145,6 +154,9 @@ fn subject(event: &Event) -> String {
         Event::Doomed(doomed) => doomed.backup.to_string(),
         Event::Spared(spared) => spared.backup.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
+        Event::KeyJudged(_) => String::new(),
+        Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
+        Event::Postponed(postponed) => postponed.backup.to_string(),
     }
 }
 
@@ -167,7 +179,10 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Judged(_)
         | Event::Doomed(_)
         | Event::Spared(_)
-        | Event::Anomaly(_) => return None,
+        | Event::Anomaly(_)
+        | Event::KeyJudged(_)
+        | Event::TotalDisbelieved(_)
+        | Event::Postponed(_) => return None,
     };
     Some(Key(Digest::of_fields(fields.iter().map(String::as_bytes)).half()))
 }

@@ -52,6 +52,7 @@ pub fn rehearse(seed: u64, days: u64) -> Result<Summary, String> {
         dialect: dialect(seed),
         durable: false,
         directory: directory.path().to_owned(),
+        disturbances: Vec::new(),
     };
     run::run(&setup, Rc::new(RefCell::new(Nobody))).map_err(|error| format!("{error}: {error:?}"))
 }

@@ -2,8 +2,11 @@
 
 mod kill;
 mod cli;
+mod log;
+mod degraded;
 mod tidy;
 mod campaign;
+mod clock;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod rules;

@@ -7,6 +7,11 @@ use quartermaster::rehearsal::summary::Summary;
 
 use crate::campaign::{self, DAYS, rehearse};
 
+/// A rehearsal has one policy, daily in UTC, and cannot show these; each has a test in the library that
+/// plants it.
+const SHOWN_BY_LAWS: [Bug; 4] =
+    [Bug::NaiveSummerTime, Bug::JitterOnCatchUp, Bug::CatchUpIgnoresWindow, Bug::RenameForgetsSlots];
+
 /// A bug that hides from so many seeds is not caught.
 const MOST_SEEDS: u64 = 24;
 
@@ -61,7 +66,7 @@ fn caught(bug: Bug, seed: u64) -> Option<(String, String)> {
 fn each_planted_bug_is_caught() {
     let mut hidden = Vec::new();
     let mut longest = 0;
-    for bug in Bug::ALL {
+    for bug in Bug::ALL.into_iter().filter(|bug| !SHOWN_BY_LAWS.contains(bug)) {
         let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
         match found {
             Some((seed, (layers, line))) => {
@@ -81,4 +86,12 @@ fn each_planted_bug_is_caught() {
         assert!(control.is_clean(), "seed {seed} is not clean without a bug: {:?}", control.violations);
     }
     println!("without a bug, seeds 0 to {longest} are clean");
+}
+
+#[test]
+fn each_bug_that_no_rehearsal_can_show_is_planted_by_a_test_of_the_library() {
+    let sources = crate::rules::all_tests();
+    for bug in SHOWN_BY_LAWS {
+        assert!(sources.contains(&format!("plant(Some(Bug::{bug:?}))")), "nobody plants {bug:?}");
+    }
 }
