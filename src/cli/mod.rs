@@ -18,6 +18,7 @@ mod log;
 mod place;
 mod run;
 pub mod screen;
+mod scenario;
 mod sim;
 mod status;
 

@@ -38,11 +38,13 @@ pub fn regions() -> String {
     format!(r#""regions":[{}]"#, regions.join(","))
 }
 
-pub fn gpu_stocks() -> String {
+pub fn gpu_stocks(available: u32) -> String {
     let stocks: Vec<String> = REGIONS
         .iter()
         .flat_map(|region| GPU_MODELS.iter().map(move |(model, _)| (region, model)))
-        .map(|(region, model)| format!(r#"{{"region":"{region}","gpu_type":"{model}","available":12}}"#))
+        .map(|(region, model)| {
+            format!(r#"{{"region":"{region}","gpu_type":"{model}","available":{available}}}"#)
+        })
         .collect();
     format!(r#""stocks":[{}]"#, stocks.join(","))
 }

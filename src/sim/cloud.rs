@@ -19,6 +19,7 @@ use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
 use crate::sim::machine::MachineStatus;
 use crate::sim::record::Actor;
+use crate::sim::scenario::{Scenario, Step};
 use crate::sim::snapshot::snapshot_id;
 use crate::sim::stream::stream;
 use crate::sim::truth::{Rules, Truth};
@@ -69,6 +70,7 @@ pub(in crate::sim) struct Inside {
     counted: (i64, u32),
     /// When a list last showed another account.
     pub lied_at: Option<Timestamp>,
+    scenario: Scenario,
 }
 
 impl Cloud {
@@ -84,7 +86,14 @@ impl Cloud {
             mischief: start.faults.mischief(),
         });
         let request_ids = stream(start.seed, "request ids");
-        let inside = Inside { world, faults: start.faults, request_ids, counted: (0, 0), lied_at: None };
+        let inside = Inside {
+            world,
+            faults: start.faults,
+            request_ids,
+            counted: (0, 0),
+            lied_at: None,
+            scenario: Scenario::default(),
+        };
         Self {
             inside: Arc::new(Mutex::new(inside)),
             listener: Arc::new(Mutex::new(None)),
@@ -150,6 +159,11 @@ impl Cloud {
         self.with_world(|world| world.next_event())
     }
 
+    /// Lets this happen then.
+    pub fn play(&self, at: Timestamp, step: Step) {
+        self.enter(|inside| inside.scenario.add(at, step));
+    }
+
     /// Hits by published code, for every class that is on in this run.
     pub fn hits(&self) -> BTreeMap<&'static str, u64> {
         self.enter(|inside| inside.faults.hits())
@@ -212,6 +226,10 @@ impl Inside {
     }
 
     fn advance(&mut self, now: Timestamp) {
+        while let Some((at, step)) = self.scenario.take_due(now) {
+            self.world.advance(at);
+            step.play(&mut self.world, &mut self.faults);
+        }
         let before = self.world.hand_made();
         self.world.advance(now);
         for _ in before..self.world.hand_made() {

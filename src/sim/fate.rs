@@ -123,14 +123,15 @@ impl FaultPlan {
             transport: Transport::Delivers,
             instructions: Instructions::default(),
         };
-        if now >= self.chaos_until {
-            return fate;
-        }
-        let mut struck = self.struck(verb, now);
+        // An outage can be ordered for the calm, too.
         if let Some(transport) = self.outage(now) {
             fate.transport = transport;
             return fate;
         }
+        if now >= self.chaos_until {
+            return fate;
+        }
+        let mut struck = self.struck(verb, now);
         if let Some(position) = struck.iter().position(|(fault, _)| *fault == Fault::ListLag) {
             let (_, mut random) = struck.remove(position);
             fate.instructions.lag = Duration::from_secs(random.u64(1..=15 * 60));

@@ -16,6 +16,8 @@ use crate::sim::person::Person;
 use crate::sim::rates::{Rate, Strength, rates};
 use crate::sim::stream::{numbered, stream};
 
+/// Chaos without an end: a thousand years.
+const FOR_EVER: Duration = Duration::from_secs(1_000 * 365 * 86_400);
 /// How long a wrong clock stays wrong in the same way.
 const SKEW_WINDOW_SECONDS: i64 = 6 * 3_600;
 /// Errors of the server's date, in seconds.
@@ -96,6 +98,16 @@ impl FaultPlan {
             outages: Outages::default(),
             seen_windows: BTreeMap::new(),
         }
+    }
+
+    /// From now on, and for as long as nothing says otherwise.
+    pub(in crate::sim) fn set_rate(&mut self, fault: Fault, per_ten_thousand: u32) {
+        if self.chaos_until == Timestamp::EPOCH {
+            self.chaos_until = Timestamp::EPOCH + FOR_EVER;
+        }
+        self.rates.insert(fault, Rate { reads: per_ten_thousand, changes: per_ten_thousand });
+        self.streams.entry(fault).or_insert_with(|| stream(self.seed, fault.code()));
+        self.hits.entry(fault).or_insert(0);
     }
 
     pub fn chaos_until(&self) -> Timestamp {

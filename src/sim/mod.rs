@@ -6,7 +6,9 @@
 pub mod cloud;
 pub mod world;
 pub mod machine;
+pub mod scenario;
 pub mod snapshot;
+mod volume;
 pub mod books;
 pub mod agenda;
 pub mod truth;

@@ -57,6 +57,8 @@ pub struct Record {
     pub is_twin: bool,
     /// Something befell it that the cloud alone is to blame for.
     pub is_odd: bool,
+    /// An image was made of it.
+    pub is_linked: bool,
     /// It was ready, and is an ERROR now.
     pub is_spoilt: bool,
 }

@@ -2,6 +2,9 @@
 //!
 //! Faults reach a route only as the instructions in its request's extensions.
 
+pub mod machines;
+pub mod stores;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -71,8 +74,7 @@ pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes
     cloud.enter(|inside| {
         let id = inside.request_id();
         let Ok(body) = serde_json::from_slice::<CreateBody>(&body) else {
-            let message = "The body needs instance_id and name.";
-            return Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message, &id);
+            return unreadable("instance_id and name", &id);
         };
         let CreateBody { instance_id: machine, name, description, is_image } = body;
         let wanted = Wanted { machine, name, description, is_image };
@@ -136,15 +138,6 @@ pub async fn show_machine(State(cloud): State<Cloud>, Path(wanted): Path<String>
     })
 }
 
-pub async fn list_images(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    let id = cloud.enter(Inside::request_id);
-    if cloud.dialect.has(Way::NoImages) {
-        return Answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found.", &id);
-    }
-    let none: [&str; 0] = [];
-    list(&cloud, "images", &none, &parameters(&uri), &told, &id).0
-}
-
 pub async fn show_relation(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
@@ -152,7 +145,7 @@ pub async fn show_relation(State(cloud): State<Cloud>, Path(wanted): Path<String
             return no_images(&id);
         }
         match inside.world.shown_snapshot(&wanted) {
-            Some(_) => found(&format!(r#""relationship":{}"#, unlinked(&wanted)), &id),
+            Some(_) => found(&format!(r#""relationship":{}"#, relation(inside, &wanted)), &id),
             None => refused(Refusal::NoSuchSnapshot, &id),
         }
     })
@@ -170,11 +163,10 @@ pub async fn list_relations(State(cloud): State<Cloud>, body: Bytes) -> Answer {
             return no_images(&id);
         }
         let Ok(body) = serde_json::from_slice::<RelationsBody>(&body) else {
-            let message = "The body needs snapshot_ids.";
-            return Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message, &id);
+            return unreadable("snapshot_ids", &id);
         };
         let known = body.snapshot_ids.iter().filter(|wanted| inside.world.shown_snapshot(wanted).is_some());
-        let relations: Vec<String> = known.map(|wanted| unlinked(wanted)).collect();
+        let relations: Vec<String> = known.map(|wanted| relation(inside, wanted)).collect();
         found(&format!(r#""relationships":[{}]"#, relations.join(",")), &id)
     })
 }
@@ -220,7 +212,10 @@ pub async fn regions(State(cloud): State<Cloud>) -> Answer {
 }
 
 pub async fn gpu_stocks(State(cloud): State<Cloud>) -> Answer {
-    found(&catalogue::gpu_stocks(), &cloud.enter(Inside::request_id))
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        found(&catalogue::gpu_stocks(inside.world.stock), &id)
+    })
 }
 
 impl Inside {
@@ -312,8 +307,15 @@ fn no_images(id: &str) -> Answer {
     Answer::error(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message, id)
 }
 
-fn unlinked(snapshot: &str) -> String {
-    format!(r#"{{"snapshot_id":{},"image_ids":[]}}"#, json_text(snapshot))
+fn relation(inside: &Inside, snapshot: &str) -> String {
+    let images = json_text(&inside.world.images_of(snapshot));
+    format!(r#"{{"snapshot_id":{},"image_ids":{images}}}"#, json_text(snapshot))
+}
+
+/// A body that lacks what the route needs.
+fn unreadable(needs: &str, id: &str) -> Answer {
+    let message = format!("The body needs {needs}.");
+    Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", &message, id)
 }
 
 fn found(fields: &str, id: &str) -> Answer {
@@ -335,6 +337,9 @@ fn refused(refusal: Refusal, id: &str) -> Answer {
         Refusal::NotThere => (StatusCode::NOT_FOUND, "NOT_FOUND", "Not found."),
         Refusal::WrongState => {
             (StatusCode::BAD_REQUEST, "INVALID_STATE", "This cannot be done in the present state.")
+        }
+        Refusal::NotInThisTier => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", "This is not supported in the legacy tier.")
         }
         Refusal::NoStock => (StatusCode::BAD_REQUEST, "NO_STOCK", "No stock of this GPU in the region."),
         Refusal::BadName => (

@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub hidden_until: Timestamp,
     /// Deleted in truth, though lists may still show it.
     pub deleted: bool,
-    region: &'static str,
+    pub region: &'static str,
     machine_id: String,
     machine_name: String,
     description: String,
@@ -112,6 +112,10 @@ impl Snapshot {
     pub fn show(&mut self, quirk: Option<Quirk>) {
         self.quirk = quirk;
         self.text = self.rendered();
+    }
+
+    pub fn size_gb(&self) -> u32 {
+        self.size_gb
     }
 
     pub fn is_shown(&self, now: Timestamp) -> bool {

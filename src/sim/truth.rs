@@ -164,6 +164,13 @@ impl Truth {
         }
     }
 
+    /// Whether an image was made of it: then it stays, whatever the daemon believes of images.
+    pub fn linked(&mut self, number: u64, is_linked: bool) {
+        if let Some(record) = self.records.get_mut(&number) {
+            record.is_linked = is_linked;
+        }
+    }
+
     /// Other rules are in force from now on; what the old ones allowed may still be on its way.
     pub fn adopt_rules(&mut self, rules: Rules) {
         if rules != self.rules {
@@ -264,6 +271,9 @@ impl Truth {
         }
         if record.ready_at.is_none() {
             objections.push(format!("{id} is pending"));
+        }
+        if record.is_linked {
+            objections.push(format!("{id} is linked to an image"));
         }
         if self.has_living_twin(record) {
             objections.push(format!("{id} shares its name with another"));

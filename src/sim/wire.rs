@@ -177,7 +177,9 @@ fn verb(request: &Request<Bytes>) -> Verb {
         ["snapshots", _] if method == Method::DELETE => Verb::Delete,
         ["balance"] if method == Method::GET => Verb::ReadBalance,
         _ if method != Method::GET && parts.last() != Some(&"snapshot-relationships") => Verb::Change,
-        ["snapshots" | "instances" | "images"] | [_, "billing"] if method == Method::GET => Verb::ReadList,
+        ["snapshots" | "instances" | "images" | "volumes"] | [_, "billing"] if method == Method::GET => {
+            Verb::ReadList
+        }
         _ => Verb::Read,
     }
 }

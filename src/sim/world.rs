@@ -4,6 +4,7 @@
 
 mod fleet;
 mod people;
+pub mod stores;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
 use crate::sim::snapshot::{Snapshot, Stage, ripening, snapshot_id, snapshot_number};
 use crate::sim::truth::{Rules, Truth};
+use crate::sim::world::stores::Stores;
 
 /// Why the cloud declines a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +34,16 @@ pub enum Refusal {
     StillCreating,
     BeingRestored,
     NotThere,
+    NotInThisTier,
     WrongState,
     NoStock,
     BadName,
     NameTaken,
     InsufficientBalance,
 }
+
+/// Nobody rents so many at once; a scenario may make it nothing.
+const USUAL_STOCK: u32 = 12;
 
 /// What a world is made from.
 pub struct Origin {
@@ -69,6 +75,9 @@ pub struct World {
     hand_made: u64,
     mischief: Mischief,
     last_machine: u64,
+    stores: Stores,
+    /// How many more machines of each model fit into each region.
+    pub stock: u32,
     /// When the credit will be used up, as things are.
     zero_at: Option<Timestamp>,
 }
@@ -91,6 +100,8 @@ impl World {
             hand_made: 0,
             mischief: origin.mischief,
             last_machine: u64::from(origin.machines),
+            stores: Stores::default(),
+            stock: USUAL_STOCK,
             zero_at: None,
         };
         for number in 1..=u64::from(origin.machines) {
@@ -210,6 +221,7 @@ impl World {
             disowned: false,
             is_twin,
             is_odd: false,
+            is_linked: false,
             is_spoilt: false,
         });
         if let Some(machine) = self.machines.get_mut(&machine_number) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::money::Nanos;
+use crate::domain::time::Timestamp;
 use crate::sim::agenda::Happening;
 use crate::sim::books::{SNAPSHOT_HOURLY, Subject};
 use crate::sim::machine::{Action, HIBERNATED_HOURLY, Machine, MachineStatus};
@@ -26,6 +27,9 @@ impl World {
         if action == Action::Restore && self.balance().0 <= 0 {
             return Err(Refusal::InsufficientBalance);
         }
+        if action == Action::Restore && self.stock == 0 {
+            return Err(Refusal::NoStock);
+        }
         let number = machine.number;
         let takes = numbered(self.seed, "action", number).u64(60..120);
         self.turn(number, MachineStatus::Changing(meanwhile));
@@ -43,6 +47,9 @@ impl World {
         }
         if self.balance().0 <= 0 {
             return Err(Refusal::InsufficientBalance);
+        }
+        if self.stock == 0 {
+            return Err(Refusal::NoStock);
         }
         let number = snapshot_number(id).ok_or(Refusal::NoSuchSnapshot)?;
         let snapshot = self.snapshots.get_mut(&number).filter(|snapshot| !snapshot.deleted);
@@ -103,12 +110,7 @@ impl World {
     }
 
     /// Unless something else has happened to it.
-    pub(super) fn reach(
-        &mut self,
-        number: u64,
-        since: crate::domain::time::Timestamp,
-        status: MachineStatus,
-    ) {
+    pub(super) fn reach(&mut self, number: u64, since: Timestamp, status: MachineStatus) {
         let Some(machine) = self.machines.get(&number).filter(|machine| machine.since == since) else {
             return;
         };

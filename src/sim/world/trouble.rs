@@ -8,6 +8,7 @@ use crate::sim::agenda::Happening;
 use crate::sim::dialect::Way;
 use crate::sim::fault::Fault;
 use crate::sim::machine::{Machine, MachineStatus};
+use crate::sim::mischief::Mischief;
 use crate::sim::quirk::Quirk;
 use crate::sim::record::Actor;
 use crate::sim::snapshot::{Stage, ripening, snapshot_id};
@@ -23,6 +24,12 @@ impl World {
     /// What struck since the last time.
     pub fn take_hits(&mut self) -> Vec<Fault> {
         self.mischief.take_hits()
+    }
+
+    /// Other chances from now on; what is under way goes on.
+    pub(in crate::sim) fn set_mischief(&mut self, mischief: Mischief) {
+        self.mischief = mischief;
+        self.expect_strikes();
     }
 
     pub(super) fn expect_strikes(&mut self) {
