@@ -45,7 +45,9 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     let there = machines(cloud);
     let machines: Vec<String> = cloud.with_world(|world| {
         let up = world.machines().filter(|machine| {
-            machine.status == MachineStatus::Active && ending.is_older(machine.since, RECOVERY)
+            machine.status == MachineStatus::Active
+                && !machine.unsupported
+                && ending.is_older(machine.since, RECOVERY)
         });
         up.map(|machine| machine.id.clone()).collect()
     });

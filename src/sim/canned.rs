@@ -61,11 +61,11 @@ const LOCATIONS: [&str; 4] = [
     "/loop/",
 ];
 
-const REFUSALS: [(u16, &str, &str); 7] = [
+/// Only what may change by itself: a machine that cannot be snapshotted never can.
+const REFUSALS: [(u16, &str, &str); 6] = [
     (400, "PROFILE_INCOMPLETE", "Please complete your profile before creating resources."),
     (400, "QUOTA_EXCEEDED", "Snapshot quota exceeded for this account."),
     (400, "PERMISSION_DENIED", "You do not have permission to create snapshots."),
-    (400, "VALIDATION_ERROR", "Snapshots are not supported for this flavor."),
     (409, "BUSY", "Another operation is in progress on this instance."),
     (400, "INVALID_STATE", "The instance is under heavy load, try again later."),
     (400, "VALIDATION_ERROR", "The request could not be understood."),
@@ -83,6 +83,9 @@ const BALANCES: [&str; 8] = [
 ];
 
 pub const HTML: &str = "<html><head><title>Error</title></head><body><h1>Bad Gateway</h1></body></html>";
+
+/// Where a list may stand.
+const LISTS: [&str; 6] = ["snapshots", "instances", "images", "data", "results", "items"];
 
 /// More than any client should take in.
 const HUGE_BYTES: usize = 9 << 20;
@@ -145,7 +148,10 @@ impl Mangling {
             Self::Cut(thousandths) => body.slice(..body.len() * thousandths / 1_000),
             Self::KeyTwice => {
                 let rest = text.strip_prefix('{').unwrap_or("}");
-                format!(r#"{{"total":0,"snapshots":[],"success":false,{rest}"#).into()
+                let has = |name: &&&str| rest.contains(&format!("\"{name}\":["));
+                let empty = LISTS.iter().filter(has).map(|name| format!("\"{name}\":[],"));
+                let none = if rest.contains("\"total\":") { "\"total\":0," } else { "" };
+                format!(r#"{{"success":false,{none}{}{rest}"#, empty.collect::<String>()).into()
             }
             Self::ByteOrderMark => format!("\u{feff}{text}").into(),
             Self::NotANumber => {

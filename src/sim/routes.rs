@@ -91,7 +91,12 @@ pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes
                 inside.count_effect(told);
                 one(&cloud, StatusCode::CREATED, "snapshot", &text, &id)
             }
-            Err(refusal) => refused(refusal, &id),
+            Err(refusal) => {
+                if refusal == Refusal::Unsupported {
+                    inside.faults.hit(Fault::Refused);
+                }
+                refused(refusal, &id)
+            }
         }
     })
 }
@@ -340,6 +345,9 @@ fn refused(refusal: Refusal, id: &str) -> Answer {
         }
         Refusal::NotInThisTier => {
             (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", "This is not supported in the legacy tier.")
+        }
+        Refusal::Unsupported => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", "Snapshots are not supported for this flavor.")
         }
         Refusal::NoStock => (StatusCode::BAD_REQUEST, "NO_STOCK", "No stock of this GPU in the region."),
         Refusal::BadName => (

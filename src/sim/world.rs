@@ -37,6 +37,7 @@ pub enum Refusal {
     NotInThisTier,
     WrongState,
     NoStock,
+    Unsupported,
     BadName,
     NameTaken,
     InsufficientBalance,
@@ -105,7 +106,9 @@ impl World {
             zero_at: None,
         };
         for number in 1..=u64::from(origin.machines) {
-            let machine = Machine::drawn(origin.seed, number, origin.epoch);
+            let mut machine = Machine::drawn(origin.seed, number, origin.epoch);
+            // The first is spared: a fleet of nothing else would prove nothing.
+            machine.unsupported = number > 1 && world.is_unsupported(number);
             let (id, name) = (machine.id.clone(), machine.name.clone());
             let subject = Subject::Machine { id, name, gpu_type: machine.gpu_type };
             world.machine_ledger.open(number, subject, machine.hourly, origin.epoch);
@@ -293,6 +296,9 @@ impl World {
         let (number, machine) = found.ok_or(Refusal::NoSuchMachine)?;
         if machine.status != MachineStatus::Active {
             return Err(Refusal::NotActive);
+        }
+        if machine.unsupported {
+            return Err(Refusal::Unsupported);
         }
         let mut living = self.snapshots.values().filter(|snapshot| !snapshot.deleted);
         if self.dialect.unique_names() && living.any(|snapshot| snapshot.name == wanted.name) {

@@ -96,7 +96,8 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn put(&mut self, machine: Machine) {
+    pub(super) fn put(&mut self, mut machine: Machine) {
+        machine.unsupported = self.is_unsupported(machine.number);
         let (id, name) = (machine.id.clone(), machine.name.clone());
         let subject = Subject::Machine { id, name, gpu_type: machine.gpu_type };
         self.machine_ledger.open(machine.number, subject, machine.hourly, self.now);

@@ -134,6 +134,11 @@ impl World {
         }
     }
 
+    /// Drawn per machine, for ever.
+    pub(super) fn is_unsupported(&self, machine: u64) -> bool {
+        self.mischief.strikes(Fault::Refused, machine, self.now).is_some()
+    }
+
     fn trouble_a_machine(&mut self) {
         let idle = |machine: &&Machine| {
             machine.status == MachineStatus::Active
