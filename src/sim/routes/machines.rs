@@ -92,3 +92,55 @@ fn eligibility(machine: &Machine) -> String {
         json_text(&why)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::fault_plan::FaultPlan;
+    use crate::sim::probe::{cloud, create, delete, minutes, read, ready, send};
+
+    #[tokio::test(start_paused = true)]
+    async fn each_action_needs_its_status_and_leads_to_the_next() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let path = |verb: &str| format!("/instances/BRK-100001D/{verb}/");
+        for (verb, meanwhile, into) in [
+            ("stop", "STOPPING", "SHUTOFF"),
+            ("start", "STARTING", "ACTIVE"),
+            ("reboot", "REBOOTING", "ACTIVE"),
+            ("hibernate", "HIBERNATING", "HIBERNATED"),
+            ("restore", "RESTORING", "ACTIVE"),
+        ] {
+            let response = send(&cloud, "POST", &path(verb), "").await.unwrap();
+            let text = String::from_utf8_lossy(response.body()).into_owned();
+            assert!(text.contains(&format!(r#""status":"{meanwhile}""#)), "{verb}: {text}");
+            minutes(3).await;
+            assert_eq!(read(&cloud, "/instances/BRK-100001D/").await["instance"]["status"], into);
+        }
+        assert_eq!(send(&cloud, "POST", &path("start"), "").await.unwrap().status(), 400);
+        assert_eq!(send(&cloud, "POST", &path("dance"), "").await.unwrap().status(), 404);
+        assert_eq!(send(&cloud, "DELETE", "/instances/BRK-100001D/", "").await.unwrap().status(), 200);
+        assert_eq!(read(&cloud, "/instances/").await["total"], 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_being_restored_from_is_shown_so_and_not_deleted() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let id = ready(&cloud, "qm-a", "").await;
+        let path = format!("/snapshots/{id}/restore/");
+        let restored = send(&cloud, "POST", &path, r#"{"name":"again"}"#).await.unwrap();
+        assert_eq!(restored.status(), 201);
+        assert_eq!(read(&cloud, "/snapshots/").await["snapshots"][0]["status"], "RESTORING");
+        assert_eq!(delete(&cloud, &id).await.unwrap().status(), 409);
+        minutes(41).await;
+        assert_eq!(read(&cloud, "/snapshots/").await["snapshots"][0]["status"], "SUCCESS");
+        assert_eq!(read(&cloud, "/instances/BRK-100004D/").await["instance"]["status"], "ACTIVE");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_that_restarts_for_its_snapshot_is_shut_off_meanwhile() {
+        let cloud = cloud("restarts", FaultPlan::none(1));
+        create(&cloud, 1, "qm-a", "").await.unwrap();
+        assert_eq!(read(&cloud, "/instances/").await["instances"][0]["status"], "SHUTOFF");
+        minutes(25).await;
+        assert_eq!(read(&cloud, "/instances/").await["instances"][0]["status"], "ACTIVE");
+    }
+}

@@ -178,3 +178,57 @@ fn shown(
         Err(refusal) => refused(refusal, id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::sim::cloud::Cloud;
+    use crate::sim::fault_plan::FaultPlan;
+    use crate::sim::probe::{cloud, delete, minutes, read, ready, send};
+
+    async fn post(cloud: &Cloud, path: &str, body: &str) -> (u16, Value) {
+        let response = send(cloud, "POST", path, body).await.unwrap();
+        (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_volume_is_attached_detached_and_deleted_and_only_an_advanced_one_is_cloned() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let body = r#"{"name":"data-1","size_gb":100,"region":"CANADA-1"}"#;
+        assert_eq!(post(&cloud, "/volumes/", body).await.1["volume"]["status"], "creating");
+        minutes(1).await;
+        assert_eq!(post(&cloud, "/volumes/", body).await.1["error_code"], "NAME_TAKEN");
+        let path = |verb: &str| format!("/volumes/BRK-100001V/{verb}");
+        let to = r#"{"instance_id":"BRK-100001D"}"#;
+        assert_eq!(post(&cloud, &path("attach/"), to).await.1["volume"]["status"], "in-use");
+        assert_eq!(read(&cloud, "/instances/BRK-100001D/").await["instance"]["volumes"][0], "BRK-100001V");
+        assert_eq!(send(&cloud, "DELETE", &path(""), "").await.unwrap().status(), 400);
+        assert_eq!(post(&cloud, &path("detach/"), "").await.1["volume"]["status"], "available");
+        assert_eq!(post(&cloud, &path("clone/"), r#"{"name":"copy-1"}"#).await.0, 400);
+        assert_eq!(send(&cloud, "DELETE", &path(""), "").await.unwrap().status(), 200);
+        let body = r#"{"name":"data-2","size_gb":100,"region":"FINLAND-1"}"#;
+        post(&cloud, "/volumes/", body).await;
+        minutes(1).await;
+        let path = |verb: &str| format!("/volumes/BRK-100002V/{verb}");
+        assert_eq!(post(&cloud, &path("clone/"), r#"{"name":"copy-2"}"#).await.0, 201);
+        let resized = post(&cloud, &path("resize/"), r#"{"size_gb":200}"#).await.1;
+        assert_eq!(resized["volume"]["size_gb"], 200);
+        assert_eq!(read(&cloud, "/volumes/").await["total"], 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deleting_what_an_image_was_made_of_is_wrong() {
+        let cloud = cloud("plain", FaultPlan::none(1));
+        let (first, _) = (ready(&cloud, "qm-a", "").await, ready(&cloud, "qm-b", "").await);
+        let body = format!(r#"{{"snapshot_id":"{first}","name":"golden"}}"#);
+        assert_eq!(post(&cloud, "/images/", &body).await.1["image"]["snapshot_id"], *first);
+        let relation = read(&cloud, &format!("/images/snapshot-relationship/{first}/")).await;
+        assert_eq!(relation["relationship"]["image_ids"][0], "BRK-100001I");
+        let wrong = cloud.with_truth(|truth| truth.is_wrong_victim(&first));
+        assert_eq!(wrong.as_deref(), Some("BRK-100001S is linked to an image"));
+        assert_eq!(send(&cloud, "DELETE", "/images/BRK-100001I/", "").await.unwrap().status(), 200);
+        assert_eq!(cloud.with_truth(|truth| truth.is_wrong_victim(&first)), None);
+        assert_eq!(delete(&cloud, &first).await.unwrap().status(), 200);
+    }
+}
