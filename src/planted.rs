@@ -22,6 +22,10 @@ pub enum Bug {
     PruneByLocalClock,
     /// Every keep rule keeps one less.
     KeepCountOffByOne,
+    /// Weeks begin on Sunday.
+    WeeksFromSunday,
+    /// A reach is counted from now, not from the newest backup.
+    WithinFromNow,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
     /// What the cloud refused is asked for again, as if it had never been sent.
@@ -32,6 +36,18 @@ pub enum Bug {
     BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// A billing record that a walk shows twice is counted twice.
+    BillWithoutKey,
+    /// A correction of an hour that was told changes it in silence.
+    CorrectionEdits,
+    /// A person's override reaches a hold too.
+    OverrideIgnoresHold,
+    /// Dooms after an edit have the ordinary grace.
+    GraceAfterEditIgnored,
+    /// After a freeze that ran out, any number goes on without a person.
+    EndOfFreezeForgetsTheBound,
+    /// A proof leaves out a survivor.
+    ProofOfAnotherShelf,
     /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
     NaiveSummerTime,
     /// A slot that is caught up is put off like one that comes in time.
@@ -43,23 +59,42 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 23] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
         Self::NotFoundListIsEmpty,
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
+        Self::WeeksFromSunday,
+        Self::WithinFromNow,
         Self::HashMapOrder,
         Self::RefusalRetried,
         Self::RetryAfterIgnored,
         Self::BadDateIsNow,
         Self::ActBeforeCommit,
+        Self::BillWithoutKey,
+        Self::CorrectionEdits,
+        Self::OverrideIgnoresHold,
+        Self::GraceAfterEditIgnored,
+        Self::EndOfFreezeForgetsTheBound,
+        Self::ProofOfAnotherShelf,
         Self::NaiveSummerTime,
         Self::JitterOnCatchUp,
         Self::CatchUpIgnoresWindow,
         Self::RenameForgetsSlots,
     ];
+
+    /// Whether a story tells it, and not a rehearsal: what it breaks, people do too seldom there.
+    pub fn is_told_by_a_story(self) -> bool {
+        matches!(
+            self,
+            Self::OverrideIgnoresHold
+                | Self::GraceAfterEditIgnored
+                | Self::EndOfFreezeForgetsTheBound
+                | Self::ProofOfAnotherShelf
+        )
+    }
 }
 
 #[cfg(not(feature = "planted-bugs"))]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
 use super::backup::{Judgement, Proof};
+use super::billing::event::{Billed, DayClosed, FinalsDiffered, HourClosed, ToppedUp};
 use super::digest::Digest;
 use super::effect::{Effect, Outcome};
 use super::fleet::{Change, Look, Scope};
@@ -45,8 +46,16 @@ pub enum Event {
     Doomed(Doomed),
     /// A doomed one that a rule keeps again.
     Spared(Spared),
+    /// What a person asked for ended by itself.
+    Lapsed(Lapsed),
     /// What cannot be, and was seen all the same.
     Anomaly(Anomaly),
+    /// What a walk through a billing list found new.
+    Billed(Billed),
+    FinalsDiffered(FinalsDiffered),
+    HourClosed(HourClosed),
+    DayClosed(DayClosed),
+    ToppedUp(ToppedUp),
     /// The cloud refused the key, or takes it again.
     KeyJudged(KeyJudged),
     /// The total of a listing was off by the same number for long, and is corrected by it from now on.
@@ -198,6 +207,15 @@ pub struct Doomed {
 pub struct Spared {
     pub backup: BackupId,
     pub why: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lapsed {
+    /// Nobody ended it before its time.
+    Freeze { until: Timestamp },
+    /// It could not be performed for as long as a request lives.
+    Request { ask: AskId, why: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

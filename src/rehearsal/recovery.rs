@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::backup::{Backup, Life};
 use crate::domain::id::SnapshotId;
+use crate::domain::policy::Retention;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
@@ -129,6 +130,10 @@ impl Ending<'_> {
 
     /// Good ones that enough newer ones replaced long ago, and that only the daemon could hold.
     fn deletions_overdue(&self, records: &[&Record]) -> Vec<String> {
+        // How many other words keep is not counted here.
+        if self.setup.also != Retention::default() {
+            return Vec::new();
+        }
         let mut shelves: BTreeMap<(String, String), Vec<&Record>> = BTreeMap::new();
         // What was odd once may have been disputed or judged bad, and waits for a person.
         for record in records.iter().filter(|record| record.is_good() && !record.is_odd) {
@@ -170,7 +175,8 @@ impl Ending<'_> {
     fn may_delete(&self, id: &str) -> bool {
         let owner = self.state.owners.get(&SnapshotId::new(id));
         let waits = |backup: &Backup| {
-            backup.is_protected() || matches!(backup.life, Life::Disputed | Life::TimedOut | Life::Bad)
+            backup.is_protected(self.now)
+                || matches!(backup.life, Life::Disputed | Life::TimedOut | Life::Bad)
         };
         owner.and_then(|owner| self.state.backups.get(owner)).is_none_or(|backup| !waits(backup))
     }

@@ -5,8 +5,15 @@ mod world;
 mod lives;
 mod ready;
 mod deletes;
+mod holds;
+mod hands;
+mod made;
+mod proofs;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod sights;
 mod shelves;
+mod kept;
 mod creates;
 mod timings;
 mod selections;

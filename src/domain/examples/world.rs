@@ -16,7 +16,8 @@ use crate::domain::fleet::{
 };
 use crate::domain::id::{BackupId, ImageId, MachineId, PolicyName, SnapshotId};
 use crate::domain::plan::plan;
-use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::proof;
 use crate::domain::selection::Selection;
 use crate::domain::state::{Known, State};
 use crate::domain::time::{Seconds, Timestamp};
@@ -62,7 +63,7 @@ pub fn policies() -> PolicySet {
         schedule: "0 2 * * *".to_owned(),
         timezone: "UTC".to_owned(),
         may_restart: true,
-        retention: Retention { keep_last: Some(Keep::Count(2)), keep_daily: None },
+        retention: Retention { keep_last: Some(Keep::Count(2)), ..Retention::default() },
         longest_gap: Seconds::days(1),
         selection: Selection::default(),
         timing: Timing::default(),
@@ -72,6 +73,7 @@ pub fn policies() -> PolicySet {
         mode: Mode::Enforce,
         policies: BTreeMap::from([(daily(), policy)]),
         rules: Rules { skew: Seconds::minutes(2), ..Rules::default() },
+        images: Images::Ask,
     }
 }
 
@@ -236,7 +238,7 @@ impl World {
                 let images = cloud.related.clone();
                 vec![Change::Seen(Item::Links { snapshot: snapshot.clone(), images })]
             }
-            Scope::Images | Scope::Balance | Scope::Prices => Vec::new(),
+            Scope::Images | Scope::Balance | Scope::Prices | Scope::Billing(..) => Vec::new(),
         }
     }
 
@@ -278,7 +280,8 @@ impl World {
     pub fn intend(&mut self, effect: &Effect) -> u32 {
         let permit = self.audit(effect).unwrap();
         let (effect, attempt) = (permit.effect().clone(), permit.attempt());
-        self.record(Event::Intended(Intended { effect, attempt, proof: None }));
+        let proof = proof::of(&self.state, self.now, &effect);
+        self.record(Event::Intended(Intended { effect, attempt, proof }));
         attempt
     }
 
