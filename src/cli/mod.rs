@@ -20,6 +20,7 @@ mod request;
 mod retention;
 mod run;
 pub mod screen;
+mod scenario;
 mod sim;
 mod status;
 
