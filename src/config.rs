@@ -18,6 +18,7 @@ use section::{Found, Notes, Section};
 
 pub mod fault;
 pub mod cloud;
+pub mod refusal;
 pub mod clock;
 pub mod rules;
 pub mod policy;

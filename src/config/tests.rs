@@ -6,6 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::refusal::RefusalClass;
 use crate::domain::policy::{Keep, Retention};
 use crate::domain::time::Seconds;
 
@@ -58,6 +59,16 @@ fn the_example_is_accepted_and_holds_the_defaults() {
 }
 
 #[test]
+fn refusals_are_read_in_their_order() {
+    let text = "[[cloud.refusal]]\nstatus = 403\ncode = \"A\"\nclass = \"account\"\n\
+        [[cloud.refusal]]\nmessage = \"b\"\nclass = \"name_taken\"\n";
+    let refusals = accepted(text).cloud.refusals;
+    let told = refusals.iter().map(|one| (one.status, one.code.as_str(), one.message.as_str(), one.class));
+    let expected = [(Some(403), "A", "", RefusalClass::Account), (None, "", "b", RefusalClass::NameTaken)];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn the_example_names_every_setting() {
     let keys: BTreeSet<&str> = EXAMPLE
         .lines()
@@ -65,15 +76,18 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    for section in ["", "[cloud]", "[clock]", "[rules]", "[[policy]]", "[policy.retention]"] {
+    for section in
+        ["", "[cloud]", "[clock]", "[[cloud.refusal]]", "[rules]", "[[policy]]", "[policy.retention]"]
+    {
         let text = match section {
             "[policy.retention]" => format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
             _ => format!("{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        for key in
-            said.split(", ").filter(|key| !["cloud", "clock", "rules", "policy", "retention"].contains(key))
+        for key in said
+            .split(", ")
+            .filter(|key| !["cloud", "clock", "rules", "policy", "retention", "refusal"].contains(key))
         {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }

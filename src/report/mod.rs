@@ -4,5 +4,6 @@
 
 pub mod foreign;
 pub mod words;
+pub mod alarm;
 pub mod status;
 pub mod status_text;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::alarm::{self, Alarm};
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
@@ -40,6 +41,8 @@ pub struct Status {
     pub doomed: Vec<DoomStatus>,
     pub suspects: Vec<SuspectStatus>,
     pub open_effects: Vec<OpenEffect>,
+    /// What a person should know of, each with what to do about it.
+    pub alarms: Vec<Alarm>,
     pub frozen: Option<Frozen>,
     pub balance: BTreeMap<Currency, Nanos>,
     pub machines_seen_at: Option<Timestamp>,
@@ -141,6 +144,7 @@ impl Status {
             doomed: doomed(state, now),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
+            alarms: alarm::alarms(state),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
             balance: state.fleet.balance.clone(),
             machines_seen_at: state.fleet.machine_look.complete,
@@ -206,7 +210,7 @@ fn doomed(state: &State, now: Timestamp) -> Vec<DoomStatus> {
 }
 
 /// An id as one word of a shell's: these commands are there to be copied, and the cloud chose the id.
-fn word(id: &str) -> String {
+pub(super) fn word(id: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':');
     if !id.is_empty() && !id.starts_with('-') && id.chars().all(is_plain) {
         return id.to_owned();

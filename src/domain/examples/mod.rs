@@ -11,5 +11,6 @@ mod creates;
 mod outcomes;
 mod growth;
 mod tolerance;
+mod refusals;
 mod history;
 mod laws;
