@@ -2,6 +2,10 @@
 //!
 //! Only a readable id is needed; everything else may be missing, misspelt or new.
 
+use std::collections::BTreeSet;
+
+use serde_json::value::RawValue;
+
 use crate::domain::fleet::{Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
 use crate::domain::id::{ImageId, MachineId, SnapshotId};
 
@@ -42,9 +46,25 @@ pub fn machine(fields: &Fields) -> Option<Machine> {
         name: wire::shown(fields, &["name", "vm_name"]),
         status: machine_status(&wire::shown(fields, &["status"])),
         region: wire::shown(fields, &["region"]),
+        tier: wire::shown(fields, &["tier"]),
+        labels: wire::first(fields, &["labels"]).map(labels).unwrap_or_default(),
         created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
     })
 }
+
+/// A list of texts, or one text with commas; what is neither is no label.
+fn labels(raw: &RawValue) -> BTreeSet<String> {
+    let listed = wire::array(raw).map(|items| items.into_iter().filter_map(wire::text).collect());
+    let texts: Vec<String> = listed.unwrap_or_else(|| {
+        let text = wire::text(raw).unwrap_or_default();
+        text.split(',').map(str::to_owned).collect()
+    });
+    let trimmed = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    trimmed.take(MOST_LABELS).map(|text| wire::bounded(text.to_owned())).collect()
+}
+
+/// More are not kept: the cloud chooses how many there are, and the state holds them.
+const MOST_LABELS: usize = 64;
 
 const MACHINE_OF: [&str; 2] = ["instance_id", "vm_id"];
 
@@ -86,7 +106,7 @@ fn image(fields: &Fields) -> Option<Image> {
 }
 
 /// Gigabytes in billionths are bytes. Less than nothing is no size.
-fn size_bytes(raw: &serde_json::value::RawValue) -> Option<i64> {
+fn size_bytes(raw: &RawValue) -> Option<i64> {
     wire::decimal(raw).map(|size| size.0).filter(|bytes| *bytes >= 0)
 }
 

@@ -191,7 +191,7 @@ impl Place {
     }
 }
 
-fn refused(error: StartError, directory: &str) -> Ending {
+pub fn refused(error: StartError, directory: &str) -> Ending {
     match error {
         StartError::Open(OpenError::Locked { .. }) => Ending::Busy(
             format!(
@@ -204,7 +204,7 @@ fn refused(error: StartError, directory: &str) -> Ending {
 }
 
 /// The user whose process this is.
-fn caller() -> Result<u32, Ending> {
+pub fn caller() -> Result<u32, Ending> {
     let process = std::fs::metadata("/proc/self");
     process
         .map(|process| process.uid())

@@ -29,7 +29,7 @@ Usage: {usage}
 
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
-  log verify     Check every event of the journal and its chain
+  log            The journal: list, show, verify, export; backup, restore, rebuild
 
 Back up:
   plan approve   Approve deletions that wait for a person
@@ -76,9 +76,9 @@ pub struct Arguments {
 enum Verb {
     /// Are the backups fresh, what is doomed, what is held and why
     Status(status::StatusArguments),
-    /// Check the journal
+    /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
-    Log(LogVerb),
+    Log(log::LogVerb),
     /// Approve what waits for a person
     #[command(subcommand)]
     Plan(PlanVerb),
@@ -110,12 +110,6 @@ enum Verb {
 }
 
 #[derive(Debug, Subcommand)]
-enum LogVerb {
-    /// Check every event and its chain; exit code 3 and the first bad row if anything is wrong
-    Verify(log::VerifyArguments),
-}
-
-#[derive(Debug, Subcommand)]
 enum PlanVerb {
     /// Approve the deletion of exactly these backups
     Approve(ask::Approving),
@@ -142,7 +136,7 @@ impl Arguments {
     pub fn perform(self) -> Result<(), Ending> {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
-            Verb::Log(LogVerb::Verify(arguments)) => log::verify(&arguments),
+            Verb::Log(verb) => verb.perform(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),

@@ -1,6 +1,7 @@
 //! Performing: read again, audit, intent, call, outcome. It decides nothing.
 
 use crate::daemon::engine::{Engine, Trouble};
+use crate::daemon::room::Room;
 use crate::domain::audit::{Objection, audit};
 use crate::domain::backup::Proof;
 use crate::domain::effect::{Cause, Effect, Verb};
@@ -16,6 +17,9 @@ const MOST_OBJECTIONS: usize = 256;
 
 impl Engine {
     pub(super) async fn perform(&mut self, effect: Effect, proof: Option<Proof>) -> Result<(), Trouble> {
+        if self.room.as_mut().is_some_and(Room::is_low) {
+            return Ok(());
+        }
         if let Verb::DeleteSnapshot { snapshot, .. } = &effect.verb {
             self.look(&Scope::Snapshot(snapshot.clone())).await?;
             self.look(&Scope::Links(snapshot.clone())).await?;

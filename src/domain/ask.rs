@@ -74,7 +74,7 @@ pub enum AskRefusal {
     NotHalted,
 }
 
-const LONGEST_FREEZE: Seconds = Seconds::days(30);
+pub const LONGEST_FREEZE: Seconds = Seconds::days(30);
 
 /// Whether an ask makes sense in this state. Judged before it is written, so that the fold need not.
 pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal> {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::billing::record::{BillKind, Reach};
 use super::digest::Digest;
 use super::id::{ImageId, MachineId, SnapshotId};
 use super::money::{Currency, Nanos};
@@ -17,6 +18,11 @@ pub struct Machine {
     pub name: String,
     pub status: MachineStatus,
     pub region: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tier: String,
+    /// `key=value`, or a plain word.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels: BTreeSet<String>,
     pub created_at: Option<Timestamp>,
 }
 
@@ -113,6 +119,7 @@ pub enum Scope {
     Snapshot(SnapshotId),
     /// One snapshot's relation to images.
     Links(SnapshotId),
+    Billing(BillKind, Reach),
 }
 
 impl Scope {
@@ -125,6 +132,9 @@ impl Scope {
             Self::Prices => "prices",
             Self::Snapshot(_) => "snapshot",
             Self::Links(_) => "links",
+            Self::Billing(BillKind::Instance, _) => "instance billing",
+            Self::Billing(BillKind::Snapshot, _) => "snapshot billing",
+            Self::Billing(BillKind::Volume, _) => "volume billing",
         }
     }
 }

@@ -38,6 +38,7 @@ impl State {
         }
         self.take_back_decisions(at);
         for shelf in self.shelves.values_mut() {
+            shelf.busy = None;
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
         self.unexplained.fill(at);
@@ -61,6 +62,7 @@ impl State {
         }
         self.halts.move_waits(moved);
         self.fleet.move_waits(moved);
+        self.ledger.move_waits(moved);
     }
 
     /// What was decided later than now is not decided, or no slot would be due until the clock gets

@@ -1,11 +1,13 @@
 //! What a rehearsal is made of: how long, how many machines, which faults, and one daily policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::selection::Selection;
 use crate::domain::time::{Seconds, Timestamp};
+use crate::domain::timing::Timing;
 use crate::rehearsal::disturb::Disturbance;
 use crate::sim::dialect::Dialect;
 
@@ -59,6 +61,9 @@ impl Setup {
             may_restart: true,
             retention: Retention { keep_last: Some(Keep::Count(self.keep_last)), keep_daily: None },
             longest_gap: Seconds::days(1),
+            selection: Selection::default(),
+            timing: Timing::default(),
+            was: BTreeSet::new(),
         };
         let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
         PolicySet { mode: Mode::Enforce, policies, rules: Rules::default() }

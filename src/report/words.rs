@@ -64,6 +64,9 @@ pub fn held(held: &Held) -> String {
         Held::Unseen => "machines and snapshots were not looked at completely of late".to_owned(),
         Held::NameInUse(id) => format!("snapshot {} bears its name and is not in the journal", visible(id)),
         Held::ClockUnsure => "our clock and the cloud's differ".to_owned(),
+        Held::OutsideWindow(opens) => format!("outside its allowed hours, which begin {}", instant(*opens)),
+        Held::Busy(why) => format!("its machine is busy: {}", visible(why)),
+        Held::BusyUnchecked => "its busy check has not answered yet".to_owned(),
         Held::Account(said) => {
             format!("the cloud refuses all creates of this account, asked once a day: {}", visible(said))
         }
@@ -81,6 +84,11 @@ pub fn decision(decision: &Decision) -> String {
         Decision::Superseded { first, count, by } => {
             format!("{count} missed from {} on, served by {}", instant(*first), instant(*by))
         }
+        Decision::Missed { first, count } => {
+            format!("{count} missed from {} on, and not caught up", instant(*first))
+        }
+        Decision::Skipped(Skip::WindowPassed) => "window passed: its allowed hours ended".to_owned(),
+        Decision::Skipped(Skip::Busy) => "its machine was busy all the time".to_owned(),
         Decision::Skipped(Skip::Observe) => "observing: it would have been taken".to_owned(),
         Decision::Skipped(Skip::Overlap) => "the one before it was still running".to_owned(),
         Decision::Skipped(Skip::AlreadyTaken) => "it was taken already: the clock went back".to_owned(),

@@ -2,6 +2,8 @@
 
 mod kill;
 mod cli;
+mod log;
+mod degraded;
 mod tidy;
 mod campaign;
 mod clock;

@@ -1,5 +1,6 @@
 //! What must hold before a snapshot is deleted, each rule in words of its own.
 
+use super::create::is_for;
 use super::{Changed, Forbidden, Verdict, require};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::effect::Cause;
@@ -212,8 +213,7 @@ fn is_within_caps(state: &State, now: Timestamp, adopted: &Adopted, machine: &Ma
         let Some(schedule) = adopted.schedules.get(name) else { continue };
         let (_, slots) = schedule.count_between(now - DAY, now, 100_000);
         for known in state.fleet.machines.values().filter(|known| known.missing_since.is_none()) {
-            let is_for = |pattern: &String| wildmatch::WildMatch::new(pattern).matches(&known.item.name);
-            if policy.machines.iter().any(is_for) {
+            if is_for(policy, &known.item) {
                 due_in_all += slots as usize;
                 due_here += if known.item.id == *machine { slots as usize } else { 0 };
             }
