@@ -143,6 +143,13 @@ fn an_accepted_create_ends_the_row_of_refusals() {
 }
 
 #[test]
+fn machines_that_the_cloud_no_longer_knows_say_nothing_of_their_policy() {
+    let mut world = World::new(4);
+    assert_eq!(night(&mut world, &refusal(Reason::NoSuchObject)), 4);
+    assert_eq!(night(&mut world, &answered()), 4);
+}
+
+#[test]
 fn without_credit_a_slot_fails_for_good_and_it_is_told_until_a_create_is_accepted() {
     let mut world = World::new(1);
     night(&mut world, &refusal(Reason::Credit));
