@@ -22,6 +22,10 @@ pub enum Bug {
     PruneByLocalClock,
     /// Every keep rule keeps one less.
     KeepCountOffByOne,
+    /// Weeks begin on Sunday.
+    WeeksFromSunday,
+    /// A reach is counted from now, not from the newest backup.
+    WithinFromNow,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
     /// What the cloud refused is asked for again, as if it had never been sent.
@@ -47,13 +51,15 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
         Self::NotFoundListIsEmpty,
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
+        Self::WeeksFromSunday,
+        Self::WithinFromNow,
         Self::HashMapOrder,
         Self::RefusalRetried,
         Self::RetryAfterIgnored,

@@ -16,6 +16,7 @@ mod folder;
 mod interrupt;
 mod log;
 mod place;
+mod retention;
 mod run;
 pub mod screen;
 mod sim;
@@ -30,6 +31,8 @@ Usage: {usage}
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
   log            The journal: list, show, verify, export; backup, restore, rebuild
+  retention preview
+                 What keep rules keep of a file of instants, or of the live fleet
 
 Back up:
   plan approve   Approve deletions that wait for a person
@@ -79,6 +82,9 @@ enum Verb {
     /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
     Log(log::LogVerb),
+    /// What the keep rules come to
+    #[command(subcommand)]
+    Retention(RetentionVerb),
     /// Approve what waits for a person
     #[command(subcommand)]
     Plan(PlanVerb),
@@ -110,6 +116,12 @@ enum Verb {
 }
 
 #[derive(Debug, Subcommand)]
+enum RetentionVerb {
+    /// Show what is kept and what expires, and why: of a file of instants, or of the live fleet
+    Preview(retention::PreviewArguments),
+}
+
+#[derive(Debug, Subcommand)]
 enum PlanVerb {
     /// Approve the deletion of exactly these backups
     Approve(ask::Approving),
@@ -137,6 +149,7 @@ impl Arguments {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
             Verb::Log(verb) => verb.perform(),
+            Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),

@@ -111,7 +111,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       of tier    legacy
       labelled   backup=yes
       restart    a snapshot may restart the machine
-      keeps      last 2, daily 7
+      keeps      last 2, hourly 6, daily 7, weekly 4, monthly 3, yearly 1, within 2d, hourly within 1d12h, daily within 7d, weekly within 1m, monthly within 6m, yearly within 1y6m, but nothing older than 2y
       schedule   30 2 * * * in Europe/Berlin
       that is    at 02:30; each time once a day, whatever the clock does
       window     22:00-06:00; nothing starts outside it
@@ -127,7 +127,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       mode       protect
       machines   trainer-1
       restart    the machine must not be restarted
-      keeps      last all
+      keeps      monthly 12
       schedule   @weekly in UTC
       that is    at 00:00, on Sunday; each time once a day, whatever the clock does
       next       Sun 2026-03-29 00:00:00 UTC = 2026-03-29 00:00:00 UTC

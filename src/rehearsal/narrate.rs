@@ -12,7 +12,7 @@ use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::{BackupId, PolicyName, SnapshotId};
 use crate::domain::plan::plan;
-use crate::domain::policy::{Keep, Policy, PolicySet};
+use crate::domain::policy::{Keep, Policy, PolicySet, Retention};
 use crate::domain::slot::Decision;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -193,11 +193,17 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
     }
 }
 
+fn newest(count: u32) -> Retention {
+    Retention { keep_last: Some(Keep::Count(count)), ..Retention::default() }
+}
+
 fn policy_lines(at: Timestamp, set: &PolicySet) -> Vec<Line> {
     let policy = |(name, policy): (&PolicyName, &Policy)| {
         let kept = match policy.retention.keep_last {
-            Some(Keep::Count(count)) => format!("keeps the newest {count}"),
-            Some(Keep::All) | None => "keeps everything".to_owned(),
+            Some(Keep::Count(count)) if policy.retention == newest(count) => {
+                format!("keeps the newest {count}")
+            }
+            Some(_) | None => format!("keeps {}", policy.retention),
         };
         let schedule = format!("{} in {}", policy.schedule, policy.timezone);
         line(at, "policy", "", name.as_str(), format!("{schedule}, {kept}, mode {}", policy.mode.word()))

@@ -5,6 +5,7 @@ mod cli;
 mod log;
 mod degraded;
 mod tidy;
+mod restic;
 mod campaign;
 mod clock;
 #[cfg(feature = "planted-bugs")]

@@ -7,6 +7,7 @@ mod ready;
 mod deletes;
 mod sights;
 mod shelves;
+mod kept;
 mod creates;
 mod timings;
 mod selections;

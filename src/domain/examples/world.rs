@@ -64,7 +64,7 @@ pub fn policies() -> PolicySet {
         schedule: "0 2 * * *".to_owned(),
         timezone: "UTC".to_owned(),
         may_restart: true,
-        retention: Retention { keep_last: Some(Keep::Count(2)), keep_daily: None },
+        retention: Retention { keep_last: Some(Keep::Count(2)), ..Retention::default() },
         longest_gap: Seconds::days(1),
         selection: Selection::default(),
         timing: Timing::default(),
