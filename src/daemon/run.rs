@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::barrack::client::Client;
 use crate::barrack::key::KeyError;
+use crate::barrack::refusal;
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::{Transport, TransportError};
 use crate::clock::Clock;
@@ -199,6 +200,7 @@ pub(super) fn settings(cloud: &Cloud, time_scale: u32) -> Settings {
         timeout: cloud.timeout.duration(),
         page_size: cloud.page_size,
         rate_per_minute: cloud.rate_per_minute,
+        refusals: refusal::table(&cloud.refusals),
         time_scale,
         ..Settings::default()
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::alarm::{self, Alarm};
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
@@ -44,6 +45,8 @@ pub struct Status {
     pub overdue: Vec<OverdueStatus>,
     pub suspects: Vec<SuspectStatus>,
     pub open_effects: Vec<OpenEffect>,
+    /// What a person should know of, each with what to do about it.
+    pub alarms: Vec<Alarm>,
     pub frozen: Option<Frozen>,
     /// The configuration was read again and refused; the one before goes on.
     pub refused_file: Option<RefusedFileShown>,
@@ -180,6 +183,7 @@ impl Status {
             overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
+            alarms: alarm::alarms(state),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
             refused_file: state.refused_file.as_ref().map(|refused| RefusedFileShown {
                 file: refused.file.clone(),
@@ -273,7 +277,7 @@ fn overdue_status(state: &State, overdue: Overdue<'_>) -> OverdueStatus {
 }
 
 /// An id as one word of a shell's: these commands are there to be copied, and the cloud chose the id.
-fn word(id: &str) -> String {
+pub(super) fn word(id: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':');
     if !id.is_empty() && !id.starts_with('-') && id.chars().all(is_plain) {
         return id.to_owned();

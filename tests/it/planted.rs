@@ -9,8 +9,14 @@ use crate::campaign::{self, DAYS, rehearse};
 
 /// A rehearsal has one policy, daily in UTC, and cannot show these; each has a test in the library that
 /// plants it.
-const SHOWN_BY_LAWS: [Bug; 4] =
-    [Bug::NaiveSummerTime, Bug::JitterOnCatchUp, Bug::CatchUpIgnoresWindow, Bug::RenameForgetsSlots];
+const SHOWN_BY_LAWS: [Bug; 6] = [
+    Bug::RetryAfterIgnored,
+    Bug::BadDateIsNow,
+    Bug::NaiveSummerTime,
+    Bug::JitterOnCatchUp,
+    Bug::CatchUpIgnoresWindow,
+    Bug::RenameForgetsSlots,
+];
 
 /// A bug that hides from so many seeds is not caught.
 const MOST_SEEDS: u64 = 24;

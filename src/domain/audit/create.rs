@@ -119,8 +119,8 @@ fn is_welcome(state: &State, now: Timestamp, slot: &Slot, machine: &Machine) -> 
     let policy = policy.is_some_and(|halt| halt.refusals > 2 && is_recent(halt));
     require(!policy, Changed("the cloud refused three of this policy"))?;
     let told = state.halts.impossible.get(&slot.machine);
-    let same =
-        |was: &Machine| was.id == machine.id && was.name == machine.name && was.region == machine.region;
+    // It may run or stand still; in all else it is what it was when the cloud said so.
+    let same = |was: &Machine| Machine { status: was.status.clone(), ..machine.clone() } == *was;
     let same = told.is_some_and(|told| told.machine.as_ref().is_none_or(same));
     require(!same, Changed("the cloud cannot snapshot this machine"))
 }

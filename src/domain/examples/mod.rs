@@ -22,5 +22,6 @@ mod downtimes;
 mod outcomes;
 mod growth;
 mod tolerance;
+mod refusals;
 mod history;
 mod laws;
