@@ -22,13 +22,14 @@ const SHOWN_BY_LAWS: [Bug; 6] = [
 const MOST_SEEDS: u64 = 24;
 
 /// What tells each layer's lines from those of the others; whatever is left is a wrong delete.
-const LAYERS: [(&str, &str); 9] = [
+const LAYERS: [(&str, &str); 10] = [
     ("the audit refused", "audit"),
     ("I3:", "observer I3"),
     ("I13:", "observer I13"),
     ("grace:", "observer grace"),
     ("I15:", "replay I15"),
     ("I27:", "recovery I27"),
+    ("I16:", "bookkeeper I16"),
     ("a list to approve names", "truth: list to approve"),
     ("was made again for", "truth: duplicates"),
     ("", "truth: wrong delete"),
