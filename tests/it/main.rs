@@ -3,6 +3,7 @@
 mod kill;
 mod cli;
 mod log;
+mod golden;
 mod degraded;
 mod tidy;
 mod campaign;

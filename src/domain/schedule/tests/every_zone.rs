@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use crate::domain::schedule::*;
 
-
 const DAY: i64 = 86_400;
 /// 1970-01-01 and 2038-01-01.
 const BEGIN: i64 = 0;
@@ -241,7 +240,9 @@ fn judge_every_zone() -> Counted {
 #[test]
 fn every_fixed_time_of_every_zone_is_decided_exactly_once() {
     let Counted { zones, changes, fixed, wild, wrong } = judge_every_zone();
-    println!("{zones} zones, {changes} changes of the clock, {fixed} fixed and {wild} wild slots, three ways");
+    println!(
+        "{zones} zones, {changes} changes of the clock, {fixed} fixed and {wild} wild slots, three ways"
+    );
     let shown = wrong.iter().take(12).cloned().collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} differ:\n{shown}", wrong.len());
     assert!(zones >= 10 && changes > 500 && fixed > 10_000 && wild > 5_000, "almost nothing was judged");
