@@ -34,10 +34,14 @@ pub enum Bug {
     CatchUpIgnoresWindow,
     /// A policy under a new name begins with empty shelves.
     RenameForgetsSlots,
+    /// A commit does not wait for the disk: `synchronous = NORMAL`.
+    CommitWithoutSync,
+    /// An append is answered while its transaction is still open; the next one commits it.
+    AnswerBeforeCommit,
 }
 
 impl Bug {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -50,6 +54,8 @@ impl Bug {
         Self::JitterOnCatchUp,
         Self::CatchUpIgnoresWindow,
         Self::RenameForgetsSlots,
+        Self::CommitWithoutSync,
+        Self::AnswerBeforeCommit,
     ];
 }
 
