@@ -3,6 +3,7 @@
 mod kill;
 mod cli;
 mod log;
+mod flips;
 mod injection;
 mod power;
 mod golden;
