@@ -14,6 +14,7 @@ use quartermaster::domain::event::{Event, Recorded};
 use quartermaster::domain::fleet::{Machine, MachineStatus, Snapshot, SnapshotStatus};
 use quartermaster::domain::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use quartermaster::domain::plan::plan;
+use quartermaster::domain::policy::Retention;
 use quartermaster::domain::slot::Slot;
 use quartermaster::domain::state::{Known, State};
 use quartermaster::domain::time::{Seconds, Timestamp};
@@ -109,6 +110,7 @@ fn replay() {
         length: Seconds::days(60),
         machines: 20,
         keep_last: 15,
+        also: Retention::default(),
         seed: 1,
         faults: "none".to_owned(),
         dialect: Dialect::plain(),
@@ -151,6 +153,7 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
         length: Seconds::days(1),
         machines: 1,
         keep_last: 50,
+        also: Retention::default(),
         seed: 1,
         faults: "none".to_owned(),
         dialect: Dialect::plain(),
@@ -199,6 +202,7 @@ fn shelve(state: &mut State, number: usize, slot: Slot, due: Timestamp) {
         machine: Some(slot.machine.clone()),
         created_at: Some(due),
         is_image: false,
+        unreadable: Vec::new(),
     };
     state.fleet.snapshots.insert(id.clone(), Known { item, first_seen: due, missing_since: None });
     state.owners.insert(id.clone(), BackupId::new(&*name));

@@ -23,6 +23,8 @@ pub mod clock;
 pub mod journal;
 pub mod rules;
 pub mod policy;
+mod selection;
+mod timing;
 pub mod key;
 pub mod describe;
 pub mod span;
@@ -195,6 +197,9 @@ impl Config {
             may_restart: setting.may_restart,
             retention: setting.retention.clone(),
             longest_gap: setting.schedule.longest_gap(now),
+            selection: setting.selection.clone(),
+            timing: setting.timing.clone(),
+            was: setting.was.clone(),
         };
         let policies = self.policies.iter().map(|setting| (setting.name.clone(), policy(setting)));
         PolicySet { mode: self.mode, policies: policies.collect(), rules: self.rules.clone() }

@@ -16,6 +16,7 @@ mod folder;
 mod interrupt;
 mod log;
 mod place;
+mod retention;
 mod run;
 pub mod screen;
 mod sim;
@@ -30,10 +31,13 @@ Usage: {usage}
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
   log            The journal: list, show, verify, export; backup, restore, rebuild
+  retention preview
+                 What keep rules keep of a file of instants, or of the live fleet
 
 Back up:
   plan approve   Approve deletions that wait for a person
   pin, unpin     Keep one backup whatever the rules say, or let go of it
+  retry          Ask the cloud again for what it refused, with the next slot
   adopt          Make a snapshot that is not in the journal a backup
   disown         Say that a snapshot only looks like ours
 
@@ -78,6 +82,9 @@ enum Verb {
     /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
     Log(log::LogVerb),
+    /// What the keep rules come to
+    #[command(subcommand)]
+    Retention(RetentionVerb),
     /// Approve what waits for a person
     #[command(subcommand)]
     Plan(PlanVerb),
@@ -85,6 +92,8 @@ enum Verb {
     Pin(ask::OneBackup),
     /// Let go of a pinned backup: the rules decide again
     Unpin(ask::OneBackup),
+    /// Ask the cloud again for what it refused, with the next slot
+    Retry(ask::Retrying),
     /// Make a snapshot that is not in the journal a backup, which no policy prunes
     Adopt(ask::OneSnapshot),
     /// Say that a snapshot only looks like ours, so that it holds nothing any more
@@ -104,6 +113,12 @@ enum Verb {
     Sim(SimVerb),
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum RetentionVerb {
+    /// Show what is kept and what expires, and why: of a file of instants, or of the live fleet
+    Preview(retention::PreviewArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,9 +149,11 @@ impl Arguments {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
             Verb::Log(verb) => verb.perform(),
+            Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),
+            Verb::Retry(arguments) => arguments.retry(),
             Verb::Adopt(arguments) => arguments.adopt(),
             Verb::Disown(arguments) => arguments.disown(),
             Verb::Freeze(arguments) => arguments.freeze(),

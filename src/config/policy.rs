@@ -9,9 +9,13 @@ use toml::de::DeValue;
 
 use super::section::{Found, Notes, Section};
 use super::value::integer;
+use super::{selection, timing};
 use crate::domain::id::PolicyName;
-use crate::domain::policy::{Keep, Mode, Retention};
+use crate::domain::policy::{Keep, Mode, Preset, Retention};
+use crate::domain::reach::Reach;
 use crate::domain::schedule::{Schedule, ScheduleError, zone};
+use crate::domain::selection::Selection;
+use crate::domain::timing::Timing;
 
 #[derive(Clone, Debug)]
 pub struct PolicySetting {
@@ -26,22 +30,41 @@ pub struct PolicySetting {
     pub schedule: Schedule,
     pub may_restart: bool,
     pub retention: Retention,
+    pub selection: Selection,
+    pub timing: Timing,
+    /// Names that it had before.
+    pub was: BTreeSet<PolicyName>,
 }
 
 /// Policies in the order of the file. `whole` is `None` where the mode itself is at fault.
 pub fn read(sections: Vec<Section<'_>>, whole: Option<Mode>, notes: &mut Notes<'_>) -> Vec<PolicySetting> {
     let mut names = BTreeSet::new();
     let mut policies = Vec::new();
+    let mut earlier = Vec::new();
     for section in sections {
-        policies.extend(read_one(section, whole, &mut names, notes));
+        policies.extend(read_one(section, whole, &mut names, &mut earlier, notes));
     }
+    judge_earlier(&earlier, &names, notes);
     policies
 }
 
-fn read_one(
-    mut section: Section<'_>,
+/// Each older name belongs to one policy, and is the name of none.
+fn judge_earlier(earlier: &[Found<&str>], names: &BTreeSet<PolicyName>, notes: &mut Notes<'_>) {
+    let mut seen = BTreeSet::new();
+    for found in earlier {
+        if names.contains(&PolicyName::new(found.value)) {
+            notes.refuse(found, "is the name of a policy in this file");
+        } else if !seen.insert(found.value) {
+            notes.refuse(found, "was named before: one policy alone can be what it became");
+        }
+    }
+}
+
+fn read_one<'a>(
+    mut section: Section<'a>,
     whole: Option<Mode>,
     names: &mut BTreeSet<PolicyName>,
+    earlier: &mut Vec<Found<&'a str>>,
     notes: &mut Notes<'_>,
 ) -> Option<PolicySetting> {
     let name = section.required_text("name", notes).and_then(|found| name(&found, names, notes));
@@ -56,6 +79,8 @@ fn read_one(
         );
     }
     let machines = section.texts("machines", notes).map(|found| patterns(found, notes));
+    let selection = selection::read(&mut section, notes);
+    let was = was(&mut section, earlier, notes);
     let zone_found = match section.text("timezone", notes) {
         Some(found) => timezone(&found, notes),
         None if section.is_absent("timezone") => Some(TimeZone::UTC),
@@ -70,6 +95,7 @@ fn read_one(
         notes.missing(&section, "may_restart", rule);
     }
     let may_restart = section.boolean("may_restart", notes);
+    let timing = timing::read(&mut section, notes);
     let mode = mode(&mut section, whole, notes);
     let retention = retention(&mut section, notes);
     section.finish(notes);
@@ -83,17 +109,14 @@ fn read_one(
         schedule: schedule?,
         may_restart: may_restart?.value,
         retention: retention?,
+        selection: selection?,
+        timing: timing?,
+        was,
     })
 }
 
 fn name(found: &Found<&str>, names: &mut BTreeSet<PolicyName>, notes: &mut Notes<'_>) -> Option<PolicyName> {
-    let text = found.value;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !(1..=40).contains(&text.len()) || !text.bytes().all(is_plain) {
-        notes.refuse(found, "must be 1 to 40 letters, digits, `-` or `_`");
-        return None;
-    }
-    let name = PolicyName::new(text);
+    let name = plain_name(found, notes)?;
     if !names.insert(name.clone()) {
         notes.refuse(found, "is the name of another policy already");
         return None;
@@ -101,7 +124,28 @@ fn name(found: &Found<&str>, names: &mut BTreeSet<PolicyName>, notes: &mut Notes
     Some(name)
 }
 
-fn patterns(found: Vec<Found<&str>>, notes: &mut Notes<'_>) -> Vec<String> {
+fn plain_name(found: &Found<&str>, notes: &mut Notes<'_>) -> Option<PolicyName> {
+    let text = found.value;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !(1..=40).contains(&text.len()) || !text.bytes().all(is_plain) {
+        notes.refuse(found, "must be 1 to 40 letters, digits, `-` or `_`");
+        return None;
+    }
+    Some(PolicyName::new(text))
+}
+
+fn was<'a>(
+    section: &mut Section<'a>,
+    earlier: &mut Vec<Found<&'a str>>,
+    notes: &mut Notes<'_>,
+) -> BTreeSet<PolicyName> {
+    let found = section.texts("was", notes).unwrap_or_default();
+    let names = found.iter().filter_map(|one| plain_name(one, notes)).collect();
+    earlier.extend(found);
+    names
+}
+
+pub fn patterns(found: Vec<Found<&str>>, notes: &mut Notes<'_>) -> Vec<String> {
     const LONGEST: usize = 200;
     for one in found.iter().filter(|one| one.value.chars().count() > LONGEST) {
         notes.refuse(one, format!("must have at most {LONGEST} characters"));
@@ -142,16 +186,58 @@ fn mode(section: &mut Section<'_>, whole: Option<Mode>, notes: &mut Notes<'_>) -
 fn retention(section: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Retention> {
     let before = notes.faults.len();
     let mut inner = section.within("retention", notes);
-    if inner.is_empty() && notes.faults.len() == before {
-        let said = format!("{} has no rule: every backup is kept and billed", inner.path_of("keep_*"));
-        notes.warn(&inner.span, said);
+    let preset = inner.word("preset", &Preset::NAMED, notes);
+    let mut retention = Retention::default();
+    let counts = [
+        ("keep_last", &mut retention.keep_last),
+        ("keep_hourly", &mut retention.keep_hourly),
+        ("keep_daily", &mut retention.keep_daily),
+        ("keep_weekly", &mut retention.keep_weekly),
+        ("keep_monthly", &mut retention.keep_monthly),
+        ("keep_yearly", &mut retention.keep_yearly),
+    ];
+    for (key, place) in counts {
+        *place = keep(&mut inner, key, notes);
     }
-    let retention = Retention {
-        keep_last: keep(&mut inner, "keep_last", notes),
-        keep_daily: keep(&mut inner, "keep_daily", notes),
-    };
+    let reaches = [
+        ("keep_within", &mut retention.keep_within),
+        ("keep_within_hourly", &mut retention.keep_within_hourly),
+        ("keep_within_daily", &mut retention.keep_within_daily),
+        ("keep_within_weekly", &mut retention.keep_within_weekly),
+        ("keep_within_monthly", &mut retention.keep_within_monthly),
+        ("keep_within_yearly", &mut retention.keep_within_yearly),
+    ];
+    for (key, place) in reaches {
+        *place = reach(&mut inner, key, notes);
+    }
+    if let Some(preset) = preset {
+        if retention.has_rule() {
+            notes.refuse(
+                &preset,
+                "must stand alone: it is a set of rules; leave it out, or every keep_* word",
+            );
+        }
+        retention = preset.value.retention();
+    }
+    retention.delete_after = reach(&mut inner, "delete_after", notes);
+    if !retention.has_rule() && notes.faults.len() == before {
+        let fate = match retention.delete_after {
+            Some(limit) => format!("every backup is kept and billed until it is older than {limit}"),
+            None => "every backup is kept and billed".to_owned(),
+        };
+        notes.warn(&inner.span, format!("{} has no rule: {fate}", inner.path_of("keep_*")));
+    }
     inner.finish(notes);
     (notes.faults.len() == before).then_some(retention)
+}
+
+fn reach(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Reach> {
+    let found = section.take(key)?;
+    let DeValue::String(text) = found.value else {
+        notes.refuse(&found, "must be a reach in quotes, such as \"7d\" or \"1y6m\"");
+        return None;
+    };
+    text.parse().map_err(|rule: String| notes.refuse(&found, rule)).ok()
 }
 
 fn keep(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Keep> {

@@ -4,6 +4,7 @@
 
 mod create;
 mod delete;
+mod expired;
 
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::state::State;

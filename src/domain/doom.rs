@@ -5,11 +5,13 @@ use super::draft::{Plan, shelves};
 use super::event::{Doomed, Event, Spared};
 use super::fleet::SnapshotStatus;
 use super::id::BackupId;
-use super::policy::{Mode, Policy};
-use super::retention::{self, Calendar, Candidate, Verdict};
+use super::policy::{Mode, Retention};
+use super::reach::Reach;
+use super::retention::{self, Calendar, Candidate, Expiry, Verdict};
 use super::state::{Adopted, State};
 use super::time::Timestamp;
 use std::cmp::Reverse;
+use std::fmt;
 
 /// Dooms follow a listing within this part of the time for which it is fresh: weighing takes time,
 /// and nothing new comes out of it until the next one.
@@ -28,21 +30,32 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
         let Some(policy) = adopted.set.policies.get(policy_name) else { continue };
         let Some(schedule) = adopted.schedules.get(policy_name) else { continue };
         if policy.mode == Mode::Enforce {
-            let weighed = weigh(state, now, adopted, policy, schedule.zone(), &backups);
+            let calendar = Calendar { zone: schedule.zone(), now, skew: adopted.set.rules.skew };
+            let weighed = weigh(state, &policy.retention, calendar, &backups);
             doom_shelf(state, adopted, &weighed, &backups, plan);
         }
     }
 }
 
 /// What the rules make of the backups of one (policy, machine).
-struct Weighed<'a> {
+pub(super) struct Weighed<'a> {
     /// The oldest first, then what failed.
-    expired: Vec<(&'a BackupId, &'a Backup)>,
-    kept: Vec<(&'a BackupId, Ground)>,
+    pub(super) expired: Vec<(&'a BackupId, &'a Backup, Fate)>,
+    pub(super) kept: Vec<(&'a BackupId, Ground)>,
+    /// Of the kept: what is too old to be, but for its ground.
+    pub(super) overdue: Vec<(&'a BackupId, Reach)>,
+}
+
+/// Why a backup is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Rules(Expiry),
+    /// It failed in the cloud, and a newer good one exists.
+    Remnant,
 }
 
 /// What keeps a backup.
-enum Ground {
+pub(super) enum Ground {
     Rules(Vec<retention::Reason>),
     Pinned,
     NewestGood,
@@ -50,8 +63,17 @@ enum Ground {
     LeastGood,
 }
 
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules(expiry) => expiry.fmt(f),
+            Self::Remnant => f.write_str("it failed, and a newer good one exists"),
+        }
+    }
+}
+
 impl Ground {
-    fn reasons(&self) -> Vec<String> {
+    pub(super) fn reasons(&self) -> Vec<String> {
         match self {
             Self::Rules(reasons) => reasons.iter().map(ToString::to_string).collect(),
             Self::Pinned => vec!["pinned".to_owned()],
@@ -62,46 +84,55 @@ impl Ground {
     }
 }
 
-fn weigh<'a>(
+pub(super) fn weigh<'a>(
     state: &State,
-    now: Timestamp,
-    adopted: &Adopted,
-    policy: &Policy,
-    zone: &jiff::tz::TimeZone,
+    rules: &Retention,
+    calendar: Calendar<'_>,
     backups: &[(&'a BackupId, &'a Backup)],
 ) -> Weighed<'a> {
     let good: Vec<_> = backups.iter().filter(|(_, backup)| backup.life == Life::Good).collect();
     let candidates: Vec<Candidate> =
         good.iter().map(|(id, backup)| Candidate { id, taken_at: backup.taken_at }).collect();
-    let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
-    let mut verdicts = retention::judge(&candidates, &policy.retention, calendar);
+    let mut verdicts = retention::judge(&candidates, rules, calendar);
     // The newest few stay whatever else is kept: were they counted after pins and rules, one more
     // pin would add a victim.
     let mut order: Vec<_> = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).collect();
     order.sort_unstable_by(|one, other| other.cmp(one));
     let newest = order.first().copied();
-    order.truncate(adopted.set.rules.min_good as usize);
+    order.truncate(state.rules().min_good as usize);
     let least = order.last().copied();
-    let mut weighed = Weighed { expired: Vec::new(), kept: Vec::new() };
+    let mut weighed = Weighed { expired: Vec::new(), kept: Vec::new(), overdue: Vec::new() };
     for (id, backup) in &good {
         let place = Some((backup.taken_at, Reverse(*id)));
-        let ground = match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
-            Verdict::Keep { reasons } => Some(Ground::Rules(reasons)),
-            Verdict::Expire if backup.pinned => Some(Ground::Pinned),
-            Verdict::Expire if place == newest => Some(Ground::NewestGood),
-            Verdict::Expire if backup.is_protected() => Some(Ground::Held),
-            Verdict::Expire if least.is_some() && place >= least => Some(Ground::LeastGood),
-            Verdict::Expire => None,
+        let expiry = match verdicts.remove(*id) {
+            Some(Verdict::Keep { reasons }) => {
+                weighed.kept.push((id, Ground::Rules(reasons)));
+                continue;
+            }
+            Some(Verdict::Expire(expiry)) => expiry,
+            None => Expiry::NoRuleKeepsIt,
         };
-        match ground {
-            Some(ground) => weighed.kept.push((id, ground)),
-            None => weighed.expired.push((id, backup)),
+        let ground = if backup.pinned {
+            Ground::Pinned
+        } else if place == newest {
+            Ground::NewestGood
+        } else if backup.is_protected() {
+            Ground::Held
+        } else if least.is_some() && place >= least {
+            Ground::LeastGood
+        } else {
+            weighed.expired.push((id, backup, Fate::Rules(expiry)));
+            continue;
+        };
+        weighed.kept.push((id, ground));
+        if let Expiry::TooOld { limit } = expiry {
+            weighed.overdue.push((id, limit));
         }
     }
-    weighed.expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
+    weighed.expired.sort_by_key(|(id, backup, _)| (backup.taken_at, *id));
     let failed =
         backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
-    weighed.expired.extend(failed);
+    weighed.expired.extend(failed.map(|(id, backup)| (*id, *backup, Fate::Remnant)));
     weighed
 }
 
@@ -127,15 +158,15 @@ fn doom_shelf(
     plan: &mut Plan,
 ) {
     let is_new = |backup: &Backup| backup.doom.is_none() && state.sole_snapshot(backup).is_some();
-    let condemned = weighed.expired.iter().filter(|(_, backup)| is_new(backup));
+    let condemned = weighed.expired.iter().filter(|(_, backup, _)| is_new(backup));
     let mut proof = None;
-    for (id, _) in condemned {
+    for (id, ..) in condemned {
         let proof = proof.get_or_insert_with(|| weighed.proof(state, adopted)).clone();
         plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof }));
     }
     for (id, backup) in backups {
         let is_open = matches!(backup.life, Life::Good | Life::Failed | Life::Bad | Life::Disputed);
-        if backup.doom.is_some() && is_open && !weighed.expired.iter().any(|(expired, _)| expired == id) {
+        if backup.doom.is_some() && is_open && !weighed.expired.iter().any(|(expired, ..)| expired == id) {
             let why = "a rule keeps it again".to_owned();
             plan.events.push(Event::Spared(Spared { backup: (*id).clone(), why }));
         }
@@ -156,5 +187,6 @@ pub(super) fn proof(state: &State, now: Timestamp, backup: &Backup) -> Option<Pr
     let (policy, schedule) = (adopted.set.policies.get(&slot.policy)?, adopted.schedules.get(&slot.policy)?);
     let shelves = shelves(state);
     let backups = shelves.get(&(&slot.policy, &slot.machine))?;
-    Some(weigh(state, now, adopted, policy, schedule.zone(), backups).proof(state, adopted))
+    let calendar = Calendar { zone: schedule.zone(), now, skew: adopted.set.rules.skew };
+    Some(weigh(state, &policy.retention, calendar, backups).proof(state, adopted))
 }

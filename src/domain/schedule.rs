@@ -50,6 +50,16 @@ impl Schedule {
         Ok(Self { pattern: Pattern::parse(cron)?, zone })
     }
 
+    /// What it means, as a person would say it: `at 02:30, once a day whatever the clock does`.
+    pub fn in_words(&self) -> String {
+        let clock = if self.pattern.is_fixed() {
+            "each time once a day, whatever the clock does"
+        } else {
+            "as the clock on the wall shows it"
+        };
+        format!("{}; {clock}", self.pattern.in_words())
+    }
+
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }

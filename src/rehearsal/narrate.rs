@@ -12,7 +12,7 @@ use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::{BackupId, PolicyName, SnapshotId};
 use crate::domain::plan::plan;
-use crate::domain::policy::{Keep, Policy, PolicySet};
+use crate::domain::policy::{Keep, Policy, PolicySet, Retention};
 use crate::domain::slot::Decision;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -180,16 +180,30 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         }
         Event::Doomed(doomed) => about("doomed", &doomed.backup, doom(state, &doomed.backup)),
         Event::Spared(spared) => about("spared", &spared.backup, spared.why.clone()),
+        Event::KeyJudged(_) | Event::TotalDisbelieved(_) | Event::Postponed(_) => Vec::new(),
         Event::Anomaly(anomaly) => vec![line(at, "anomaly", "", &anomaly.about, visible(&anomaly.what))],
-        Event::Called(_) | Event::Looked(_) | Event::Observed(_) => Vec::new(),
+        Event::Called(_)
+        | Event::Looked(_)
+        | Event::Observed(_)
+        | Event::Billed(_)
+        | Event::FinalsDiffered(_)
+        | Event::HourClosed(_)
+        | Event::DayClosed(_)
+        | Event::ToppedUp(_) => Vec::new(),
     }
+}
+
+fn newest(count: u32) -> Retention {
+    Retention { keep_last: Some(Keep::Count(count)), ..Retention::default() }
 }
 
 fn policy_lines(at: Timestamp, set: &PolicySet) -> Vec<Line> {
     let policy = |(name, policy): (&PolicyName, &Policy)| {
         let kept = match policy.retention.keep_last {
-            Some(Keep::Count(count)) => format!("keeps the newest {count}"),
-            Some(Keep::All) | None => "keeps everything".to_owned(),
+            Some(Keep::Count(count)) if policy.retention == newest(count) => {
+                format!("keeps the newest {count}")
+            }
+            Some(_) | None => format!("keeps {}", policy.retention),
         };
         let schedule = format!("{} in {}", policy.schedule, policy.timezone);
         line(at, "policy", "", name.as_str(), format!("{schedule}, {kept}, mode {}", policy.mode.word()))
@@ -214,6 +228,7 @@ fn ask_lines(state: &State, at: Timestamp, ask: &Ask) -> Vec<Line> {
         Ask::Disown { snapshot, reason } => {
             vec![line(at, "disowned", "", snapshot.as_str(), format!("by the person: {}", visible(reason)))]
         }
+        Ask::Retry { halted } => vec![line(at, "retried", "", &format!("{halted:?}"), by())],
         Ask::Pin { backup } => about("pinned", backup),
         Ask::Unpin { backup } => about("unpinned", backup),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::backup::{Backup, Life};
 use crate::domain::id::SnapshotId;
+use crate::domain::policy::Retention;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
@@ -118,6 +119,10 @@ impl Ending<'_> {
 
     /// Good ones that enough newer ones replaced long ago, and that only the daemon could hold.
     fn deletions_overdue(&self, records: &[&Record]) -> Vec<String> {
+        // How many other words keep is not counted here.
+        if self.setup.also != Retention::default() {
+            return Vec::new();
+        }
         let mut shelves: BTreeMap<(String, String), Vec<&Record>> = BTreeMap::new();
         for record in records.iter().filter(|record| record.is_good()) {
             if let Some(group) = record.group() {

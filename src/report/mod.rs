@@ -5,4 +5,5 @@
 pub mod foreign;
 pub mod words;
 pub mod status;
+pub mod retention;
 pub mod status_text;

@@ -15,6 +15,8 @@ use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::money::{Currency, Nanos};
 use crate::domain::plan::plan;
 use crate::domain::policy::Mode;
+use crate::domain::preview::{Overdue, overdue};
+use crate::domain::reach::Reach;
 use crate::domain::slot::Shelf;
 use crate::domain::state::{EffectLife, ShelfState, State};
 use crate::domain::time::Timestamp;
@@ -38,6 +40,8 @@ pub struct Status {
     pub last_event_at: Option<Timestamp>,
     pub shelves: Vec<ShelfStatus>,
     pub doomed: Vec<DoomStatus>,
+    /// Older than `delete_after`, and kept by something stronger.
+    pub overdue: Vec<OverdueStatus>,
     pub suspects: Vec<SuspectStatus>,
     pub open_effects: Vec<OpenEffect>,
     pub frozen: Option<Frozen>,
@@ -91,6 +95,14 @@ pub struct DoomStatus {
     pub held: Option<String>,
 }
 
+#[derive(Clone, Debug, Serialize)]
+pub struct OverdueStatus {
+    pub backup: BackupId,
+    pub machine_name: String,
+    pub delete_after: Reach,
+    pub kept_by: Vec<String>,
+}
+
 /// A snapshot that could be ours and is not in the journal; it holds deletions until somebody says.
 #[derive(Clone, Debug, Serialize)]
 pub struct SuspectStatus {
@@ -139,6 +151,7 @@ impl Status {
             last_event_at: source.last_event_at,
             shelves: shelves(state, now),
             doomed: doomed(state, now),
+            overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
@@ -203,6 +216,15 @@ fn doomed(state: &State, now: Timestamp) -> Vec<DoomStatus> {
         })
     });
     doomed.collect()
+}
+
+fn overdue_status(state: &State, overdue: Overdue<'_>) -> OverdueStatus {
+    OverdueStatus {
+        backup: overdue.backup.clone(),
+        machine_name: machine_name(state, overdue.machine),
+        delete_after: overdue.limit,
+        kept_by: overdue.kept_by,
+    }
 }
 
 /// An id as one word of a shell's: these commands are there to be copied, and the cloud chose the id.

@@ -47,6 +47,14 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     write_list(text, "backups", &status.shelves, shelf_row)?;
     write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
+    write_list(text, "older than delete_after, and kept all the same", &status.overdue, |one| {
+        let (backup, machine) = (visible(one.backup.as_str()), visible(&one.machine_name));
+        format!(
+            "{backup:<30} {machine:<16} older than {}; kept: {}",
+            one.delete_after,
+            one.kept_by.join(", ")
+        )
+    })?;
     write_list(text, "not known yet", &status.open_effects, |effect| {
         let since = span(status.now.since(effect.since));
         format!(

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use quartermaster::domain::policy::Retention;
 use quartermaster::domain::time::Seconds;
 use quartermaster::rehearsal::run::{self, Nobody};
 use quartermaster::rehearsal::setup::Setup;
@@ -47,6 +48,7 @@ pub fn rehearse(seed: u64, days: u64) -> Result<Summary, String> {
         length: Seconds::days(days),
         machines: 3,
         keep_last: keep_last(seed),
+        also: Retention::default(),
         seed,
         faults: "hostile".to_owned(),
         dialect: dialect(seed),

@@ -9,6 +9,7 @@ mod power;
 mod golden;
 mod degraded;
 mod tidy;
+mod restic;
 mod campaign;
 mod clock;
 #[cfg(feature = "planted-bugs")]

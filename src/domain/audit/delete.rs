@@ -1,16 +1,17 @@
 //! What must hold before a snapshot is deleted, each rule in words of its own.
 
+use super::create::is_for;
+use super::expired::{Place, is_expired};
 use super::{Changed, Forbidden, Verdict, require};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::effect::Cause;
 use crate::domain::fleet::{LookResult, Snapshot, SnapshotStatus};
 use crate::domain::id::{BackupId, MachineId, SnapshotId};
-use crate::domain::policy::{Keep, Mode, Policy, Rules};
+use crate::domain::policy::{Mode, Policy, Rules};
 use crate::domain::schedule;
 use crate::domain::slot::Slot;
 use crate::domain::state::{Adopted, State};
 use crate::domain::time::Timestamp;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -39,9 +40,10 @@ pub(super) fn may_delete(
     is_ours_alone(state, id, backup, snapshot)?;
     is_condemned(now, cause, backup, rules)?;
     leaves_enough(state, now, policy, slot, id, backup, rules)?;
-    let latest = now + rules.skew;
-    require(backup.taken_at <= latest, Changed("it is dated later than now"))?;
-    is_expired(state, policy, slot, id, backup, latest)?;
+    let zone = schedule::zone(&policy.timezone).map_err(|_| Forbidden("its policy's zone is not known"))?;
+    let others = neighbours(state, slot, id).collect();
+    let place = Place { backup, others, zone: &zone, now, latest: now + rules.skew };
+    is_expired(&policy.retention, &place)?;
     was_seen_just_now(state, now, snapshot, backup, rules)?;
     is_unlinked(state, now, snapshot, rules)?;
     is_within_caps(state, now, adopted, &backup.machine)
@@ -56,7 +58,11 @@ fn is_ours_alone(state: &State, id: &BackupId, backup: &Backup, snapshot: &Snaps
     let suspects: Vec<&Snapshot> = state.suspects().collect();
     require(suspects.len() <= 3, Changed("too many snapshots look like ours"))?;
     let beside = suspects.iter().any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
-    require(!beside, Changed("a snapshot of this machine looks like ours"))
+    require(!beside, Changed("a snapshot of this machine looks like ours"))?;
+    let is_garbled = |s: &Snapshot| !s.unreadable.is_empty() && !state.disowned.contains(&s.id);
+    let mut garbled = state.fleet.snapshots.values().map(|known| &known.item).filter(|s| is_garbled(s));
+    let here = garbled.any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
+    require(!here, Changed("a snapshot of this machine cannot be read"))
 }
 
 /// Doomed by the cause, and for long enough; approved where it must be.
@@ -106,48 +112,6 @@ fn neighbours<'a>(
     })
 }
 
-/// No rule keeps it, counted from its side: enough newer ones, or days that newer ones fill. What is
-/// dated after `latest` counts for no rule.
-fn is_expired(
-    state: &State,
-    policy: &Policy,
-    slot: &Slot,
-    id: &BackupId,
-    backup: &Backup,
-    latest: Timestamp,
-) -> Verdict {
-    if backup.life == Life::Failed {
-        return Ok(());
-    }
-    let rules = &policy.retention;
-    require(
-        rules.keep_last.is_some() || rules.keep_daily.is_some(),
-        Forbidden("its policy keeps everything"),
-    )?;
-    let is_newer = |other: &&Backup| {
-        let is_later = other.taken_at > backup.taken_at && other.taken_at <= latest;
-        is_later || (other.taken_at == backup.taken_at && other.name < backup.name)
-    };
-    let newer: Vec<&Backup> = neighbours(state, slot, id).filter(is_newer).collect();
-    let kept_by_last = match rules.keep_last {
-        None => false,
-        Some(Keep::All) => true,
-        Some(Keep::Count(count)) => newer.len() < count as usize,
-    };
-    require(!kept_by_last, Forbidden("keep_last keeps it"))?;
-    let Some(daily) = rules.keep_daily else { return Ok(()) };
-    let zone = schedule::zone(&policy.timezone).map_err(|_| Forbidden("its policy's zone is not known"))?;
-    let day = |at: Timestamp| zone.to_datetime(at.zoned()).date();
-    let newer_days: BTreeSet<_> = newer.iter().map(|other| day(other.taken_at)).collect();
-    let is_first_of_day = !newer_days.contains(&day(backup.taken_at));
-    let is_oldest = !neighbours(state, slot, id).any(|other| other.taken_at < backup.taken_at);
-    let room = match daily {
-        Keep::All => true,
-        Keep::Count(count) => newer_days.len() < count as usize,
-    };
-    require(!(room && (is_first_of_day || is_oldest)), Forbidden("keep_daily keeps it"))
-}
-
 /// In a complete listing, and read again by itself, both a moment ago, and still what it was.
 fn was_seen_just_now(
     state: &State,
@@ -184,7 +148,9 @@ fn is_unlinked(state: &State, now: Timestamp, snapshot: &SnapshotId, rules: &Rul
         state.fleet.links.as_ref().filter(|links| links.snapshot == *snapshot && is_recent(links.began));
     let links = links.ok_or(Changed("its images were not asked for just now"))?;
     require(links.images.is_empty(), Changed("an image was made from it"))?;
-    let listed = state.fleet.image_look.complete.is_some_and(is_recent);
+    // A list that is known to miscount is no second source.
+    let plain = state.fleet.image_look.miscounted.is_none();
+    let listed = plain && state.fleet.image_look.complete.is_some_and(is_recent);
     let named = |source: &Option<SnapshotId>| source.as_ref().is_none_or(|of| of == snapshot);
     let in_list = state.fleet.images.values().any(|image| named(&image.snapshot));
     require(!in_list, Changed("an image was made from it, or from something unnamed"))?;
@@ -206,8 +172,7 @@ fn is_within_caps(state: &State, now: Timestamp, adopted: &Adopted, machine: &Ma
         let Some(schedule) = adopted.schedules.get(name) else { continue };
         let (_, slots) = schedule.count_between(now - DAY, now, 100_000);
         for known in state.fleet.machines.values().filter(|known| known.missing_since.is_none()) {
-            let is_for = |pattern: &String| wildmatch::WildMatch::new(pattern).matches(&known.item.name);
-            if policy.machines.iter().any(is_for) {
+            if is_for(policy, &known.item) {
                 due_in_all += slots as usize;
                 due_here += if known.item.id == *machine { slots as usize } else { 0 };
             }

@@ -226,7 +226,7 @@ fn judge_zone(name: &str, patterns: &mut BTreeMap<String, Pattern>, counted: &mu
 
 /// Without optimisation a sample of the zones is enough: the whole takes minutes then.
 fn judge_every_zone() -> Counted {
-    let step = if cfg!(debug_assertions) { 40 } else { 1 };
+    let step = if cfg!(debug_assertions) { 20 } else { 1 };
     let mut counted = Counted::default();
     let mut patterns = BTreeMap::new();
     for name in TimeZoneDatabase::bundled().available().step_by(step) {
