@@ -111,7 +111,8 @@ fn rehearsed() -> BTreeMap<String, Vec<Sample>> {
             seed,
             faults: "hostile".to_owned(),
             dialect: crate::campaign::dialect(seed),
-            disturbances: Default::default(),
+            also: Default::default(),
+            disturbances: Vec::new(),
             durable: false,
             directory: folder.path().to_owned(),
         };
