@@ -24,6 +24,7 @@ use crate::journal::open::Durability;
 use crate::rehearsal::bookkeeper::Bookkeeper;
 use crate::rehearsal::crash::{Fuse, Mortal};
 use crate::rehearsal::disturb::DaemonClock;
+use crate::rehearsal::edits::Edits;
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
 use crate::rehearsal::setup::Setup;
@@ -113,6 +114,7 @@ struct Rehearsal<'a> {
     onlooker: Rc<RefCell<dyn Onlooker>>,
     fuse: Fuse,
     person: Person,
+    edits: Edits,
     crashes: u64,
 }
 
@@ -148,6 +150,7 @@ impl<'a> Rehearsal<'a> {
             observer,
             onlooker,
             fuse,
+            edits: Edits::new(setup),
             crashes: 0,
         }
     }
@@ -201,7 +204,9 @@ impl<'a> Rehearsal<'a> {
         });
         let stop = CancellationToken::new();
         let parts = Parts { client, clock: self.daemon_clock.clock(), inbox, listener, stop };
-        let mut engine = Engine::start(folded, self.setup.policies(), parts).await?;
+        let policies = self.edits.adopted(self.setup, &self.cloud, self.clock.now());
+        let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
+        let mut engine = Engine::start(folded, policies, parts).await?;
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
         let lighting = async {
@@ -220,6 +225,7 @@ impl<'a> Rehearsal<'a> {
             () = tokio::time::sleep(time_left) => Some(Ok(())),
             ended = mortal => ended,
             () = lighting => None,
+            () = tokio::time::sleep(edit_over) => None,
             () = daemon_clock.keep_setting() => None,
         };
         match ended {

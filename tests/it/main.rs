@@ -3,8 +3,13 @@
 mod kill;
 mod cli;
 mod log;
+mod flips;
+mod injection;
+mod power;
+mod golden;
 mod degraded;
 mod tidy;
+mod restic;
 mod campaign;
 mod clock;
 #[cfg(feature = "planted-bugs")]
