@@ -17,7 +17,8 @@
 //! I3 an incomplete or stale look deletes nothing; I4 failing creation freezes retention; I6 a plan is
 //! a function of state and time; I9 one slot, at most one backup; I10 caps hold across restarts and
 //! clock steps; I13 every change has its intent in the journal before it; I14 acknowledged events
-//! survive; I15 replay equals live state; I18 the key appears nowhere; I23 no input panics; I26 the
+//! survive; I15 replay equals live state; I16 the sum of a
+//! record's deltas is its last cost, currencies never mix, counters never fall; I18 the key appears nowhere; I23 no input panics; I26 the
 //! same seed gives the same trace; I27 after faults end, all is well again.
 
 pub mod planted;

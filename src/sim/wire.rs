@@ -332,7 +332,7 @@ mod tests {
         let cloud = cloud("no-unique-names", FaultPlan::hostile(5, end));
         for round in 0..2_000_u64 {
             let _answer = create(&cloud, round % 3 + 1, &format!("qm-{round}"), "").await;
-            for path in ["/snapshots/", "/balance/"].repeat(6) {
+            for path in ["/snapshots/", "/balance/", "/snapshots/billing/"].repeat(6) {
                 let _answer = send(&cloud, "GET", path, "").await;
             }
             let _answer = delete(&cloud, &format!("BRK-{}S", 100_000 + round / 2)).await;
