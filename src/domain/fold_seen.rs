@@ -61,6 +61,7 @@ impl State {
         }
         match (&look.scope, &look.result) {
             (Scope::Snapshots, LookResult::Complete) => self.weigh_listing(began, at),
+            (Scope::Machines, LookResult::Complete) => self.watch_machines(began),
             (Scope::Prices, _) => self.forget(at),
             _ => {}
         }
@@ -221,8 +222,10 @@ impl State {
         };
         if snapshot.status == SnapshotStatus::Ready {
             let bytes = snapshot.size_bytes.unwrap_or(0);
-            if backup.sized.is_none_or(|sized| sized.bytes != bytes) {
-                backup.sized = Some(Sized { bytes, seen: at });
+            let before = backup.sized.filter(|sized| sized.bytes != bytes);
+            if backup.sized.is_none() || before.is_some() {
+                let changes = before.map_or(0, |sized| sized.changes + u32::from(sized.bytes > 0));
+                backup.sized = Some(Sized { bytes, seen: at, changes });
             }
         }
         if let Some(happening) = happening {

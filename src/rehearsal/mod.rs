@@ -12,4 +12,5 @@ mod crash;
 mod edits;
 mod person;
 mod watch;
+mod bookkeeper;
 mod recovery;

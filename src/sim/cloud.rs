@@ -84,6 +84,7 @@ impl Cloud {
             rules: start.rules,
             person: start.faults.person(),
             mischief: start.faults.mischief(),
+            misbilling: start.faults.misbilling(),
         });
         let request_ids = stream(start.seed, "request ids");
         let inside = Inside {

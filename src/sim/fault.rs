@@ -64,6 +64,8 @@ pub enum Fault {
     MachineTrouble,
     /// F31: the balance is negative, NaN, a text, in another currency, or stale.
     OddBalance,
+    /// F32: billing records late, corrected, repeated, overlapping, and in any order.
+    Misbilled,
     /// F33: the server's `Date` is wrong for some hours.
     DateSkew,
     /// F33c: the daemon's own clock is wrong for some hours; the harness makes it so.
@@ -86,7 +88,7 @@ pub enum Fault {
     Refused,
 }
 
-const CODES: [(Fault, &str); 41] = [
+const CODES: [(Fault, &str); 42] = [
     (Fault::LostRequest, "F1"),
     (Fault::LostAnswer, "F2"),
     (Fault::LateEffect, "F3"),
@@ -118,6 +120,7 @@ const CODES: [(Fault, &str); 41] = [
     (Fault::OddField, "F29"),
     (Fault::MachineTrouble, "F30"),
     (Fault::OddBalance, "F31"),
+    (Fault::Misbilled, "F32"),
     (Fault::DateSkew, "F33"),
     (Fault::ClockSkew, "F33c"),
     (Fault::DeletedNothing, "F34"),

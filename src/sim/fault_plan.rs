@@ -10,6 +10,7 @@ use fastrand::Rng;
 use crate::domain::time::Timestamp;
 use crate::sim::fate::Transport;
 use crate::sim::fault::Fault;
+use crate::sim::misbilling::Misbilling;
 use crate::sim::mischief::Mischief;
 use crate::sim::outage::Outages;
 use crate::sim::person::Person;
@@ -167,6 +168,12 @@ impl FaultPlan {
         let visits_per_ten_thousand_hours = self.rates.get(&Fault::HandMade)?.changes.max(1);
         let every = Duration::from_secs(3_600 * 10_000 / u64::from(visits_per_ten_thousand_hours));
         Some(Person::new(stream(self.seed, "person"), every, self.chaos_until))
+    }
+
+    /// How wrong the billing lists are, if they can be in this run.
+    pub(in crate::sim) fn misbilling(&self) -> Option<Misbilling> {
+        let per_ten_thousand = self.rates.get(&Fault::Misbilled)?.changes;
+        Some(Misbilling { seed: self.seed, per_ten_thousand, until: self.chaos_until })
     }
 
     fn skew(&mut self, fault: Fault, errors: &[i64; 6], now: Timestamp) -> i64 {

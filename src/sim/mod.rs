@@ -9,6 +9,7 @@ pub mod machine;
 pub mod scenario;
 pub mod snapshot;
 mod volume;
+pub mod misbilling;
 pub mod books;
 pub mod agenda;
 pub mod truth;

@@ -11,7 +11,7 @@ use crate::sim::stream::stream;
 
 /// Chances per ten thousand: for a request that reads, and for one that changes something.
 ///
-/// For wrong clocks `changes` is per window of six hours; for what people do and for the trouble of
+/// For wrong bills `changes` is per record, for wrong clocks per window of six hours; for what people do and for the trouble of
 /// machines per hour; for outages per day; for what befalls snapshots per snapshot; for crashes and
 /// edits per occasion that the harness offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,7 @@ const TABLE: [Row; Fault::ALL.len()] = [
     row(Fault::OddField, (0, 50), (0, 0), (300, 1_000)),
     row(Fault::MachineTrouble, (0, 10), (0, 0), (30, 120)),
     row(Fault::OddBalance, (10, 0), (30, 120), (0, 0)),
+    row(Fault::Misbilled, (0, 300), (0, 0), (1_000, 5_000)),
     row(Fault::DateSkew, (0, 100), (0, 0), (500, 1_500)),
     row(Fault::ClockSkew, (0, 50), (0, 0), (200, 800)),
     row(Fault::DeletedNothing, (0, 30), (0, 0), (300, 1_500)),

@@ -26,11 +26,13 @@ use crate::sim::page::Page;
 use crate::sim::record::Actor;
 use crate::sim::render;
 use crate::sim::snapshot::Snapshot;
-use crate::sim::world::Refusal;
+use crate::sim::world::{Refusal, World};
 
 const USUAL_PAGE: usize = 50;
 const USUAL_BILLING_PAGE: usize = 20;
 const LARGEST_BILLING_PAGE: usize = 100;
+/// A little more than a record's text has.
+const BILLING_RECORD_BYTES: usize = 480;
 
 type Told = Option<Extension<Instructions>>;
 
@@ -177,24 +179,15 @@ pub async fn list_relations(State(cloud): State<Cloud>, body: Bytes) -> Answer {
 }
 
 pub async fn snapshot_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| {
-        let (answer, bent) = billing(inside, inside.world.snapshot_ledger(), &uri, &told);
-        inside.count_bent(bent);
-        answer
-    })
+    cloud.enter(|inside| billing(inside, World::snapshot_ledger_mut, &uri, &told))
 }
 
 pub async fn machine_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| {
-        let (answer, bent) = billing(inside, inside.world.machine_ledger(), &uri, &told);
-        inside.count_bent(bent);
-        answer
-    })
+    cloud.enter(|inside| billing(inside, World::machine_ledger_mut, &uri, &told))
 }
 
-/// There are no volumes here yet.
 pub async fn volume_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| billing(inside, &Ledger::default(), &uri, &told).0)
+    cloud.enter(|inside| billing(inside, World::volume_ledger_mut, &uri, &told))
 }
 
 pub async fn balance(State(cloud): State<Cloud>) -> Answer {
@@ -289,17 +282,30 @@ fn list<T: AsRef<str>>(
     (render::list(cloud.dialect, word, &items, &page, slice.total, id), slice.bent.then_some(Fault::BentPage))
 }
 
-fn billing(inside: &Inside, ledger: &Ledger, uri: &Uri, told: &Told) -> (Answer, Option<Fault>) {
+fn billing(
+    inside: &mut Inside,
+    ledger: impl Fn(&mut World) -> &mut Ledger,
+    uri: &Uri,
+    told: &Told,
+) -> Answer {
     let page = Page::asked(&parameters(uri), "limit", USUAL_BILLING_PAGE, LARGEST_BILLING_PAGE);
-    let slice = page.slice(ledger.len(), told.as_ref().and_then(|Extension(told)| told.bend));
     let now = inside.world.now();
-    let records: Vec<String> =
-        slice.positions.iter().map(|position| ledger.rendered(*position, now)).collect();
-    let fields = page.fields("records", &records.join(","), slice.total);
-    (
-        Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now))),
-        slice.bent.then_some(Fault::BentPage),
-    )
+    let ledger = ledger(&mut inside.world);
+    let listed = ledger.listed(now);
+    let slice = page.slice(listed.len(), told.as_ref().and_then(|Extension(told)| told.bend));
+    let mut records = String::with_capacity(slice.positions.len() * BILLING_RECORD_BYTES);
+    let mut wrong = 0;
+    for position in &slice.positions {
+        if !records.is_empty() {
+            records.push(',');
+        }
+        wrong += ledger.answer(listed[*position], now, &mut records);
+    }
+    let fields = page.fields("records", &records, slice.total);
+    let answer = Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now)));
+    (0..wrong).for_each(|_| inside.faults.hit(Fault::Misbilled));
+    inside.count_bent(slice.bent.then_some(Fault::BentPage));
+    answer
 }
 
 /// The answer with one object.

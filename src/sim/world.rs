@@ -10,13 +10,14 @@ mod trouble;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::money::Nanos;
+use crate::domain::money::{Currency, Nanos};
 use crate::domain::time::Timestamp;
 use crate::sim::agenda::{Agenda, Happening, Order, Wanted};
-use crate::sim::books::{Ledger, SNAPSHOT_HOURLY, Subject};
+use crate::sim::books::{Ledger, SNAPSHOT_HOURLY, Subject, VOLUME_HOURLY};
 use crate::sim::dialect::{Dialect, Way};
 use crate::sim::fault::Fault;
 use crate::sim::machine::{Machine, MachineStatus, machine_id};
+use crate::sim::misbilling::Misbilling;
 use crate::sim::mischief::Mischief;
 use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
@@ -56,6 +57,7 @@ pub struct Origin {
     pub rules: Rules,
     pub person: Option<Person>,
     pub mischief: Mischief,
+    pub misbilling: Option<Misbilling>,
 }
 
 pub struct World {
@@ -69,6 +71,7 @@ pub struct World {
     last_snapshot: u64,
     machine_ledger: Ledger,
     snapshot_ledger: Ledger,
+    volume_ledger: Ledger,
     /// What was ever paid in.
     credit: Nanos,
     agenda: Agenda,
@@ -93,8 +96,9 @@ impl World {
             machines: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             last_snapshot: 0,
-            machine_ledger: Ledger::default(),
-            snapshot_ledger: Ledger::default(),
+            machine_ledger: Ledger::new("F32 machine", origin.misbilling),
+            snapshot_ledger: Ledger::new("F32 snapshot", origin.misbilling),
+            volume_ledger: Ledger::new("F32 volume", origin.misbilling),
             credit: origin.initial_balance,
             agenda: Agenda::default(),
             person: origin.person,
@@ -114,6 +118,7 @@ impl World {
             world.machine_ledger.open(number, subject, machine.hourly, origin.epoch);
             world.machines.insert(number, machine);
         }
+        world.open_volumes(origin.epoch);
         world.expect_person();
         world.expect_strikes();
         world.foresee_depletion();
@@ -144,7 +149,8 @@ impl World {
     }
 
     pub fn balance(&self) -> Nanos {
-        let spent = self.machine_ledger.cost(self.now).0 + self.snapshot_ledger.cost(self.now).0;
+        let ledgers = [&self.machine_ledger, &self.snapshot_ledger, &self.volume_ledger];
+        let spent: i64 = ledgers.into_iter().map(|ledger| ledger.cost(Currency::Usd, self.now).0).sum();
         Nanos(self.credit.0 - spent)
     }
 
@@ -161,12 +167,28 @@ impl World {
         self.machines.values().find(|machine| machine.id == id)
     }
 
-    pub fn machine_ledger(&self) -> &Ledger {
-        &self.machine_ledger
+    pub fn machine_ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.machine_ledger
     }
 
-    pub fn snapshot_ledger(&self) -> &Ledger {
-        &self.snapshot_ledger
+    pub fn snapshot_ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.snapshot_ledger
+    }
+
+    pub fn volume_ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.volume_ledger
+    }
+
+    /// One volume for each currency; only their bills are simulated, and only where bills can be wrong.
+    fn open_volumes(&mut self, epoch: Timestamp) {
+        if self.volume_ledger.is_always_right() {
+            return;
+        }
+        for (number, currency) in (1..).zip(Currency::ALL) {
+            let (id, name) = (format!("BRK-{}V", 100_000 + number), format!("data-{number}"));
+            let subject = Subject::Volume { id, name };
+            self.volume_ledger.open_in(currency, number, subject, VOLUME_HOURLY, epoch);
+        }
     }
 
     /// How many snapshots the scheduled person has made by hand.
