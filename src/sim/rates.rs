@@ -63,7 +63,7 @@ const TABLE: [Row; Fault::ALL.len()] = [
     row(Fault::Twins, (0, 10), (0, 0), (200, 800)),
     row(Fault::ListLag, (0, 500), (0, 0), (2_000, 6_000)),
     row(Fault::BentPage, (10, 0), (50, 200), (0, 0)),
-    row(Fault::WrongAccount, (0, 0), (1, 3), (0, 0)),
+    row(Fault::WrongAccount, (0, 0), (3, 8), (0, 0)),
     row(Fault::StuckCreating, (0, 20), (0, 0), (100, 400)),
     row(Fault::TurnsError, (0, 20), (0, 0), (100, 400)),
     row(Fault::Disappears, (0, 5), (0, 0), (100, 300)),

@@ -98,8 +98,8 @@ mod tests {
         assert_eq!(read(&cloud, "/instances/").await["instances"][0]["status"], "ACTIVE");
         minutes(2).await;
         assert_eq!(read(&cloud, "/instances/").await["instances"][0]["status"], "HIBERNATED");
-        cloud.set_status("BRK-100001D", MachineStatus::Active);
-        let refused = crate::sim::probe::create(&cloud, 1, "qm-a", "").await.unwrap();
+        let body = r#"{"name":"data-1","size_gb":100,"region":"CANADA-1"}"#;
+        let refused = send(&cloud, "POST", "/volumes/", body).await.unwrap();
         let text = String::from_utf8_lossy(refused.body()).into_owned();
         assert!(refused.status() == 400 && text.contains("INSUFFICIENT_BALANCE"), "{text}");
     }
