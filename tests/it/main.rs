@@ -4,6 +4,7 @@ mod kill;
 mod cli;
 mod tidy;
 mod restic;
+mod preview;
 mod campaign;
 #[cfg(feature = "planted-bugs")]
 mod planted;
