@@ -116,6 +116,7 @@ fn replay() {
         dialect: Dialect::plain(),
         durable: false,
         directory: folder.path().to_owned(),
+        disturbances: Vec::new(),
     };
     let summary = run::run(&setup, Rc::new(RefCell::new(Nobody))).expect("a rehearsal");
     let began = Instant::now();
@@ -158,6 +159,7 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
         dialect: Dialect::plain(),
         durable: false,
         directory: std::env::temp_dir(),
+        disturbances: Vec::new(),
     }
     .policies();
     let begin = Timestamp::from_seconds(1_772_323_200);
@@ -200,6 +202,7 @@ fn shelve(state: &mut State, number: usize, slot: Slot, due: Timestamp) {
         machine: Some(slot.machine.clone()),
         created_at: Some(due),
         is_image: false,
+        unreadable: Vec::new(),
     };
     state.fleet.snapshots.insert(id.clone(), Known { item, first_seen: due, missing_since: None });
     state.owners.insert(id.clone(), BackupId::new(&*name));

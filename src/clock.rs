@@ -4,7 +4,7 @@
 //! offset on top. Nothing outside this file asks the operating system what time it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -26,10 +26,12 @@ enum Wall {
         start: Timestamp,
         scale: u32,
     },
-    /// As scaled by one, with an error of `skew` microseconds that a fault can change.
+    /// As scaled by one, with an error of `skew` microseconds that a fault can change, and
+    /// `asleep` microseconds in which its machine was suspended.
     Simulated {
         epoch: Timestamp,
         skew: Arc<AtomicI64>,
+        asleep: Arc<AtomicU64>,
     },
 }
 
@@ -48,17 +50,26 @@ impl Clock {
 
     /// Starts at `epoch` and follows tokio's (paused) clock.
     pub fn simulated(epoch: Timestamp) -> Self {
-        let skew = Arc::new(AtomicI64::new(0));
-        Self { origin: Instant::now(), wall: Wall::Simulated { epoch, skew } }
+        let (skew, asleep) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
+        Self { origin: Instant::now(), wall: Wall::Simulated { epoch, skew, asleep } }
     }
 
-    /// A simulated clock that can be wrong by itself: same time, a skew of its own.
+    /// A simulated clock that can be wrong by itself: same time, a skew and a sleep of its own.
     pub fn with_own_skew(&self) -> Self {
         let mut other = self.clone();
-        if let Wall::Simulated { skew, .. } = &mut other.wall {
+        if let Wall::Simulated { skew, asleep, .. } = &mut other.wall {
             *skew = Arc::new(AtomicI64::new(0));
+            *asleep = Arc::new(AtomicU64::new(0));
         }
         other
+    }
+
+    /// Its machine was suspended for `span`: the wall clock went on, and elapsed time did not.
+    pub fn note_suspended(&self, span: Duration) {
+        if let Wall::Simulated { asleep, .. } = &self.wall {
+            let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+            asleep.fetch_add(micros, Ordering::Relaxed);
+        }
     }
 
     /// Makes a simulated clock wrong by this many microseconds; no other clock can be.
@@ -73,17 +84,21 @@ impl Clock {
         match &self.wall {
             Wall::System => system_now(),
             Wall::Scaled { start, .. } => *start + self.elapsed(),
-            Wall::Simulated { epoch, skew } => {
-                (*epoch + self.elapsed()).shifted(skew.load(Ordering::Relaxed))
+            Wall::Simulated { epoch, skew, .. } => {
+                (*epoch + self.origin.elapsed()).shifted(skew.load(Ordering::Relaxed))
             }
         }
     }
 
-    /// How much of this clock's time has passed since it was made, steps aside.
+    /// How much of this clock's time has passed since it was made, steps and suspends aside.
     pub fn elapsed(&self) -> Duration {
         match &self.wall {
             Wall::Scaled { scale, .. } => self.origin.elapsed() * *scale,
-            Wall::System | Wall::Simulated { .. } => self.origin.elapsed(),
+            Wall::System => self.origin.elapsed(),
+            Wall::Simulated { asleep, .. } => {
+                let asleep = Duration::from_micros(asleep.load(Ordering::Relaxed));
+                self.origin.elapsed().saturating_sub(asleep)
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use clock::ClockSetting;
 use cloud::Cloud;
 use fault::{Fault, FaultKind, Faults, Place, Warning};
+use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
 use section::{Found, Notes, Section};
@@ -19,8 +20,11 @@ use section::{Found, Notes, Section};
 pub mod fault;
 pub mod cloud;
 pub mod clock;
+pub mod journal;
 pub mod rules;
 pub mod policy;
+mod selection;
+mod timing;
 pub mod key;
 pub mod describe;
 pub mod span;
@@ -38,6 +42,7 @@ pub struct Config {
     pub clock: Option<ClockSetting>,
     pub rules: Rules,
     pub lateness: Lateness,
+    pub journal: JournalSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
     pub warnings: Vec<Warning>,
@@ -102,6 +107,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let cloud = cloud::read(top.within("cloud", notes), notes);
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
+    let journal = journal::read(top.within("journal", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
@@ -116,6 +122,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         clock,
         rules,
         lateness,
+        journal,
         policies,
         warnings: Vec::new(),
     })
@@ -190,6 +197,9 @@ impl Config {
             may_restart: setting.may_restart,
             retention: setting.retention.clone(),
             longest_gap: setting.schedule.longest_gap(now),
+            selection: setting.selection.clone(),
+            timing: setting.timing.clone(),
+            was: setting.was.clone(),
         };
         let policies = self.policies.iter().map(|setting| (setting.name.clone(), policy(setting)));
         PolicySet { mode: self.mode, policies: policies.collect(), rules: self.rules.clone() }

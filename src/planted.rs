@@ -28,12 +28,30 @@ pub enum Bug {
     WithinFromNow,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
+    /// What the cloud refused is asked for again, as if it had never been sent.
+    RefusalRetried,
+    /// A 429 closes nothing: the next call follows at once.
+    RetryAfterIgnored,
+    /// A snapshot whose date cannot be read was made when it was first seen.
+    BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// A billing record that a walk shows twice is counted twice.
+    BillWithoutKey,
+    /// A correction of an hour that was told changes it in silence.
+    CorrectionEdits,
+    /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
+    NaiveSummerTime,
+    /// A slot that is caught up is put off like one that comes in time.
+    JitterOnCatchUp,
+    /// A backup that is caught up starts outside the allowed hours.
+    CatchUpIgnoresWindow,
+    /// A policy under a new name begins with empty shelves.
+    RenameForgetsSlots,
 }
 
 impl Bug {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 19] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -43,7 +61,16 @@ impl Bug {
         Self::WeeksFromSunday,
         Self::WithinFromNow,
         Self::HashMapOrder,
+        Self::RefusalRetried,
+        Self::RetryAfterIgnored,
+        Self::BadDateIsNow,
         Self::ActBeforeCommit,
+        Self::BillWithoutKey,
+        Self::CorrectionEdits,
+        Self::NaiveSummerTime,
+        Self::JitterOnCatchUp,
+        Self::CatchUpIgnoresWindow,
+        Self::RenameForgetsSlots,
     ];
 }
 

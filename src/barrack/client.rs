@@ -11,6 +11,7 @@ use http::Method;
 use secrecy::SecretString;
 
 use super::asking::Asking;
+use super::billing::{self, Habit};
 use super::gate::KeyRefused;
 use super::key::KeyError;
 use super::line::{Answered, Line, ReadFailure, Unusable};
@@ -22,10 +23,12 @@ use super::single;
 use super::transport::Transport;
 use super::walk::{self, Gap, Memo, Route};
 use crate::domain::audit::Permit;
+use crate::domain::billing::ledger::Book;
+use crate::domain::billing::record::{BillKind, Reach};
 use crate::domain::digest::Digest;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::Call;
-use crate::domain::fleet::{LookResult, Scope};
+use crate::domain::fleet::{LookResult, Miscount, Scope};
 use crate::domain::time::Timestamp;
 
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct Client {
     memos: BTreeMap<Listing, Option<Memo>>,
     /// A total was contradicted once; from then on, none is believed.
     total_lied: bool,
+    excess: BTreeMap<Listing, u64>,
+    habits: BTreeMap<BillKind, Habit>,
 }
 
 /// What a look brought home.
@@ -46,6 +51,8 @@ pub struct Walked {
     pub unchanged: bool,
     pub result: LookResult,
     pub digest: Digest,
+    /// The pages show less than they count, and nothing else is odd about them.
+    pub miscount: Option<Miscount>,
     pub server_date: Option<Timestamp>,
     /// Every request that was sent, in order; none if the gates were closed.
     pub calls: Vec<Call>,
@@ -54,7 +61,8 @@ pub struct Walked {
 impl Client {
     pub fn new(transport: Transport, settings: Settings, key: SecretString) -> Result<Self, KeyError> {
         let line = Line::new(transport, &settings, key)?;
-        Ok(Self { line, settings, memos: BTreeMap::new(), total_lied: false })
+        let (memos, excess, habits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { line, settings, memos, total_lied: false, excess, habits })
     }
 
     pub async fn look(&mut self, scope: &Scope) -> Walked {
@@ -80,7 +88,35 @@ impl Client {
                 let asking = Asking::get(&paths.links, Some(id.as_str()));
                 self.read(scope, asking, |body| single::links(body, id)).await
             }
+            Scope::Billing(..) => {
+                let result = LookResult::Incomplete("billing lists are walked beside a book".to_owned());
+                let digest = Digest::default();
+                let (miscount, server_date, calls) = (None, None, Vec::new());
+                Walked { items: [].into(), unchanged: true, result, digest, miscount, server_date, calls }
+            }
         }
+    }
+
+    /// A walk through a billing list, as far as this book has questions; and what was asked on the way.
+    pub async fn bills(
+        &mut self,
+        kind: BillKind,
+        reach: Reach,
+        book: &Book,
+        now: Timestamp,
+    ) -> (billing::Walked, Vec<Call>, Option<Timestamp>) {
+        self.line.forget_server_date();
+        let paths = &self.settings.paths;
+        let endpoint = match kind {
+            BillKind::Instance => &paths.machine_billing,
+            BillKind::Snapshot => &paths.snapshot_billing,
+            BillKind::Volume => &paths.volume_billing,
+        };
+        let route = billing::Route { kind, endpoint, page_size: self.settings.billing_page_size };
+        let habit = self.habits.entry(kind).or_default();
+        let mut calls = Vec::new();
+        let walked = billing::walk(&mut self.line, &route, habit, reach, (book, now), &mut calls).await;
+        (walked, calls, self.line.server_date())
     }
 
     /// Sends the one request that was permitted, at most once.
@@ -100,6 +136,27 @@ impl Client {
 
     pub fn key_refused(&self) -> Option<KeyRefused> {
         self.line.key_refused()
+    }
+
+    /// Whether this process has seen that the cloud takes the key, and nothing else since.
+    pub fn is_key_accepted(&self) -> bool {
+        self.line.is_key_accepted()
+    }
+
+    /// By how much the total of a listing is known to be too high.
+    pub fn expect_excess(&mut self, scope: &Scope, excess: Option<u64>) {
+        let listing = match scope {
+            Scope::Machines => Listing::Machines,
+            Scope::Snapshots => Listing::Snapshots,
+            Scope::Images => Listing::Images,
+            Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) | Scope::Billing(..) => {
+                return;
+            }
+        };
+        match excess {
+            Some(excess) => self.excess.insert(listing, excess),
+            None => self.excess.remove(&listing),
+        };
     }
 
     async fn change(&mut self, verb: &Verb) -> (Outcome, Vec<Call>) {
@@ -141,7 +198,9 @@ impl Client {
             Listing::Snapshots => (&paths.snapshots, true),
             Listing::Images => (&paths.images, false),
         };
-        let route = Route { listing, endpoint, page_size: self.settings.page_size, is_core };
+        let page_size = self.settings.page_size;
+        let excess = self.excess.get(&listing).copied();
+        let route = Route { listing, endpoint, page_size, is_core, excess };
         let mut calls = Vec::new();
         let memo = self.memos.entry(listing).or_default();
         let listed = walk::list(&mut self.line, &route, memo, &mut self.total_lied, &mut calls).await;
@@ -156,6 +215,7 @@ impl Client {
             unchanged: listed.unchanged,
             result,
             digest: listed.digest,
+            miscount: listed.miscount,
             server_date,
             calls,
         }
@@ -173,7 +233,7 @@ impl Client {
             Err(failure) => (Vec::new(), self.failed(scope, failure)),
         };
         let (digest, server_date) = (walk::digest(&items), self.line.server_date());
-        Walked { items: items.into(), unchanged: false, result, digest, server_date, calls }
+        Walked { items: items.into(), unchanged: false, result, digest, miscount: None, server_date, calls }
     }
 
     fn failed(&self, scope: &Scope, failure: ReadFailure) -> LookResult {

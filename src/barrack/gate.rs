@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::planted::{Bug, is_planted};
+
 /// The window of the cloud's own limit.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Requests of each minute that only changes may use, so that long walks cannot starve them.
@@ -64,6 +66,9 @@ impl RateGate {
 
     /// `asked`: what `Retry-After` came to, if it could be read.
     pub fn close(&mut self, now: Instant, asked: Option<Duration>) {
+        if is_planted(Bug::RetryAfterIgnored) {
+            return;
+        }
         let until = now + asked.unwrap_or(UNSAID).clamp(SHORTEST, LONGEST);
         self.closed_until = self.closed_until.max(Some(until));
     }
@@ -77,6 +82,8 @@ impl RateGate {
 #[derive(Debug, Default)]
 pub struct KeyGate {
     refused: Option<Refused>,
+    /// An answer showed that the cloud takes the key, and none since that it does not.
+    is_accepted: bool,
 }
 
 #[derive(Debug)]
@@ -102,11 +109,17 @@ impl KeyGate {
             Some(refused) => (refused.pause * 2).min(LAST_PROBE),
             None => FIRST_PROBE,
         };
+        self.is_accepted = false;
         self.refused = Some(Refused { status, pause, probe_at: now + pause });
     }
 
     pub fn accept(&mut self) {
         self.refused = None;
+        self.is_accepted = true;
+    }
+
+    pub fn is_accepted(&self) -> bool {
+        self.is_accepted
     }
 
     pub fn refused(&self, now: Instant) -> Option<KeyRefused> {

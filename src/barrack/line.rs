@@ -244,6 +244,10 @@ impl Line {
         self.key_gate.refused(self.now())
     }
 
+    pub fn is_key_accepted(&self) -> bool {
+        self.key_gate.is_accepted()
+    }
+
     /// How long nothing at all will be sent.
     pub fn gated_for(&self) -> Option<Duration> {
         let now = self.now();
@@ -280,6 +284,7 @@ impl Line {
 
     /// Long good answers to reads are listings, which say nothing of keys; all else is searched.
     fn without_key(&self, asking: &Asking, mut answer: RawAnswer) -> RawAnswer {
+        answer.body = wire::without_mark(answer.body);
         let is_good = (200..=299).contains(&answer.status) && asking.method == Method::GET;
         if !is_good || answer.body.len() <= LONGEST_SEARCHED {
             answer.body = self.key.masked(answer.body);

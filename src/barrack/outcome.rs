@@ -141,8 +141,8 @@ fn classify(
 }
 
 fn good(verb: &Verb, body: &[u8], words: &Words, patterns: &[RefusalPattern]) -> (Class, Option<SnapshotId>) {
-    let fields = serde_json::from_slice::<wire::Fields>(body);
-    if fields.as_ref().is_ok_and(wire::says_no) {
+    let fields = wire::fields(body);
+    if fields.as_ref().is_some_and(wire::says_no) {
         return (no(400, words, patterns), None);
     }
     match verb {
@@ -151,7 +151,7 @@ fn good(verb: &Verb, body: &[u8], words: &Words, patterns: &[RefusalPattern]) ->
             None => (Class::Unreadable, None),
         },
         // A 204 has no body, and is a yes all the same.
-        Verb::DeleteSnapshot { snapshot, .. } if fields.is_ok() || body.is_empty() => {
+        Verb::DeleteSnapshot { snapshot, .. } if fields.is_some() || body.is_empty() => {
             (Class::Accepted, Some(snapshot.clone()))
         }
         Verb::DeleteSnapshot { .. } => (Class::Unreadable, None),

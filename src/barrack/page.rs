@@ -158,6 +158,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_page_is_found_wherever_it_stands_and_unknown_fields_are_passed_over() {
+        for body in [
+            r#"{"snapshots":[{"id":"1","new":{"x":[1]}}],"total":1,"more":[]}"#,
+            r#"{"success":true,"data":[{"snapshot_id":1}],"total":"1"}"#,
+            r#"{"results":[{"id":1}],"total":1,"count":50}"#,
+            r#"{"items":[{"id":"1","id":"1"}],"total":1}"#,
+            r#"{"data":{"snapshots":[{"id":"1"}],"total":1}}"#,
+        ] {
+            let read = read_page(body, None);
+            assert_eq!(
+                (read.page.seen[0].id(), read.page.unreadable, read.total),
+                ("1", 0, Some(1)),
+                "{body}"
+            );
+        }
+        let bare = read_page(r#"[{"id":"1"},{"id":"1"}]"#, None);
+        assert_eq!((bare.page.seen.len(), bare.total), (2, None));
+    }
+
     const PIECES: [&str; 12] = [
         "{",
         "}",

@@ -2,6 +2,10 @@
 //!
 //! Only a readable id is needed; everything else may be missing, misspelt or new.
 
+use std::collections::BTreeSet;
+
+use serde_json::value::RawValue;
+
 use crate::domain::fleet::{Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
 use crate::domain::id::{ImageId, MachineId, SnapshotId};
 
@@ -42,8 +46,39 @@ pub fn machine(fields: &Fields) -> Option<Machine> {
         name: wire::shown(fields, &["name", "vm_name"]),
         status: machine_status(&wire::shown(fields, &["status"])),
         region: wire::shown(fields, &["region"]),
+        tier: wire::shown(fields, &["tier"]),
+        labels: wire::first(fields, &["labels"]).map(labels).unwrap_or_default(),
         created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
     })
+}
+
+/// A list of texts, or one text with commas; what is neither is no label.
+fn labels(raw: &RawValue) -> BTreeSet<String> {
+    let listed = wire::array(raw).map(|items| items.into_iter().filter_map(wire::text).collect());
+    let texts: Vec<String> = listed.unwrap_or_else(|| {
+        let text = wire::text(raw).unwrap_or_default();
+        text.split(',').map(str::to_owned).collect()
+    });
+    let trimmed = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    trimmed.take(MOST_LABELS).map(|text| wire::bounded(text.to_owned())).collect()
+}
+
+/// More are not kept: the cloud chooses how many there are, and the state holds them.
+const MOST_LABELS: usize = 64;
+
+const MACHINE_OF: [&str; 2] = ["instance_id", "vm_id"];
+
+/// What of a snapshot a deletion rests on: where it cannot be read, nobody can say whose it is.
+fn unreadable_parts(fields: &Fields) -> Vec<String> {
+    let is_told = |names: &[&str]| wire::first(fields, names).is_some_and(wire::is_text);
+    let machine = wire::first(fields, &MACHINE_OF);
+    let parts = [
+        ("name", is_told(&["name", "snapshot_name"])),
+        ("status", is_told(&["status"])),
+        // A cloud may leave it out; the name then says enough.
+        ("machine", machine.is_none_or(|machine| wire::id(machine).is_some())),
+    ];
+    parts.into_iter().filter(|(_, readable)| !readable).map(|(part, _)| part.to_owned()).collect()
 }
 
 pub fn snapshot(fields: &Fields) -> Option<Snapshot> {
@@ -54,9 +89,10 @@ pub fn snapshot(fields: &Fields) -> Option<Snapshot> {
         status: snapshot_status(&wire::shown(fields, &["status"])),
         size_bytes: wire::first(fields, &["size_gb", "size"]).and_then(size_bytes),
         region: wire::shown(fields, &["region"]),
-        machine: wire::first(fields, &["instance_id", "vm_id"]).and_then(wire::id).map(MachineId::new),
+        machine: wire::first(fields, &MACHINE_OF).and_then(wire::id).map(MachineId::new),
         created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
         is_image: matches!(wire::shown(fields, &["is_image"]).to_ascii_lowercase().as_str(), "true" | "1"),
+        unreadable: unreadable_parts(fields),
     })
 }
 
@@ -70,7 +106,7 @@ fn image(fields: &Fields) -> Option<Image> {
 }
 
 /// Gigabytes in billionths are bytes. Less than nothing is no size.
-fn size_bytes(raw: &serde_json::value::RawValue) -> Option<i64> {
+fn size_bytes(raw: &RawValue) -> Option<i64> {
     wire::decimal(raw).map(|size| size.0).filter(|bytes| *bytes >= 0)
 }
 
@@ -102,7 +138,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Option<Snapshot> {
-        snapshot(&serde_json::from_str(json).unwrap())
+        snapshot(&wire::fields(json.as_bytes()).unwrap())
     }
 
     #[test]
@@ -130,6 +166,78 @@ mod tests {
         assert_eq!(odd.status, SnapshotStatus::Unknown("Archived".to_owned()));
         assert_eq!((odd.size_bytes, odd.created_at, odd.machine), (None, None, None));
         assert_eq!(read(r#"{"name":"a"}"#), None);
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_is_named_and_what_may_be_missing_is_not() {
+        let plain = r#"{"id":"1","name":"a","status":"SUCCESS","instance_id":"D"}"#;
+        for (json, parts) in [
+            (plain, ""),
+            (r#"{"id":"1","name":"a","status":"Archived"}"#, ""),
+            (
+                r#"{"id":"1","name":"a","status":"SUCCESS","size_gb":"?","created_at":[],"instance_id":null}"#,
+                "",
+            ),
+            (r#"{"id":"1","name":["a"],"status":"SUCCESS"}"#, "name"),
+            (r#"{"id":"1","status":"SUCCESS"}"#, "name"),
+            (r#"{"id":"1","name":"a","status":{"now":"SUCCESS"}}"#, "status"),
+            (r#"{"id":"1","name":"a","status":null}"#, "status"),
+            (r#"{"id":"1","name":"a","status":"SUCCESS","vm_id":{}}"#, "machine"),
+            (r#"{"id":"1","name":"a","status":"SUCCESS","status":"ERROR"}"#, "status"),
+            (r#"{"id":"1","name":null,"instance_id":""}"#, "name status machine"),
+        ] {
+            let fields = wire::fields(json.as_bytes()).unwrap();
+            assert_eq!(snapshot(&fields).unwrap().unreadable.join(" "), parts, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_a_text_or_a_number_and_two_ids_are_none() {
+        let id = |json: &str| snapshot(&wire::fields(json.as_bytes()).unwrap()).map(|s| s.id.to_string());
+        assert_eq!(id(r#"{"id":7,"name":"a"}"#).as_deref(), Some("7"));
+        assert_eq!(id(r#"{"id":"7","snapshot_id":8}"#).as_deref(), Some("7"));
+        assert_eq!(id(r#"{"id":"7","id":"7"}"#).as_deref(), Some("7"));
+        for none in [r#"{"id":"7","id":"8"}"#, r#"{"id":1.5}"#, r#"{"id":[7]}"#, r#"{"id":""}"#, "{}"] {
+            assert_eq!(id(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_read_as_number_or_text_and_nonsense_is_no_size() {
+        for (json, bytes) in [
+            ("100", Some(100_000_000_000)),
+            ("\"0.5\"", Some(500_000_000)),
+            ("0", Some(0)),
+            ("1e2", Some(100_000_000_000)),
+            ("-1", None),
+            ("1e40", None),
+            ("99999999999999999999", None),
+            ("\"NaN\"", None),
+            ("\"big\"", None),
+            ("null", None),
+            ("[1]", None),
+        ] {
+            for name in ["size_gb", "size"] {
+                let size = read(&format!(r#"{{"id":"1","{name}":{json}}}"#)).unwrap().size_bytes;
+                assert_eq!(size, bytes, "{name} {json}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_for_a_snapshot_are_known_in_any_case_or_kept() {
+        for (word, status) in [
+            ("success", SnapshotStatus::Ready),
+            ("Available", SnapshotStatus::Ready),
+            (" COMPLETED ", SnapshotStatus::Ready),
+            ("creating", SnapshotStatus::Pending),
+            ("Queued", SnapshotStatus::Pending),
+            ("error", SnapshotStatus::Failed),
+            ("Frozen", SnapshotStatus::Unknown("Frozen".to_owned())),
+            ("", SnapshotStatus::Unknown(String::new())),
+        ] {
+            assert_eq!(snapshot_status(word), status, "{word}");
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub fn prices(body: &Bytes) -> Answer {
 }
 
 fn readable<'a>(body: &'a Bytes, names: &[&str]) -> Result<Fields<'a>, Unusable> {
-    let outer = serde_json::from_slice::<Fields>(body).map_err(|_| Unusable::Unreadable)?;
+    let outer = wire::fields(body).ok_or(Unusable::Unreadable)?;
     if wire::says_no(&outer) {
         return Err(Unusable::SaysNo);
     }

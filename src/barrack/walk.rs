@@ -13,6 +13,7 @@ use super::page::{self, Page, Read, Seen};
 use super::parse::Listing;
 use crate::domain::digest::Digest;
 use crate::domain::event::Call;
+use crate::domain::fleet::Miscount;
 use crate::planted::{Bug, is_planted};
 
 /// Pages of one walk: 20,000 items at 50 a page, more than anyone could pay for.
@@ -39,6 +40,7 @@ pub struct Listed {
     pub items: Arc<[Seen]>,
     pub digest: Digest,
     pub unchanged: bool,
+    pub miscount: Option<Miscount>,
     pub gap: Option<Gap>,
 }
 
@@ -67,6 +69,8 @@ pub struct Route<'a> {
     pub endpoint: &'a str,
     pub page_size: u32,
     pub is_core: bool,
+    /// By how much its total is known to be too high.
+    pub excess: Option<u64>,
 }
 
 /// Walks once, and a second time where the pages' own total proves nothing. `total_lied` is
@@ -80,32 +84,48 @@ pub async fn list(
 ) -> Listed {
     let first = walk(line, route, memo.as_ref(), calls).await;
     if is_planted(Bug::NotFoundListIsEmpty) && matches!(first.gap, Some(Gap::Refused(404, _))) {
-        return finished(vec![Walk::default()], None, memo);
+        return finished(vec![Walk::default()], Agreement::default(), memo);
     }
     let proven = first.is_proven() && !*total_lied;
     *total_lied |= first.contradicts_its_total();
     if proven || first.gap.is_some() || first.unreadable() > 0 {
-        return finished(vec![first], None, memo);
+        return finished(vec![first], Agreement::default(), memo);
     }
     let second = walk(line, route, memo.as_ref(), calls).await;
     *total_lied |= second.contradicts_its_total();
-    let doubt = doubt(&first, &second);
-    finished(vec![first, second], doubt, memo)
+    let agreement = agreement(&first, &second, route);
+    finished(vec![first, second], agreement, memo)
 }
 
-/// Why two walks in a row prove nothing; `None` if they do.
-fn doubt(first: &Walk, second: &Walk) -> Option<String> {
+/// What two walks in a row come to.
+#[derive(Debug, Default)]
+struct Agreement {
+    /// Why they prove nothing; `None` if they do.
+    doubt: Option<String>,
+    miscount: Option<Miscount>,
+}
+
+/// Pages that show less than they count leave something out, however often they do: unless they are
+/// off by the very number that was learned. What comes to be and is not shown would change it.
+fn agreement(first: &Walk, second: &Walk, route: &Route) -> Agreement {
     let same_ids = (first.same && second.same) || first.id_set() == second.id_set();
     if second.gap.is_some() {
-        return None;
+        return Agreement::default();
     }
     if !same_ids {
-        return Some("two walks in a row saw different ids".to_owned());
+        let doubt = Some("two walks in a row saw different ids".to_owned());
+        return Agreement { doubt, miscount: None };
     }
-    // Pages that show less than they count leave something out, however often they do.
+    let shown = second.ids as u64;
     let counted = second.totals.iter().flatten().max().copied().unwrap_or(0);
-    let missing = counted > second.ids as u64 && first.totals.iter().flatten().max() == Some(&counted);
-    missing.then(|| format!("the cloud counts {counted}, and its pages show {}", second.ids))
+    if counted <= shown || first.totals.iter().flatten().max() != Some(&counted) {
+        return Agreement::default();
+    }
+    let miscount = Miscount { counted, shown };
+    let is_plain = [first, second].iter().all(|walk| walk.repeats(counted) && walk.ends_plainly(route));
+    let is_expected = is_plain && route.excess == Some(miscount.excess());
+    let doubt = format!("the cloud counts {counted}, and its pages show {shown}");
+    Agreement { doubt: (!is_expected).then_some(doubt), miscount: is_plain.then_some(miscount) }
 }
 
 async fn walk(line: &mut Line, route: &Route<'_>, memo: Option<&Memo>, calls: &mut Vec<Call>) -> Walk {
@@ -175,6 +195,22 @@ impl Walk {
         self.gap.is_none() && fits
     }
 
+    fn repeats(&self, total: u64) -> bool {
+        self.totals.len() == 1 && self.totals.contains(&Some(total))
+    }
+
+    /// With an empty page after one that had room for more. A cloud that cuts its lists off, or that
+    /// gives the same page whatever is asked for, ends otherwise.
+    fn ends_plainly(&self, route: &Route) -> bool {
+        let lengths: Vec<usize> = self.stops.iter().map(|stop| stop.page.seen.len()).collect();
+        let Some((0, full)) = lengths.split_last() else { return false };
+        let room = match full {
+            [] | [_] => usize::try_from(route.page_size).unwrap_or(usize::MAX),
+            [first, ..] => *first,
+        };
+        self.unreadable() == 0 && full.last().is_some_and(|last| *last < room)
+    }
+
     /// Not by items that nobody could count.
     fn contradicts_its_total(&self) -> bool {
         let other = self.totals.iter().flatten().any(|total| *total != self.ids as u64);
@@ -182,14 +218,16 @@ impl Walk {
     }
 }
 
-fn finished(mut walks: Vec<Walk>, doubt: Option<String>, memo: &mut Option<Memo>) -> Listed {
+fn finished(mut walks: Vec<Walk>, agreement: Agreement, memo: &mut Option<Memo>) -> Listed {
+    let Agreement { doubt, miscount } = agreement;
     let unreadable = walks.iter().map(Walk::unreadable).max().unwrap_or(0);
     let unnamed = (unreadable > 0).then(|| format!("{unreadable} items without a readable id"));
     let gap = walks.iter_mut().find_map(|walk| walk.gap.take());
     let gap = gap.or(doubt.or(unnamed).map(Gap::Other));
     let same = walks.iter().all(|walk| walk.same);
     if let (None, true, Some(memo)) = (&gap, same, memo.as_ref()) {
-        return Listed { items: memo.items.clone(), digest: memo.digest, unchanged: true, gap: None };
+        let items = memo.items.clone();
+        return Listed { items, digest: memo.digest, unchanged: true, miscount, gap: None };
     }
     let mut items = BTreeMap::new();
     for seen in walks.iter().flat_map(|walk| &walk.stops).flat_map(|stop| &stop.page.seen) {
@@ -200,7 +238,7 @@ fn finished(mut walks: Vec<Walk>, doubt: Option<String>, memo: &mut Option<Memo>
     if let (None, Some(last)) = (&gap, walks.pop()) {
         *memo = Some(Memo { pages: last.stops, items: items.clone(), digest });
     }
-    Listed { items, digest, unchanged: false, gap }
+    Listed { items, digest, unchanged: false, miscount, gap }
 }
 
 /// Over the ids and texts of the items, in order of id.
@@ -338,6 +376,12 @@ mod tests {
         assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("page 2: HTTP 502")));
         let attempts: Vec<u8> = walked.calls.iter().map(|call| call.attempt).collect();
         assert_eq!((walked.items.len(), attempts), (50, vec![1, 1, 2, 3]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_byte_order_mark_before_a_page_is_passed_over() {
+        let mut client = scripted::client(|_| json("\u{feff}{\"snapshots\":[],\"total\":0}"));
+        assert_eq!(look(&mut client).await.result, LookResult::Complete);
     }
 
     #[tokio::test(start_paused = true)]

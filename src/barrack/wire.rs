@@ -2,9 +2,12 @@
 //!
 //! It goes by the text of each value, so that no number passes through binary floating point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 
+use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::domain::money::Nanos;
@@ -19,7 +22,15 @@ const LONGEST_NUMBER: usize = 40;
 /// Levels of `{"data": {…}}` around the thing itself.
 const DEEPEST: usize = 3;
 
+/// Stands before some texts, and is no part of them.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What stands for a field that is there twice with two values: present, and never readable.
+const CONTESTED: &str = "{}";
+
 pub type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// An object; of two values under one name neither is believed.
+struct Object<'a>(Fields<'a>);
 
 /// What stands around a list.
 #[derive(Debug)]
@@ -39,6 +50,46 @@ pub struct Words {
     pub request_id: Option<String>,
 }
 
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+        let (mut fields, mut contested) = (Fields::new(), BTreeSet::new());
+        while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+            let other = fields.insert(name.clone(), value).filter(|before| before.get() != value.get());
+            if other.is_some() {
+                contested.insert(name);
+            }
+        }
+        // It is JSON; if it were not, the field would be missing instead.
+        if let Ok(unreadable) = serde_json::from_str::<&'static RawValue>(CONTESTED) {
+            fields.extend(contested.into_iter().map(|name| (name, unreadable)));
+        }
+        Ok(Object(fields))
+    }
+}
+
+/// The fields of an object. `None`: not JSON, cut off, or no object.
+pub fn fields(text: &[u8]) -> Option<Fields<'_>> {
+    serde_json::from_slice::<Object>(text).ok().map(|object| object.0)
+}
+
+pub fn without_mark(body: Bytes) -> Bytes {
+    if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body }
+}
+
 /// `None`: not JSON, or cut off.
 pub fn envelope(body: &[u8], names: &[&str]) -> Option<Envelope> {
     let place = |items: &RawValue| {
@@ -50,7 +101,7 @@ pub fn envelope(body: &[u8], names: &[&str]) -> Option<Envelope> {
         envelope.items_at = Some(place(serde_json::from_slice(body).ok()?));
         return Some(envelope);
     }
-    let mut fields: Fields = serde_json::from_slice(body).ok()?;
+    let mut fields = fields(body)?;
     envelope.request_id = fields.get("request_id").copied().and_then(id);
     envelope.says_no = says_no(&fields);
     for _ in 0..DEEPEST {
@@ -70,7 +121,7 @@ pub fn envelope(body: &[u8], names: &[&str]) -> Option<Envelope> {
 
 /// The object under one of these names, or under `data`, or the body itself. `None`: not JSON.
 pub fn inner_object<'a>(body: &'a [u8], names: &[&str]) -> Option<Fields<'a>> {
-    let mut fields: Fields = serde_json::from_slice(body).ok()?;
+    let mut fields = fields(body)?;
     for _ in 0..DEEPEST {
         let inner = names.iter().chain(&["data"]).find_map(|name| object(fields.get(*name)?));
         match inner {
@@ -88,7 +139,7 @@ pub fn says_no(fields: &Fields) -> bool {
 
 /// Of an error, or of a success that says no; empty where the body says nothing readable.
 pub fn words(body: &[u8]) -> Words {
-    let Ok(fields) = serde_json::from_slice::<Fields>(body) else { return Words::default() };
+    let Some(fields) = fields(body) else { return Words::default() };
     let said = ["message", "detail", "error", "errors"].iter().filter_map(|name| fields.get(*name));
     let said: Vec<String> = said.map(|value| text(value).unwrap_or_else(|| value.get().to_owned())).collect();
     let said: Vec<&str> =
@@ -99,11 +150,11 @@ pub fn words(body: &[u8]) -> Words {
 }
 
 pub fn request_id(body: &[u8]) -> Option<String> {
-    serde_json::from_slice::<Fields>(body).ok()?.get("request_id").copied().and_then(id)
+    fields(body)?.get("request_id").copied().and_then(id)
 }
 
 pub fn object(raw: &RawValue) -> Option<Fields<'_>> {
-    raw.get().starts_with('{').then(|| serde_json::from_str(raw.get()).ok())?
+    raw.get().starts_with('{').then(|| fields(raw.get().as_bytes()))?
 }
 
 pub fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
@@ -176,6 +227,11 @@ pub fn instant(raw: &RawValue) -> Option<Timestamp> {
     decimal(raw).map(|seconds| Timestamp::from_micros(seconds.0.div_euclid(1_000)))
 }
 
+/// Whether it is a text that a person would read as one: not a list, not an object, not nothing.
+pub fn is_text(raw: &RawValue) -> bool {
+    text(raw).is_some_and(|text| !text.trim().is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +276,51 @@ mod tests {
         for json in ["null", r#""yesterday""#, r#""""#, "{}", "1e-2147483648", "1e999999999"] {
             assert_eq!(instant(&raw(json)), None, "{json}");
         }
+    }
+
+    #[test]
+    fn an_instant_that_cannot_be_read_is_none_and_never_now() {
+        for (json, seconds) in [
+            ("0", Some(0)),
+            (r#""1969-12-31T23:59:59Z""#, Some(-1)),
+            (r#""2026-03-01T02:00:07.5-08:00""#, Some(1_772_359_207)),
+            (r#""2999-01-01T00:00:00Z""#, Some(32_472_144_000)),
+            (r#""not a date""#, None),
+            (r#""2026-13-45T99:00:00Z""#, None),
+            ("1772330407000000000000", None),
+            (r#""9999999999999999999999999999999999999999999""#, None),
+            ("true", None),
+            ("[]", None),
+        ] {
+            assert_eq!(instant(&raw(json)).map(Timestamp::seconds), seconds, "{json}");
+        }
+    }
+
+    #[test]
+    fn of_two_values_under_one_name_neither_is_believed() {
+        let twice = fields(br#"{"a":1,"a":2,"b":1,"b":1,"c":3}"#).unwrap();
+        assert_eq!(["a", "b", "c"].map(|name| text(twice[name])), [None, Some("1".into()), Some("3".into())]);
+        let body = br#"{"snapshots":[1],"total":1,"total":2}"#;
+        assert_eq!(envelope(body, &["snapshots"]).unwrap().total, None);
+        let lists = br#"{"snapshots":[],"total":1,"snapshots":[{"id":"1"}]}"#;
+        assert!(envelope(lists, &["snapshots", "data"]).unwrap().items_at.is_none());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_body() {
+        assert_eq!(without_mark(Bytes::from_static(b"\xef\xbb\xbf{}")), Bytes::from_static(b"{}"));
+        assert_eq!(without_mark(Bytes::from_static(b"{}")), Bytes::from_static(b"{}"));
+    }
+
+    #[test]
+    fn the_deepest_nesting_is_read_over_without_harm() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let body = format!(r#"{{"snapshots":[{{"id":"1","name":{deep}}}],"total":1,"new":{deep}}}"#);
+        let envelope = envelope(body.as_bytes(), &["snapshots"]).unwrap();
+        assert_eq!((envelope.total, envelope.items_at.is_some()), (Some(1), true));
+        let objects = format!("{}1{}", r#"{"data":"#.repeat(100_000), "}".repeat(100_000));
+        assert!(super::envelope(objects.as_bytes(), &["snapshots"]).unwrap().items_at.is_none());
+        assert!(inner_object(objects.as_bytes(), &["snapshot"]).is_some());
     }
 
     #[test]

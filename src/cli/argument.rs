@@ -57,8 +57,11 @@ pub fn zone(text: &str) -> Result<TimeZone, String> {
     schedule::zone(text).map_err(|_| "is not in the IANA database; such as UTC or Europe/Berlin".to_owned())
 }
 
-pub fn dialect(text: &str) -> Result<Dialect, String> {
-    Dialect::parse(text).ok_or_else(|| format!("must be one of {}", Dialect::names().join(", ")))
+/// The name of a dialect; the seed is needed to know what `seeded` comes to.
+pub fn dialect(text: &str) -> Result<String, String> {
+    let names = || Dialect::names().join(", ");
+    let known = Dialect::named(text, 0).map(|_| text.to_owned());
+    known.ok_or_else(|| format!("must be one of {}, or some that can be at once, joined by +", names()))
 }
 
 pub fn instant(text: &str) -> Result<Timestamp, String> {

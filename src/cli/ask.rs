@@ -12,9 +12,9 @@ use crate::cli::ending::Ending;
 use crate::cli::place::Place;
 use crate::cli::screen;
 use crate::daemon::engine::{self, Replay, StartError};
-use crate::domain::ask::{Ask, judge};
+use crate::domain::ask::{Ask, Halted, judge};
 use crate::domain::event::{Asked, Event};
-use crate::domain::id::{BackupId, SnapshotId};
+use crate::domain::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::journal::open::{Durability, OpenError};
@@ -78,6 +78,38 @@ pub struct Approving {
     all: bool,
     #[command(flatten)]
     place: Place,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Stopped {
+    /// Creates of the whole account, which the cloud refused
+    #[arg(long)]
+    account: bool,
+    /// A policy of which it refused three in a row
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// The id of a machine that it could not snapshot
+    #[arg(long, value_name = "ID")]
+    machine: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Retrying {
+    #[command(flatten)]
+    stopped: Stopped,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Retrying {
+    pub fn retry(&self) -> Result<(), Ending> {
+        let policy = self.stopped.policy.as_deref().map(PolicyName::new).map(Halted::Policy);
+        let machine = self.stopped.machine.as_deref().map(MachineId::new).map(Halted::Machine);
+        // One of the three is given, and without the others it is the account.
+        let halted = policy.or(machine).unwrap_or(Halted::Account);
+        self.place.record(|_, _| Ask::Retry { halted })
+    }
 }
 
 impl OneBackup {
@@ -159,7 +191,7 @@ impl Place {
     }
 }
 
-fn refused(error: StartError, directory: &str) -> Ending {
+pub fn refused(error: StartError, directory: &str) -> Ending {
     match error {
         StartError::Open(OpenError::Locked { .. }) => Ending::Busy(
             format!(
@@ -172,7 +204,7 @@ fn refused(error: StartError, directory: &str) -> Ending {
 }
 
 /// The user whose process this is.
-fn caller() -> Result<u32, Ending> {
+pub fn caller() -> Result<u32, Ending> {
     let process = std::fs::metadata("/proc/self");
     process
         .map(|process| process.uid())
@@ -190,6 +222,15 @@ fn sentence(ask: &Ask) -> String {
         Ask::Adopt { snapshot } => format!("adopted {}", visible(snapshot.as_str())),
         Ask::Disown { snapshot, .. } => format!("disowned {}", visible(snapshot.as_str())),
         Ask::Pin { backup } => format!("pinned {}", visible(backup.as_str())),
+        Ask::Retry { halted } => match halted {
+            Halted::Account => "the account is asked again with its next slot".to_owned(),
+            Halted::Policy(policy) => {
+                format!("{} is asked again with its next slot", visible(policy.as_str()))
+            }
+            Halted::Machine(machine) => {
+                format!("{} is asked again with its next slot", visible(machine.as_str()))
+            }
+        },
         Ask::Unpin { backup } => format!("unpinned {}", visible(backup.as_str())),
     }
 }

@@ -47,7 +47,7 @@ pub struct DemoArguments {
     faults: String,
     /// How the cloud differs from what is expected of it: plain, no-unique-names, small-pages, …
     #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::dialect)]
-    dialect: Dialect,
+    dialect: String,
     /// Wait for the disk with each commit, as `run` does
     #[arg(long)]
     durable: bool,
@@ -69,9 +69,10 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
         also: Retention::default(),
         seed: arguments.seed,
         faults: arguments.faults.clone(),
-        dialect: arguments.dialect,
+        dialect: Dialect::named(&arguments.dialect, arguments.seed).unwrap_or(Dialect::plain()),
         durable: arguments.durable,
         directory: folder.path().to_owned(),
+        disturbances: Vec::new(),
     };
     let summary = match arguments.length {
         Some(_) => run::run(&setup, Rc::new(RefCell::new(Hurry { stop }))).map_err(Ending::failed)?,

@@ -30,13 +30,14 @@ Usage: {usage}
 
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
-  log verify     Check every event of the journal and its chain
+  log            The journal: list, show, verify, export; backup, restore, rebuild
   retention preview
                  What keep rules keep of a file of instants, or of the live fleet
 
 Back up:
   plan approve   Approve deletions that wait for a person
   pin, unpin     Keep one backup whatever the rules say, or let go of it
+  retry          Ask the cloud again for what it refused, with the next slot
   adopt          Make a snapshot that is not in the journal a backup
   disown         Say that a snapshot only looks like ours
 
@@ -78,9 +79,9 @@ pub struct Arguments {
 enum Verb {
     /// Are the backups fresh, what is doomed, what is held and why
     Status(status::StatusArguments),
-    /// Check the journal
+    /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
-    Log(LogVerb),
+    Log(log::LogVerb),
     /// What the keep rules come to
     #[command(subcommand)]
     Retention(RetentionVerb),
@@ -91,6 +92,8 @@ enum Verb {
     Pin(ask::OneBackup),
     /// Let go of a pinned backup: the rules decide again
     Unpin(ask::OneBackup),
+    /// Ask the cloud again for what it refused, with the next slot
+    Retry(ask::Retrying),
     /// Make a snapshot that is not in the journal a backup, which no policy prunes
     Adopt(ask::OneSnapshot),
     /// Say that a snapshot only looks like ours, so that it holds nothing any more
@@ -110,12 +113,6 @@ enum Verb {
     Sim(SimVerb),
     /// Print the version
     Version,
-}
-
-#[derive(Debug, Subcommand)]
-enum LogVerb {
-    /// Check every event and its chain; exit code 3 and the first bad row if anything is wrong
-    Verify(log::VerifyArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,11 +148,12 @@ impl Arguments {
     pub fn perform(self) -> Result<(), Ending> {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
-            Verb::Log(LogVerb::Verify(arguments)) => log::verify(&arguments),
+            Verb::Log(verb) => verb.perform(),
             Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),
+            Verb::Retry(arguments) => arguments.retry(),
             Verb::Adopt(arguments) => arguments.adopt(),
             Verb::Disown(arguments) => arguments.disown(),
             Verb::Freeze(arguments) => arguments.freeze(),

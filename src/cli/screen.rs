@@ -8,10 +8,15 @@ use crate::cli::ending::Ending;
 
 /// Writes the text and the end of its last line.
 pub fn print(text: &str) -> Result<(), Ending> {
-    write(text).map_err(|error| match error.kind() {
+    write(text).map_err(unwritten)
+}
+
+/// What a failed write to standard output means.
+pub fn unwritten(error: io::Error) -> Ending {
+    match error.kind() {
         io::ErrorKind::BrokenPipe => Ending::Unread,
         _ => Ending::Failed(format!("write to standard output: {error}").into()),
-    })
+    }
 }
 
 /// Writes one JSON document.

@@ -55,7 +55,7 @@ pub struct ServeArguments {
     machines: u32,
     /// How the cloud differs from what is expected of it
     #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::dialect)]
-    dialect: Dialect,
+    dialect: String,
     /// How badly the cloud behaves
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = FAULTS)]
     faults: String,
@@ -133,7 +133,7 @@ impl ServeArguments {
             seed: self.seed,
             clock,
             machines: self.machines,
-            dialect: self.dialect,
+            dialect: Dialect::named(&self.dialect, self.seed).unwrap_or(Dialect::plain()),
             faults: faults.unwrap_or_else(|| FaultPlan::none(self.seed)),
             key,
             rules: Rules { min_good: self.min_good, keep_last: self.keep_last },

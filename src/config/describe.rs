@@ -6,7 +6,10 @@ use std::fmt::Write;
 
 use super::policy::PolicySetting;
 use super::{Config, Email};
-use crate::domain::time::Timestamp;
+use crate::domain::busy::Asks;
+use crate::domain::selection::Selection;
+use crate::domain::time::{Seconds, Timestamp};
+use crate::domain::timing::{CatchUp, Timing};
 
 /// How many coming slots show that a schedule means what its author thinks.
 const SHOWN: usize = 3;
@@ -40,7 +43,12 @@ fn write_all(config: &Config, now: Timestamp, text: &mut String) -> std::fmt::Re
 fn write_policy(policy: &PolicySetting, now: Timestamp, text: &mut String) -> std::fmt::Result {
     writeln!(text, "\npolicy {}", policy.name)?;
     writeln!(text, "  mode       {}", policy.mode.word())?;
+    if !policy.was.is_empty() {
+        let names: Vec<_> = policy.was.iter().map(ToString::to_string).collect();
+        writeln!(text, "  was        {}", names.join(", "))?;
+    }
     writeln!(text, "  machines   {}", policy.machines.join(", "))?;
+    write_selection(&policy.selection, text)?;
     let restart = if policy.may_restart {
         "a snapshot may restart the machine"
     } else {
@@ -49,6 +57,8 @@ fn write_policy(policy: &PolicySetting, now: Timestamp, text: &mut String) -> st
     writeln!(text, "  restart    {restart}")?;
     writeln!(text, "  keeps      {}", policy.retention)?;
     writeln!(text, "  schedule   {} in {}", policy.cron, policy.timezone)?;
+    writeln!(text, "  that is    {}", policy.schedule.in_words())?;
+    write_timing(&policy.timing, text)?;
     let mut slot = now;
     for _ in 0..SHOWN {
         let Some(next) = policy.schedule.next_after(slot) else { break };
@@ -59,4 +69,39 @@ fn write_policy(policy: &PolicySetting, now: Timestamp, text: &mut String) -> st
     }
     let gap = policy.schedule.longest_gap(now);
     writeln!(text, "  longest    {gap} between two in the coming year")
+}
+
+fn write_selection(selection: &Selection, text: &mut String) -> std::fmt::Result {
+    let labels: Vec<String> = selection.labels.iter().cloned().collect();
+    let lists = [
+        ("not       ", &selection.exclude),
+        ("in        ", &selection.regions),
+        ("of tier   ", &selection.tiers),
+        ("labelled  ", &labels),
+    ];
+    for (word, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        writeln!(text, "  {word} {}", list.join(", "))?;
+    }
+    Ok(())
+}
+
+fn write_timing(timing: &Timing, text: &mut String) -> std::fmt::Result {
+    if let Some(window) = timing.window {
+        writeln!(text, "  window     {window}; nothing starts outside it")?;
+    }
+    if timing.jitter > Seconds(0) {
+        writeln!(text, "  jitter     up to {} after each time", timing.jitter)?;
+    }
+    match (timing.catch_up, timing.catch_up_window) {
+        (CatchUp::None, _) => writeln!(text, "  missed     not caught up")?,
+        (CatchUp::Latest, Some(late)) => {
+            writeln!(text, "  missed     caught up to {late} late, one for all")?
+        }
+        (CatchUp::Latest, None) => {}
+    }
+    match timing.busy_check.as_ref().map(|check| &check.asks) {
+        Some(Asks::Command(words)) => writeln!(text, "  busy       asks {}", words.join(" ")),
+        Some(Asks::Url(url)) => writeln!(text, "  busy       asks {url}"),
+        None => Ok(()),
+    }
 }

@@ -9,10 +9,13 @@ use toml::de::DeValue;
 
 use super::section::{Found, Notes, Section};
 use super::value::integer;
+use super::{selection, timing};
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Keep, Mode, Preset, Retention};
 use crate::domain::reach::Reach;
 use crate::domain::schedule::{Schedule, ScheduleError, zone};
+use crate::domain::selection::Selection;
+use crate::domain::timing::Timing;
 
 #[derive(Clone, Debug)]
 pub struct PolicySetting {
@@ -27,22 +30,41 @@ pub struct PolicySetting {
     pub schedule: Schedule,
     pub may_restart: bool,
     pub retention: Retention,
+    pub selection: Selection,
+    pub timing: Timing,
+    /// Names that it had before.
+    pub was: BTreeSet<PolicyName>,
 }
 
 /// Policies in the order of the file. `whole` is `None` where the mode itself is at fault.
 pub fn read(sections: Vec<Section<'_>>, whole: Option<Mode>, notes: &mut Notes<'_>) -> Vec<PolicySetting> {
     let mut names = BTreeSet::new();
     let mut policies = Vec::new();
+    let mut earlier = Vec::new();
     for section in sections {
-        policies.extend(read_one(section, whole, &mut names, notes));
+        policies.extend(read_one(section, whole, &mut names, &mut earlier, notes));
     }
+    judge_earlier(&earlier, &names, notes);
     policies
 }
 
-fn read_one(
-    mut section: Section<'_>,
+/// Each older name belongs to one policy, and is the name of none.
+fn judge_earlier(earlier: &[Found<&str>], names: &BTreeSet<PolicyName>, notes: &mut Notes<'_>) {
+    let mut seen = BTreeSet::new();
+    for found in earlier {
+        if names.contains(&PolicyName::new(found.value)) {
+            notes.refuse(found, "is the name of a policy in this file");
+        } else if !seen.insert(found.value) {
+            notes.refuse(found, "was named before: one policy alone can be what it became");
+        }
+    }
+}
+
+fn read_one<'a>(
+    mut section: Section<'a>,
     whole: Option<Mode>,
     names: &mut BTreeSet<PolicyName>,
+    earlier: &mut Vec<Found<&'a str>>,
     notes: &mut Notes<'_>,
 ) -> Option<PolicySetting> {
     let name = section.required_text("name", notes).and_then(|found| name(&found, names, notes));
@@ -57,6 +79,8 @@ fn read_one(
         );
     }
     let machines = section.texts("machines", notes).map(|found| patterns(found, notes));
+    let selection = selection::read(&mut section, notes);
+    let was = was(&mut section, earlier, notes);
     let zone_found = match section.text("timezone", notes) {
         Some(found) => timezone(&found, notes),
         None if section.is_absent("timezone") => Some(TimeZone::UTC),
@@ -71,6 +95,7 @@ fn read_one(
         notes.missing(&section, "may_restart", rule);
     }
     let may_restart = section.boolean("may_restart", notes);
+    let timing = timing::read(&mut section, notes);
     let mode = mode(&mut section, whole, notes);
     let retention = retention(&mut section, notes);
     section.finish(notes);
@@ -84,17 +109,14 @@ fn read_one(
         schedule: schedule?,
         may_restart: may_restart?.value,
         retention: retention?,
+        selection: selection?,
+        timing: timing?,
+        was,
     })
 }
 
 fn name(found: &Found<&str>, names: &mut BTreeSet<PolicyName>, notes: &mut Notes<'_>) -> Option<PolicyName> {
-    let text = found.value;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !(1..=40).contains(&text.len()) || !text.bytes().all(is_plain) {
-        notes.refuse(found, "must be 1 to 40 letters, digits, `-` or `_`");
-        return None;
-    }
-    let name = PolicyName::new(text);
+    let name = plain_name(found, notes)?;
     if !names.insert(name.clone()) {
         notes.refuse(found, "is the name of another policy already");
         return None;
@@ -102,7 +124,28 @@ fn name(found: &Found<&str>, names: &mut BTreeSet<PolicyName>, notes: &mut Notes
     Some(name)
 }
 
-fn patterns(found: Vec<Found<&str>>, notes: &mut Notes<'_>) -> Vec<String> {
+fn plain_name(found: &Found<&str>, notes: &mut Notes<'_>) -> Option<PolicyName> {
+    let text = found.value;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !(1..=40).contains(&text.len()) || !text.bytes().all(is_plain) {
+        notes.refuse(found, "must be 1 to 40 letters, digits, `-` or `_`");
+        return None;
+    }
+    Some(PolicyName::new(text))
+}
+
+fn was<'a>(
+    section: &mut Section<'a>,
+    earlier: &mut Vec<Found<&'a str>>,
+    notes: &mut Notes<'_>,
+) -> BTreeSet<PolicyName> {
+    let found = section.texts("was", notes).unwrap_or_default();
+    let names = found.iter().filter_map(|one| plain_name(one, notes)).collect();
+    earlier.extend(found);
+    names
+}
+
+pub fn patterns(found: Vec<Found<&str>>, notes: &mut Notes<'_>) -> Vec<String> {
     const LONGEST: usize = 200;
     for one in found.iter().filter(|one| one.value.chars().count() > LONGEST) {
         notes.refuse(one, format!("must have at most {LONGEST} characters"));

@@ -52,6 +52,7 @@ fn the_example_is_accepted_and_holds_the_defaults() {
     assert_eq!(example.data_dir, bare.data_dir);
     assert_eq!(example.cloud, Cloud { key_file: example.cloud.key_file.clone(), ..bare.cloud });
     assert_eq!(example.lateness, bare.lateness);
+    assert_eq!(JournalSetting { backup_dir: None, ..example.journal }, bare.journal);
     assert_eq!(Rules { day_cap: None, ..example.rules }, Rules::default());
     assert_eq!(bare.rules, Rules::default());
     assert_eq!((bare.mode, bare.email), (Mode::Observe, Email::Unset));
@@ -65,16 +66,18 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    for section in ["", "[cloud]", "[clock]", "[rules]", "[[policy]]", "[policy.retention]"] {
+    let sections = ["", "[cloud]", "[clock]", "[rules]", "[journal]", "[[policy]]"];
+    for section in sections.into_iter().chain(["[policy.retention]", "[policy.busy_check]"]) {
         let text = match section {
-            "[policy.retention]" => format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
+            "[policy.retention]" | "[policy.busy_check]" => {
+                format!("[[policy]]\n{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n")
+            }
             _ => format!("{section}\nqqqqqqqqqqqqqqqqqqqqqqqqq = 1\n"),
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        for key in
-            said.split(", ").filter(|key| !["cloud", "clock", "rules", "policy", "retention"].contains(key))
-        {
+        let tables = ["cloud", "clock", "rules", "journal", "policy", "retention", "busy_check"];
+        for key in said.split(", ").filter(|key| !tables.contains(key)) {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }
     }
@@ -90,10 +93,20 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
 
     policy nightly
       mode       protect
+      was        every-night
       machines   trainer-*, notebook
+      not        trainer-old-*
+      in         CANADA-1, NORWAY-1
+      of tier    legacy
+      labelled   backup=yes
       restart    a snapshot may restart the machine
       keeps      last 2, hourly 6, daily 7, weekly 4, monthly 3, yearly 1, within 2d, hourly within 1d12h, daily within 7d, weekly within 1m, monthly within 6m, yearly within 1y6m, but nothing older than 2y
       schedule   30 2 * * * in Europe/Berlin
+      that is    at 02:30; each time once a day, whatever the clock does
+      window     22:00-06:00; nothing starts outside it
+      jitter     up to 30 min after each time
+      missed     caught up to 12 h late, one for all
+      busy       asks /usr/local/bin/is-idle --quiet
       next       Sat 2026-03-28 02:30:00 CET = 2026-03-28 01:30:00 UTC
       next       Sun 2026-03-29 03:00:00 CEST = 2026-03-29 01:00:00 UTC
       next       Mon 2026-03-30 02:30:00 CEST = 2026-03-30 00:30:00 UTC
@@ -105,6 +118,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       restart    the machine must not be restarted
       keeps      monthly 12
       schedule   @weekly in UTC
+      that is    at 00:00, on Sunday; each time once a day, whatever the clock does
       next       Sun 2026-03-29 00:00:00 UTC = 2026-03-29 00:00:00 UTC
       next       Sun 2026-04-05 00:00:00 UTC = 2026-04-05 00:00:00 UTC
       next       Sun 2026-04-12 00:00:00 UTC = 2026-04-12 00:00:00 UTC

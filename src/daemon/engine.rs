@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::barrack::client::Client;
 use crate::clock::Clock;
 use crate::daemon::inbox::Inbox;
+use crate::daemon::room::Room;
 use crate::domain::event::{ClockStepped, Event, Recorded, Started, Stopped};
 use crate::domain::policy::PolicySet;
 use crate::domain::state::State;
@@ -47,6 +48,10 @@ pub struct Engine {
     /// What the audit said against plans, each kept once.
     pub(super) objections: BTreeSet<String>,
     unsaved_checkpoint: u64,
+    /// A write failed: before anything else it must be seen that one works.
+    pub(super) is_starved: bool,
+    /// Nothing in simulation, whose disk is that of the machine it runs on.
+    pub(super) room: Option<Room>,
     /// Wall clock less elapsed time, in microseconds; another value later is a step.
     baseline: i64,
 }
@@ -98,6 +103,8 @@ impl Engine {
             unsaved: Vec::new(),
             objections: BTreeSet::new(),
             unsaved_checkpoint: 0,
+            is_starved: false,
+            room: None,
             baseline,
         };
         let mut events = vec![Event::Started(Started { version: env!("CARGO_PKG_VERSION").to_owned() })];
@@ -112,6 +119,11 @@ impl Engine {
         }
         engine.record(events).await?;
         Ok(engine)
+    }
+
+    /// From now on, nothing new is begun while the disk lacks this room.
+    pub fn heed(&mut self, room: Room) {
+        self.room = Some(room);
     }
 
     pub fn state(&self) -> &State {
@@ -152,7 +164,7 @@ impl Engine {
         Ok(())
     }
 
-    fn save_checkpoint(&mut self) -> Result<(), AppendError> {
+    pub(super) fn save_checkpoint(&mut self) -> Result<(), AppendError> {
         self.unsaved_checkpoint = 0;
         let bytes = self.state.to_bytes();
         self.journal.save_checkpoint(&Checkpoint {

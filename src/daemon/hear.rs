@@ -28,8 +28,16 @@ impl Engine {
                 return Ok(());
             }
         };
-        let said = taken.as_ref().copied().map_err(|trouble| trouble.to_string());
+        let said = taken.as_ref().copied().map_err(told);
         drop(answer.send(said));
         taken
+    }
+}
+
+/// Whoever asked must know whether to ask again.
+fn told(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::NotStored(error) => format!("not taken: {error}"),
+        Trouble::Fatal(error) => format!("unknown: {error}; look again after the daemon has restarted"),
     }
 }

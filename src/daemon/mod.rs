@@ -3,9 +3,14 @@
 pub mod engine;
 pub mod pass;
 mod look;
+mod look_at_bills;
 mod perform;
 mod hear;
 pub mod inbox;
+pub mod backups;
+pub mod rebuild;
 mod bell;
 mod tell;
 pub mod run;
+mod degraded;
+mod room;

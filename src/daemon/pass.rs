@@ -22,6 +22,11 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 impl Engine {
     /// One pass; gives the time at which the next is due.
     pub async fn pass(&mut self) -> Result<Timestamp, Trouble> {
+        if self.is_starved {
+            // A disk that is still full shows here, before anything is asked of the cloud.
+            self.save_checkpoint().map_err(Trouble::from)?;
+            self.is_starved = false;
+        }
         let unsaved = self.unsaved.clone();
         self.record(unsaved).await?;
         self.unsaved.clear();
@@ -65,6 +70,7 @@ impl Engine {
                 Err(trouble @ Trouble::Fatal(_)) => return Err(trouble),
                 Err(trouble) => {
                     tracing::error!(error = &trouble as &dyn std::error::Error, "a pass was given up");
+                    self.is_starved = true;
                     RETRY
                 }
             };

@@ -1,11 +1,13 @@
 //! Performing: read again, audit, intent, call, outcome. It decides nothing.
 
 use crate::daemon::engine::{Engine, Trouble};
+use crate::daemon::room::Room;
 use crate::domain::audit::{Objection, audit};
 use crate::domain::backup::Proof;
 use crate::domain::effect::{Cause, Effect, Verb};
-use crate::domain::event::{Anomaly, Event, Intended, Settled, SlotDecided};
+use crate::domain::event::{Anomaly, Event, Intended, Postponed, Settled, SlotDecided};
 use crate::domain::fleet::Scope;
+use crate::domain::id::BackupId;
 use crate::domain::slot::{Decision, Skip};
 use crate::journal::append::AppendError;
 use crate::planted::{Bug, is_planted};
@@ -15,6 +17,9 @@ const MOST_OBJECTIONS: usize = 256;
 
 impl Engine {
     pub(super) async fn perform(&mut self, effect: Effect, proof: Option<Proof>) -> Result<(), Trouble> {
+        if self.room.as_mut().is_some_and(Room::is_low) {
+            return Ok(());
+        }
         if let Verb::DeleteSnapshot { snapshot, .. } = &effect.verb {
             self.look(&Scope::Snapshot(snapshot.clone())).await?;
             self.look(&Scope::Links(snapshot.clone())).await?;
@@ -23,10 +28,12 @@ impl Engine {
             }
         }
         let about = effect.verb.backup().to_string();
+        let is_create = effect.verb.is_create();
         // A machine that slept, or whose clock was set, in the middle of a pass wakes up here.
         self.check_clock().await?;
         let permit = match audit(&self.state, self.clock.now(), effect) {
             Ok(permit) => permit,
+            Err(Objection::Changed(why)) if !is_create => return self.postpone(about, why).await,
             Err(objection) => return self.note(about, objection).await,
         };
         let intended = Intended { effect: permit.effect().clone(), attempt: permit.attempt(), proof };
@@ -46,7 +53,8 @@ impl Engine {
         };
         let settled = Settled { effect: permit.effect().id.clone(), attempt: permit.attempt(), outcome };
         let calls = calls.into_iter().map(Event::Called);
-        self.record_or_keep(calls.chain([Event::Settled(settled)]).collect()).await
+        let news = [Some(Event::Settled(settled)), self.key_judged()].into_iter().flatten();
+        self.record_or_keep(calls.chain(news).collect()).await
     }
 
     /// The journal has this intent from long ago, and the state forgot it: it is not done twice.
@@ -58,6 +66,12 @@ impl Engine {
             events.push(Event::SlotDecided(SlotDecided { slot: slot.clone(), decision }));
         }
         self.record(events).await
+    }
+
+    /// Or the reads that the audit needs would be made again in each pass, whether or not it helps.
+    async fn postpone(&mut self, about: String, why: &'static str) -> Result<(), Trouble> {
+        let backup = BackupId::new(about);
+        self.record(vec![Event::Postponed(Postponed { backup, why: why.to_owned() })]).await
     }
 
     /// An objection that the plan should have foreseen is written down, once in this process.

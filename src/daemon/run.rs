@@ -22,9 +22,12 @@ use crate::barrack::transport::{Transport, TransportError};
 use crate::clock::Clock;
 use crate::config::key::{self, KeyError as KeyFileError};
 use crate::config::{Config, cloud::Cloud};
+use crate::daemon::backups;
 use crate::daemon::bell;
+use crate::daemon::degraded;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
 use crate::daemon::inbox;
+use crate::daemon::room::Room;
 use crate::daemon::tell::Teller;
 use crate::domain::state::State;
 use crate::journal::open::Durability;
@@ -58,52 +61,38 @@ pub enum RunError {
 pub struct Daemon {
     config: Config,
     key: SecretString,
-    folded: Folded,
+    directory: PathBuf,
     runtime: Runtime,
 }
 
 impl Daemon {
-    /// Takes the journal in `directory`, which is made where it is missing.
+    /// Its journal is in `directory`, which is made at the start where it is missing.
     pub fn build(config: Config, directory: &Path) -> Result<Self, RunError> {
         let key = key::read_key(config.cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?;
         let failed = |source| RunError::Directory { path: directory.to_owned(), source };
         let directory = std::path::absolute(directory).map_err(failed)?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failed)?;
-        let folded = engine::open(&directory, Durability::Full, Replay::Checkpoint)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok(Self { config, key, folded, runtime: runtime.map_err(RunError::Threads)? })
+        Ok(Self { config, key, directory, runtime: runtime.map_err(RunError::Threads)? })
     }
 
     /// Passes until `stop`; then a change under way is waited for, and the journal is closed.
     pub fn run_until(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { config, key, folded, runtime } = self;
-        runtime.block_on(Box::pin(serve(config, key, folded, stop)))
+        let Self { config, key, directory, runtime } = self;
+        runtime.block_on(Box::pin(serve(config, key, &directory, stop)))
     }
 }
 
 async fn serve(
     config: Config,
     key: SecretString,
-    folded: Folded,
+    directory: &Path,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
-    let settings = settings(&config.cloud, config.clock.map_or(1, |set| set.scale));
-    let client = Client::new(Transport::network(&settings)?, settings, key)?;
-    let mut teller = Teller::default();
-    let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
-    // Nothing sends into it yet; whoever will also rings the bell.
-    let (_outlet, inbox) = inbox::channel();
-    let policies = config.policy_set(clock.now());
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        head = %format_args!("{}@{}", folded.journal.head().hash.short(), folded.journal.head().seq),
-        mode = config.mode.word(),
-        policies = %policies.policies.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        "quartermaster starts"
-    );
-    let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
-    let mut engine = Engine::start(folded, policies, parts).await?;
+    let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop).await;
+    let Some(mut engine) = degraded::until_writable(&clock, &stop, begin).await? else { return Ok(()) };
+    engine.heed(Room::new(directory, config.journal.free_space_mib));
+    backups::start(directory, &config.journal, clock.clone()).map_err(RunError::Threads)?;
     let bell = Arc::new(Notify::new());
     bell::start(bell.clone()).map_err(RunError::Threads)?;
     let wake = async |_: &State, pause: Duration| {
@@ -127,6 +116,42 @@ async fn serve(
     };
     engine.stop(why).await?;
     Ok(())
+}
+
+/// Opens the journal in `directory`, which is made where it is missing.
+fn take(directory: &Path) -> Result<Folded, RunError> {
+    let failed = |source| RunError::Directory { path: directory.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    if let Some(parent) = directory.parent() {
+        // Or a power cut could take the new folder with all that is in it. Not everybody may do this.
+        drop(fs::File::open(parent).and_then(|parent| parent.sync_all()));
+    }
+    Ok(engine::open(directory, Durability::Full, Replay::Checkpoint)?)
+}
+
+async fn begin(
+    config: &Config,
+    key: SecretString,
+    folded: Folded,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> Result<Engine, RunError> {
+    let settings = settings(&config.cloud, config.clock.map_or(1, |set| set.scale));
+    let client = Client::new(Transport::network(&settings)?, settings, key)?;
+    let mut teller = Teller::default();
+    let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
+    // Nothing sends into it yet; whoever will also rings the bell.
+    let (_outlet, inbox) = inbox::channel();
+    let policies = config.policy_set(clock.now());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        head = %format_args!("{}@{}", folded.journal.head().hash.short(), folded.journal.head().seq),
+        mode = config.mode.word(),
+        policies = %policies.policies.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        "quartermaster starts"
+    );
+    let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
+    Ok(Engine::start(folded, policies, parts).await?)
 }
 
 /// What the client is told of the configuration.

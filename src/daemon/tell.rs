@@ -3,6 +3,7 @@
 //! It says what was written down; errors are logged where they are handled.
 
 use crate::domain::backup::Judgement;
+use crate::domain::billing::event::{Billed, FinalsDiffered};
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{LookResult, Scope};
@@ -48,8 +49,27 @@ impl Teller {
             Event::Judged(judged) => tell_judgement(judged.backup.as_str(), &judged.judgement),
             Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
             Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
+            Event::KeyJudged(judged) => match judged.refused {
+                Some(status) => tracing::error!(status, "the cloud refuses the key"),
+                None => tracing::info!("the cloud accepts the key again"),
+            },
+            Event::TotalDisbelieved(of) => {
+                let (scope, excess) = (of.scope.word(), of.excess);
+                tracing::warn!(scope, excess, "the cloud counts more than there are; its total is corrected");
+            }
+            Event::Postponed(of) => tracing::info!(backup = %of.backup, why = %of.why, "a deletion waits"),
             Event::Anomaly(anomaly) => {
                 tracing::warn!(about = %visible(&anomaly.about), "anomaly: {}", visible(&anomaly.what));
+            }
+            Event::Billed(billed) => tell_odd(billed),
+            Event::FinalsDiffered(differed) => {
+                let FinalsDiffered { kind, day, currency, records, cost } = differed;
+                let kind = kind.word();
+                tracing::warn!(kind, %day, records, %cost, %currency, "final billing records changed; not counted");
+            }
+            Event::HourClosed(_) | Event::DayClosed(_) => {}
+            Event::ToppedUp(topped) => {
+                tracing::info!(amount = %topped.amount, currency = %topped.currency, "the balance rose");
             }
         }
     }
@@ -73,6 +93,14 @@ impl Teller {
             | LookResult::Complete
             | LookResult::NotFound
             | LookResult::Unavailable(_) => {}
+        }
+    }
+}
+
+fn tell_odd(billed: &Billed) {
+    for sight in &billed.sights {
+        if let Some(why) = &sight.odd {
+            tracing::warn!(record = %visible(sight.bill.id.as_str()), "a billing record is odd: {}", visible(why));
         }
     }
 }

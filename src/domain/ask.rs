@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{BackupId, SnapshotId};
+use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use super::state::State;
 use super::time::{Seconds, Timestamp};
 
@@ -36,6 +36,19 @@ pub enum Ask {
     Unpin {
         backup: BackupId,
     },
+    /// What the cloud refused is asked for again with the next slot.
+    Retry {
+        halted: Halted,
+    },
+}
+
+/// What the cloud's refusals stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Halted {
+    Account,
+    Policy(PolicyName),
+    Machine(MachineId),
 }
 
 /// Why a person's ask is not taken; nothing was written.
@@ -57,9 +70,11 @@ pub enum AskRefusal {
     FreezeEnd(Timestamp),
     #[error("no freeze is in force")]
     NotFrozen,
+    #[error("no refusal of the cloud stops that; see status")]
+    NotHalted,
 }
 
-const LONGEST_FREEZE: Seconds = Seconds::days(30);
+pub const LONGEST_FREEZE: Seconds = Seconds::days(30);
 
 /// Whether an ask makes sense in this state. Judged before it is written, so that the fold need not.
 pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal> {
@@ -86,6 +101,14 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             None => Err(AskRefusal::NoMachine(id.clone())),
         },
         Ask::Disown { snapshot: id, .. } => snapshot(id).map(|_| ()),
+        Ask::Retry { halted } => {
+            let is_halted = match halted {
+                Halted::Account => state.halts.account.is_some(),
+                Halted::Policy(policy) => state.halts.policies.contains_key(policy),
+                Halted::Machine(machine) => state.halts.impossible.contains_key(machine),
+            };
+            if is_halted { Ok(()) } else { Err(AskRefusal::NotHalted) }
+        }
         Ask::Pin { backup: id } | Ask::Unpin { backup: id } => backup(id).map(|_| ()),
     }
 }

@@ -52,6 +52,8 @@ pub enum Hold {
     Unknown,
     /// A snapshot on its machine could be ours and is not in the journal.
     Suspect,
+    /// Of a snapshot on its machine, a part that matters cannot be read.
+    Unreadable,
     /// Something of ours was missing from a listing.
     Shaken,
     Capped,
@@ -59,6 +61,11 @@ pub enum Hold {
     Refused,
     /// An image may have been made from it.
     MaybeLinked,
+    /// The audit let it wait, for the reason that it gave.
+    Postponed {
+        until: Timestamp,
+        why: String,
+    },
     /// The listing must be looked at anew first.
     LookFirst,
 }

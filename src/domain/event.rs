@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
 use super::backup::{Judgement, Proof};
+use super::billing::event::{Billed, DayClosed, FinalsDiffered, HourClosed, ToppedUp};
 use super::digest::Digest;
 use super::effect::{Effect, Outcome};
-use super::fleet::{Change, Look};
+use super::fleet::{Change, Look, Scope};
 use super::id::{AskId, BackupId, EffectId};
 use super::policy::PolicySet;
 use super::slot::{Decision, Slot};
@@ -47,6 +48,38 @@ pub enum Event {
     Spared(Spared),
     /// What cannot be, and was seen all the same.
     Anomaly(Anomaly),
+    /// What a walk through a billing list found new.
+    Billed(Billed),
+    FinalsDiffered(FinalsDiffered),
+    HourClosed(HourClosed),
+    DayClosed(DayClosed),
+    ToppedUp(ToppedUp),
+    /// The cloud refused the key, or takes it again.
+    KeyJudged(KeyJudged),
+    /// The total of a listing was off by the same number for long, and is corrected by it from now on.
+    TotalDisbelieved(TotalDisbelieved),
+    /// The audit let a planned deletion wait.
+    Postponed(Postponed),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyJudged {
+    /// The status of the refusal; `None`: accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotalDisbelieved {
+    pub scope: Scope,
+    /// How many more it counts than there are.
+    pub excess: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postponed {
+    pub backup: BackupId,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

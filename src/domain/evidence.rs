@@ -11,10 +11,12 @@ const LOOKS_THAT_PROVE: u8 = 2;
 /// What can be written down now; `None` while no look can tell.
 pub fn evidence(state: &State, life: &EffectLife) -> Option<Outcome> {
     match (&life.effect.verb, &life.standing) {
-        // Later than any settle time: it is there all the same, and must not be asked for again.
-        (Verb::CreateSnapshot { backup, .. }, Standing::NotSent { .. } | Standing::Absent { .. }) => {
-            seen(state, backup)
-        }
+        // Later than any settle time, or against the cloud's own words: it is there all the same, and
+        // must not be asked for again.
+        (
+            Verb::CreateSnapshot { backup, .. },
+            Standing::NotSent { .. } | Standing::Absent { .. } | Standing::Refused(_),
+        ) => seen(state, backup),
         (Verb::CreateSnapshot { backup, .. }, Standing::Unknown { answered, .. }) => {
             let blind = is_planted(Bug::BlindRetry) && answered.is_none();
             let absent = (blind || life.clear_looks >= LOOKS_THAT_PROVE).then_some(Outcome::DidNotHappen);
@@ -29,10 +31,7 @@ pub fn evidence(state: &State, life: &EffectLife) -> Option<Outcome> {
             let still_there = state.fleet.snapshots.get(snapshot).is_some_and(|k| k.missing_since.is_none());
             (looked_since && still_there).then_some(Outcome::DidNotHappen)
         }
-        (
-            Verb::CreateSnapshot { .. },
-            Standing::Intended { .. } | Standing::Done | Standing::Refused(_) | Standing::Failed(_),
-        )
+        (Verb::CreateSnapshot { .. }, Standing::Intended { .. } | Standing::Done | Standing::Failed(_))
         | (
             Verb::DeleteSnapshot { .. },
             Standing::Intended { .. }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::billing::record::{BillKind, Reach};
 use super::digest::Digest;
 use super::id::{ImageId, MachineId, SnapshotId};
 use super::money::{Currency, Nanos};
@@ -17,6 +18,11 @@ pub struct Machine {
     pub name: String,
     pub status: MachineStatus,
     pub region: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tier: String,
+    /// `key=value`, or a plain word.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels: BTreeSet<String>,
     pub created_at: Option<Timestamp>,
 }
 
@@ -49,6 +55,9 @@ pub struct Snapshot {
     pub created_at: Option<Timestamp>,
     #[serde(default)]
     pub is_image: bool,
+    /// The parts that nobody could read: it is there, it is protected, and its machine is held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +119,7 @@ pub enum Scope {
     Snapshot(SnapshotId),
     /// One snapshot's relation to images.
     Links(SnapshotId),
+    Billing(BillKind, Reach),
 }
 
 impl Scope {
@@ -122,6 +132,9 @@ impl Scope {
             Self::Prices => "prices",
             Self::Snapshot(_) => "snapshot",
             Self::Links(_) => "links",
+            Self::Billing(BillKind::Instance, _) => "instance billing",
+            Self::Billing(BillKind::Snapshot, _) => "snapshot billing",
+            Self::Billing(BillKind::Volume, _) => "volume billing",
         }
     }
 }
@@ -138,6 +151,22 @@ pub struct Look {
     pub items: u32,
     /// The server's `Date` in the last answer.
     pub server_date: Option<Timestamp>,
+    /// Where the pages, walked to a plain end, show less than they count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miscount: Option<Miscount>,
+}
+
+/// A total that two walks in a row repeated on every page, and that their ids do not reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Miscount {
+    pub counted: u64,
+    pub shown: u64,
+}
+
+impl Miscount {
+    pub fn excess(self) -> u64 {
+        self.counted.saturating_sub(self.shown)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,6 +40,14 @@ impl State {
                 self.note_backup(&spared.backup);
             }
             Event::Anomaly(_) => self.counters.anomalies += 1,
+            Event::KeyJudged(judged) => self.judge_key(judged, at),
+            Event::TotalDisbelieved(of) => self.disbelieve_total(of),
+            Event::Postponed(postponed) => self.postpone(postponed, at),
+            Event::Billed(billed) => self.bill(billed),
+            Event::FinalsDiffered(differed) => self.note_finals(differed),
+            Event::HourClosed(closed) => self.ledger.close_hour(closed, at),
+            Event::DayClosed(closed) => self.ledger.close_day(closed, at),
+            Event::ToppedUp(topped) => self.top_up(topped),
         }
     }
 
@@ -77,6 +85,7 @@ impl State {
         }
         fleet.details.clear();
         fleet.links = None;
+        self.ledger.start(at);
     }
 
     fn judge(&mut self, judged: &Judged, at: Timestamp) {

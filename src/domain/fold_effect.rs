@@ -7,6 +7,7 @@ use super::fleet::SnapshotStatus;
 use super::id::{BackupId, EffectId};
 use super::state::{Deletion, EffectLife, State};
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 
 const DAY: Seconds = Seconds::hours(24);
 
@@ -16,11 +17,13 @@ impl State {
         match &effect.verb {
             Verb::CreateSnapshot { backup, machine, name, .. } => {
                 self.ask_for_backup(backup, machine, name, &effect.cause, at);
+                self.note_probe(effect, at);
             }
             Verb::DeleteSnapshot { backup, machine, .. } => {
                 self.deletions.retain(|deletion| at.since(deletion.at) < DAY.duration());
                 self.deletions.push(Deletion { at, machine: machine.clone() });
                 self.happen(backup, Happening::DeleteAsked, at);
+                self.postponed.remove(backup);
             }
         }
         let absences = self.effects.get(&effect.id).map_or(0, |life| life.absences);
@@ -42,13 +45,17 @@ impl State {
         let Some(life) = self.effects.get_mut(&settled.effect) else { return };
         life.changed_at = at;
         life.clear_looks = 0;
-        let verb = life.effect.verb.clone();
-        let (standing, happening) = consequences(settled, &verb, at);
+        let effect = life.effect.clone();
+        let verb = &effect.verb;
+        let (standing, happening) = consequences(settled, verb, life.absences, at);
         if settled.outcome == Outcome::DidNotHappen {
             life.absences += 1;
         }
-        life.standing = standing;
+        life.standing = standing.clone();
         self.note_effect(&settled.effect);
+        if verb.is_create() {
+            self.note_outcome(&effect, &settled.outcome, &standing, at);
+        }
         match happening {
             Some(Happening::DeleteAbandoned) => self.abandon_delete(verb.backup(), at),
             Some(happening) => self.happen(verb.backup(), happening, at),
@@ -79,6 +86,8 @@ impl State {
     fn note_effect(&mut self, id: &EffectId) {
         let is_unfinished = |life: &EffectLife| match life.standing {
             Standing::NotSent { .. } | Standing::Absent { .. } => true,
+            // It may have happened all the same, and is still looked for.
+            Standing::Refused(_) => life.effect.verb.is_create(),
             ref standing => standing.is_open(),
         };
         if self.effects.get(id).is_some_and(is_unfinished) {
@@ -90,7 +99,12 @@ impl State {
 }
 
 /// Where an outcome leaves the effect, and what it means for its backup.
-fn consequences(settled: &Settled, verb: &Verb, at: Timestamp) -> (Standing, Option<Happening>) {
+fn consequences(
+    settled: &Settled,
+    verb: &Verb,
+    absences: u32,
+    at: Timestamp,
+) -> (Standing, Option<Happening>) {
     let create = verb.is_create();
     match &settled.outcome {
         Outcome::Answered { snapshot } => (
@@ -101,9 +115,12 @@ fn consequences(settled: &Settled, verb: &Verb, at: Timestamp) -> (Standing, Opt
         Outcome::NotSent { .. } => {
             (Standing::NotSent { since: at }, (!create).then_some(Happening::DeleteAbandoned))
         }
-        // It was asked for before: the name that is taken may be ours.
-        Outcome::Refused(refusal) if create && refusal.reason == Reason::NameTaken && settled.attempt > 1 => {
+        // It was asked for before without an answer: the name that is taken may be ours.
+        Outcome::Refused(refusal) if create && refusal.reason == Reason::NameTaken && absences > 0 => {
             (Standing::Unknown { since: at, answered: None }, None)
+        }
+        Outcome::Refused(_) if create && is_planted(Bug::RefusalRetried) => {
+            (Standing::NotSent { since: at }, None)
         }
         Outcome::Refused(refusal) => (
             Standing::Refused(refusal.clone()),

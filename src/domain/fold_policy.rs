@@ -9,6 +9,7 @@ use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
 use super::state::{Adopted, Freeze, ShelfState, State};
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 use std::collections::{BTreeMap, BTreeSet};
 
 const DAY: Seconds = Seconds::hours(24);
@@ -16,31 +17,68 @@ const DAY: Seconds = Seconds::hours(24);
 impl State {
     pub(super) fn adopt_policies(&mut self, seq: u64, set: &PolicySet, at: Timestamp) {
         let before = self.adopted.take();
-        let unchanged_schedule = |name| {
+        let renamed = renamed(before.as_ref(), set);
+        let earlier = |name: &PolicyName| {
             let before = before.as_ref()?;
-            let (old, new) = (before.set.policies.get(name)?, set.policies.get(name)?);
+            let is_known = |old: &&PolicyName| before.set.policies.contains_key(*old);
+            let was = renamed.iter().filter(|(_, new)| *new == name).map(|(old, _)| old);
+            std::iter::once(name).chain(was).find(is_known).cloned()
+        };
+        let unchanged_schedule = |name| {
+            let (before, was) = (before.as_ref()?, earlier(name)?);
+            let (old, new) = (before.set.policies.get(&was)?, set.policies.get(name)?);
             (old.schedule == new.schedule && old.timezone == new.timezone)
-                .then(|| before.scheduled_since.get(name).copied())?
+                .then(|| before.scheduled_since.get(&was).copied())?
         };
         let scheduled_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
         let unchanged_mode = |name| {
-            let before = before.as_ref()?;
-            let same = before.set.policies.get(name)?.mode == set.policies.get(name)?.mode;
-            same.then(|| before.policy_mode_since.get(name).copied())?
+            let (before, was) = (before.as_ref()?, earlier(name)?);
+            let same = before.set.policies.get(&was)?.mode == set.policies.get(name)?.mode;
+            same.then(|| before.policy_mode_since.get(&was).copied())?
         };
         let policy_mode_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
+        if before.as_ref().is_none_or(|before| before.set != *set) {
+            self.halts.policies.clear();
+        }
         let same_mode = before.as_ref().filter(|before| before.set.mode == set.mode);
         self.adopted = Some(Adopted {
             seq,
             set: set.clone(),
             schedules: schedules(set),
+            renamed: renamed.clone(),
             scheduled_since,
             policy_mode_since,
             mode_since: same_mode.map_or(at, |before| before.mode_since),
             approved_once: same_mode.is_some_and(|before| before.approved_once),
         });
+        if !is_planted(Bug::RenameForgetsSlots) {
+            self.rename_shelves(&renamed);
+        }
+    }
+
+    /// What stood under a policy's old name stands under the new one, decided slots included.
+    fn rename_shelves(&mut self, renamed: &BTreeMap<PolicyName, PolicyName>) {
+        if renamed.is_empty() {
+            return;
+        }
+        let olds: Vec<Shelf> =
+            self.shelves.keys().filter(|shelf| renamed.contains_key(&shelf.policy)).cloned().collect();
+        for old in olds {
+            let (Some(moved), Some(policy)) = (self.shelves.remove(&old), renamed.get(&old.policy)) else {
+                continue;
+            };
+            let shelf = self.shelf_mut(Shelf { policy: policy.clone(), machine: old.machine });
+            shelf.decided_until = shelf.decided_until.max(moved.decided_until);
+            shelf.catches_up = shelf.catches_up.or(moved.catches_up);
+            shelf.unspent.extend(moved.unspent);
+        }
+        for slot in self.backups.values_mut().filter_map(|backup| backup.slot.as_mut()) {
+            if let Some(policy) = renamed.get(&slot.policy) {
+                slot.policy = policy.clone();
+            }
+        }
     }
 
     pub(super) fn ask(&mut self, asked: &Asked, at: Timestamp) {
@@ -50,10 +88,15 @@ impl State {
                 self.frozen = Some(Freeze { until: *until, reason: reason.clone() });
             }
             Ask::Thaw => self.frozen = None,
-            Ask::Adopt { snapshot } => self.adopt_snapshot(snapshot, at),
+            Ask::Adopt { snapshot } => {
+                self.end_rivalry(snapshot);
+                self.adopt_snapshot(snapshot, at);
+            }
             Ask::Disown { snapshot, .. } => {
+                self.end_rivalry(snapshot);
                 self.disowned.insert(snapshot.clone());
             }
+            Ask::Retry { halted } => self.lift(halted),
             Ask::Pin { backup } => self.set_pinned(backup, true),
             Ask::Unpin { backup } => self.set_pinned(backup, false),
         }
@@ -81,7 +124,12 @@ impl State {
         let shelf = self.shelf_mut(slot.shelf());
         match &decided.decision {
             Decision::Held(held) => shelf.open = Some((slot.due, held.clone())),
-            Decision::Superseded { .. } | Decision::Skipped(_) | Decision::Expired => {
+            Decision::Superseded { by, .. } => {
+                shelf.catches_up = Some(*by);
+                shelf.decided_until = shelf.decided_until.max(slot.due);
+                shelf.open = None;
+            }
+            Decision::Missed { .. } | Decision::Skipped(_) | Decision::Expired => {
                 shelf.decided_until = shelf.decided_until.max(slot.due);
                 shelf.open = None;
             }
@@ -92,6 +140,8 @@ impl State {
         self.shelves.entry(shelf).or_insert(ShelfState {
             decided_until: Timestamp::EPOCH,
             open: None,
+            catches_up: None,
+            busy: None,
             unspent: Vec::new(),
         })
     }
@@ -125,6 +175,22 @@ impl State {
             }
         }
     }
+}
+
+/// Every older name, and what it is called in this set: by its own words, or by those of before.
+fn renamed(before: Option<&Adopted>, set: &PolicySet) -> BTreeMap<PolicyName, PolicyName> {
+    let mut renamed = BTreeMap::new();
+    for (name, policy) in &set.policies {
+        renamed.extend(policy.was.iter().map(|old| (old.clone(), name.clone())));
+    }
+    for (old, new) in before.iter().flat_map(|before| &before.renamed) {
+        let newest = renamed.get(new).unwrap_or(new).clone();
+        if set.policies.contains_key(&newest) {
+            renamed.entry(old.clone()).or_insert(newest);
+        }
+    }
+    renamed.retain(|old, _| !set.policies.contains_key(old));
+    renamed
 }
 
 /// A schedule that this version cannot read has no slots; the file's check refuses it long before.

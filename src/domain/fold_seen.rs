@@ -26,6 +26,7 @@ impl State {
         }
         // A clock that stepped back in mid-look would make the look seem fresh for ever.
         let began = look.began.min(at);
+        self.weigh_total(look, began);
         let fleet = &mut self.fleet;
         let freshness = match &look.scope {
             Scope::Machines => &mut fleet.machine_look,
@@ -44,6 +45,10 @@ impl State {
                     Some(_) | None => BTreeSet::new(),
                 };
                 fleet.links = Some(single(id, began, &look.result, images));
+                return;
+            }
+            Scope::Billing(kind, reach) => {
+                self.ledger.look(*kind, *reach, look, began, at);
                 return;
             }
         };
@@ -153,7 +158,7 @@ impl State {
             Change::Seen(Item::Image(image)) => {
                 self.fleet.images.insert(image.id.clone(), image.clone());
             }
-            Change::Seen(Item::Balance(balance)) => self.fleet.balance = balance.clone(),
+            Change::Seen(Item::Balance(balance)) => self.see_balance(balance),
             Change::Seen(Item::Prices(digest)) => self.fleet.prices = Some(*digest),
             Change::Seen(Item::Links { snapshot, images }) => {
                 self.fleet.links = Some(single(snapshot, at, &LookResult::Complete, images.clone()));
@@ -189,6 +194,8 @@ impl State {
         let is_new = backup.snapshots.insert(snapshot.id.clone());
         if is_new && let Some(created) = snapshot.created_at {
             backup.taken_at = believed(created, backup, at, offset, skew);
+        } else if is_new && is_planted(Bug::BadDateIsNow) {
+            backup.taken_at = at;
         }
         let disputed = backup.snapshots.len() > 1;
         let happening = match snapshot.status {
@@ -217,16 +224,22 @@ impl State {
         }
         let answered = self.unfinished().find(|life| life.answered() == Some(&snapshot.id));
         let answered = answered.map(|life| life.effect.verb.backup().clone());
+        let is_answered = answered.as_ref().is_some_and(|id| id.as_str() == snapshot.name);
         let id = answered.unwrap_or_else(|| BackupId::new(&*snapshot.name));
         let backup = self.backups.get(&id)?;
+        // Somebody used this name before we did: nothing that bears it becomes ours by name.
+        if self.halts.rivals.contains_key(&id) {
+            return None;
+        }
         let same_machine = snapshot.machine.as_ref().is_none_or(|machine| *machine == backup.machine);
         let skew = self.rules().skew;
         // Two readings of "before the intent": by our clock, and by the cloud's as we then knew it.
         // Where the cloud's clock was not known, a name that hashes the slot is proof enough.
         let earliest = |offset: i64| backup.requested_at.min(backup.requested_at.shifted(-offset)) - skew;
         let earliest = backup.offset_micros.map(earliest);
-        let in_time =
-            snapshot.created_at.is_none_or(|created| earliest.is_none_or(|earliest| created >= earliest));
+        // The id that we were given, under the name that we gave: no date can speak against that.
+        let in_time = is_answered
+            || snapshot.created_at.is_none_or(|created| earliest.is_none_or(|earliest| created >= earliest));
         (same_machine && in_time).then_some(id)
     }
 
@@ -343,6 +356,9 @@ impl Fleet {
             look.tried = look.tried.map(&moved);
             look.complete = look.complete.map(&moved);
             look.read_at = look.read_at.map(&moved);
+            if let Some(known) = &mut look.miscounted {
+                known.since = moved(known.since);
+            }
         }
         for known in self.machines.values_mut() {
             known.first_seen = moved(known.first_seen);

@@ -1,6 +1,8 @@
 //! The fold of time: what a step of the clock does to every wait, and what is forgotten with age.
 
 use super::effect::Standing;
+use super::id::{BackupId, PolicyName};
+use super::slot::Shelf;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
@@ -34,8 +36,9 @@ impl State {
                 doom.approved_at = doom.approved_at.map(moved);
             }
         }
+        self.take_back_decisions(at);
         for shelf in self.shelves.values_mut() {
-            shelf.decided_until = shelf.decided_until.min(at);
+            shelf.busy = None;
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
         self.unexplained.fill(at);
@@ -54,7 +57,26 @@ impl State {
                 *since = (*since).min(at);
             }
         }
+        for postponed in self.postponed.values_mut() {
+            postponed.until = postponed.until.shifted(by);
+        }
+        self.halts.move_waits(moved);
         self.fleet.move_waits(moved);
+        self.ledger.move_waits(moved);
+    }
+
+    /// What was decided later than now is not decided, or no slot would be due until the clock gets
+    /// there again. A slot that has its backup is not taken twice for that.
+    fn take_back_decisions(&mut self, at: Timestamp) {
+        let backups = &self.backups;
+        let taken = |shelf: &Shelf| {
+            let slots = backups.values().filter_map(|backup| backup.slot.as_ref());
+            let here = slots.filter(|slot| slot.policy == shelf.policy && slot.machine == shelf.machine);
+            here.map(|slot| slot.due).filter(|due| *due <= at).max()
+        };
+        for (shelf, shelf_state) in self.shelves.iter_mut().filter(|(_, one)| one.decided_until > at) {
+            shelf_state.decided_until = taken(shelf).unwrap_or(Timestamp::EPOCH);
+        }
     }
 
     /// Drops what ended long ago, so that the state is as large as the fleet and not as old.
@@ -68,6 +90,9 @@ impl State {
         });
         fleet.machines.retain(|_, known| !known.missing_since.is_some_and(old));
         let backups = &self.backups;
+        let is_doomed = |id: &BackupId| backups.get(id).is_some_and(|backup| backup.doom.is_some());
+        self.postponed.retain(|id, _| is_doomed(id));
+        self.halts.rivals.retain(|id, _| backups.contains_key(id));
         self.watched.retain(|id| backups.contains_key(id));
         self.owners.retain(|_, owner| backups.contains_key(owner));
         self.effects.retain(|_, life| {
@@ -80,6 +105,10 @@ impl State {
         let snapshots = &self.fleet.snapshots;
         self.disowned.retain(|id| snapshots.contains_key(id));
         let adopted = self.adopted.as_ref();
+        self.halts.impossible.retain(|id, _| self.fleet.machines.contains_key(id));
+        let is_in_force =
+            |name: &PolicyName| adopted.is_some_and(|adopted| adopted.set.policies.contains_key(name));
+        self.halts.policies.retain(|name, _| is_in_force(name));
         let machines = &self.fleet.machines;
         self.shelves.retain(|shelf, _| {
             machines.contains_key(&shelf.machine)

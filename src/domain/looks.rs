@@ -1,6 +1,8 @@
 //! Which looks are due: a cadence for each listing, and single objects while something is open.
 
 use super::backup::{Backup, Life};
+use super::billing::record::BillKind;
+use super::billing::walks;
 use super::due;
 use super::effect::{Standing, Verb};
 use super::fleet::{LookResult, Scope};
@@ -8,6 +10,9 @@ use super::id::SnapshotId;
 use super::prune;
 use super::state::{Freshness, State};
 use super::time::{Seconds, Timestamp};
+
+/// Of the pause after a listing that failed while a deletion waits for it.
+const MOST_DOUBLINGS: u32 = 8;
 
 /// The looks of this pass, in the order in which they are made.
 pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
@@ -21,7 +26,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Scope> {
 /// When the next look or slot is due.
 pub fn next_due(state: &State, now: Timestamp) -> Timestamp {
     let look = wanted(state, now).into_iter().map(|(_, at)| at).min();
-    let slot = due::next_slot(state, now);
+    let slot = due::next_slot(state, now).into_iter().chain(due::next_start(state, now));
     look.into_iter().chain(slot).min().unwrap_or(now + Seconds::minutes(1)).max(now)
 }
 
@@ -38,14 +43,20 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
         (Scope::Prices, next(&fleet.price_look, rules.prices_every)),
         (Scope::Images, next(&fleet.image_look, rules.prices_every)),
     ];
+    for kind in BillKind::ALL {
+        wanted.push(walks::next(&state.ledger, kind, rules.billing_every, now));
+    }
     for (id, since) in in_flight(state, now) {
         let looked = fleet.details.get(id).map_or(since, |single| single.began);
         wanted.push((Scope::Snapshot(id.clone()), looked.max(since) + rules.in_flight_every));
     }
     if prune::waits_for_look(state, now) {
         // A look that just failed is not tried again at once.
-        let tried =
-            |look: &Freshness| look.tried.map_or(now, |tried| tried + Seconds(rules.fresh.0.div_ceil(2)));
+        // One that fails again and again is tried ever less often, down to its ordinary pace.
+        let tried = |look: &Freshness| {
+            let wait = rules.fresh.0.div_ceil(2) << look.failures.min(MOST_DOUBLINGS);
+            look.tried.map_or(now, |tried| tried + Seconds(wait).min(rules.snapshots_every))
+        };
         wanted
             .push((Scope::Snapshots, tried(&fleet.snapshot_look).min(now.max(tried(&fleet.snapshot_look)))));
         wanted.push((Scope::Images, tried(&fleet.image_look)));

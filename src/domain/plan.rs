@@ -3,16 +3,22 @@
 //! It touches nothing. While there is something to write down it proposes no action, so that an
 //! action always rests on a state in which every conclusion is recorded.
 
-use super::backup::{Backup, Judgement, Life};
+use super::backup::{Judgement, Life};
+use super::billing::close;
 use super::draft::{Plan, settled};
-use super::event::{ClockStepped, Event, Judged};
+use super::effect::{Outcome, Standing};
+use super::event::{ClockStepped, Event, Judged, TotalDisbelieved};
 use super::evidence::evidence;
-use super::fleet::SnapshotStatus;
+use super::fleet::Scope;
 use super::state::State;
 use super::take;
 use super::time::{Seconds, Timestamp};
-use super::{doom, due, prune};
+use super::{doom, due, prune, sane};
 
+/// After so long a create is given up whose absence no listing can prove.
+const MISCOUNT_ENDS: Seconds = Seconds::hours(24);
+/// Looks that must miscount alike before a total is corrected.
+const LOOKS_THAT_CORRECT: u32 = 4;
 /// How long a conclusion of 24 hours of complete but doubtful looks takes.
 const DOUBT_ENDS: Seconds = Seconds::hours(24);
 
@@ -24,10 +30,12 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
         plan.events.push(Event::ClockStepped(ClockStepped { by_micros: by_micros.max(0), noticed }));
         return plan;
     }
-    settle(state, &mut plan);
+    settle(state, now, &mut plan);
+    correct_totals(state, &mut plan);
     judge(state, now, &mut plan);
     due::plan_slots(state, now, &mut plan);
     doom::plan_dooms(state, now, &mut plan);
+    plan.events.extend(close::due(&state.ledger, now));
     if plan.events.is_empty() {
         take::plan_creates(state, now, &mut plan);
         prune::plan_deletes(state, now, &mut plan);
@@ -35,11 +43,34 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
     plan
 }
 
-/// Outcomes that looks have made clear.
-fn settle(state: &State, plan: &mut Plan) {
+/// Outcomes that looks have made clear, or never will.
+fn settle(state: &State, now: Timestamp, plan: &mut Plan) {
+    let miscounts = state.fleet.snapshot_look.miscounted.as_ref().is_some_and(|known| !known.believed);
     for life in state.unfinished() {
-        if let Some(outcome) = evidence(state, life) {
-            plan.events.push(settled(life, outcome));
+        let outcome = evidence(state, life).or_else(|| {
+            let Standing::Unknown { since, .. } = life.standing else { return None };
+            let is_hopeless = miscounts && life.effect.verb.is_create();
+            let why = "the cloud counts more snapshots than it shows, and one could be this".to_owned();
+            // Not asked for again, and still looked for: a second one of its name could be a duplicate.
+            (is_hopeless && now.since(since) >= MISCOUNT_ENDS.duration()).then_some(Outcome::GaveUp { why })
+        });
+        plan.events.extend(outcome.map(|outcome| settled(life, outcome)));
+    }
+}
+
+/// A total that was too high by the same number for the settle time is corrected by it. Not while
+/// a create is open: what the cloud counts and does not show could be that one.
+fn correct_totals(state: &State, plan: &mut Plan) {
+    if state.unresolved().any(|life| life.effect.verb.is_create()) {
+        return;
+    }
+    for scope in [Scope::Machines, Scope::Snapshots, Scope::Images] {
+        let Some(look) = state.fleet.freshness(&scope) else { continue };
+        let (Some(known), Some(tried)) = (&look.miscounted, look.tried) else { continue };
+        let is_steady = known.looks >= LOOKS_THAT_CORRECT && tried >= known.since + state.rules().settle;
+        if is_steady && !known.believed {
+            let excess = known.excess;
+            plan.events.push(Event::TotalDisbelieved(TotalDisbelieved { scope, excess }));
         }
     }
 }
@@ -49,7 +80,7 @@ fn judge(state: &State, now: Timestamp, plan: &mut Plan) {
     let rules = state.rules();
     for (id, backup) in state.watched() {
         let judgement = match backup.life {
-            Life::Ready => is_sane(state, backup),
+            Life::Ready => sane::level_one(state, backup),
             Life::Pending if now.since(backup.waiting_since) >= rules.pending_deadline.duration() => {
                 Some(Judgement::TimedOut)
             }
@@ -73,13 +104,4 @@ fn judge(state: &State, now: Timestamp, plan: &mut Plan) {
             plan.events.push(Event::Judged(Judged { backup: backup.clone(), judgement }));
         }
     }
-}
-
-/// Level 1: ready, of a size above zero that a second look confirmed.
-fn is_sane(state: &State, backup: &Backup) -> Option<Judgement> {
-    let known = state.sole_snapshot(backup)?;
-    let sized = backup.sized?;
-    let ready = known.item.status == SnapshotStatus::Ready && known.missing_since.is_none();
-    let seen_again = state.last_sight(&known.item.id).is_some_and(|began| began > sized.seen);
-    (ready && sized.bytes > 0 && seen_again).then_some(Judgement::Good { size_bytes: sized.bytes })
 }

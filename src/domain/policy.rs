@@ -2,14 +2,16 @@
 //!
 //! A plan reads them from the state, never from the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::id::PolicyName;
 use super::reach::Reach;
+use super::selection::Selection;
 use super::time::Seconds;
+use super::timing::Timing;
 
 /// How far the daemon may go on its own. A policy may be stricter than the whole, never laxer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,6 +55,13 @@ pub struct Policy {
     pub retention: Retention,
     /// The longest gap between two slots in the 366 days after the adoption.
     pub longest_gap: Seconds,
+    #[serde(default, skip_serializing_if = "Selection::is_all")]
+    pub selection: Selection,
+    #[serde(default, skip_serializing_if = "Timing::is_plain")]
+    pub timing: Timing,
+    /// Names that it had before: their shelves, backups and decided slots are its own.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub was: BTreeSet<PolicyName>,
 }
 
 /// restic's words. No rule at all keeps everything.
@@ -209,8 +218,15 @@ pub struct Rules {
     pub snapshots_every: Seconds,
     pub balance_every: Seconds,
     pub prices_every: Seconds,
+    /// How often the billing lists are walked, just after the clock's round multiples of it.
+    #[serde(default = "hourly")]
+    pub billing_every: Seconds,
     /// How often snapshots and machines are looked at while something is in flight.
     pub in_flight_every: Seconds,
+}
+
+fn hourly() -> Seconds {
+    Seconds::hours(1)
 }
 
 impl Default for Rules {
@@ -234,6 +250,7 @@ impl Default for Rules {
             snapshots_every: Seconds::minutes(15),
             balance_every: Seconds::minutes(5),
             prices_every: Seconds::days(1),
+            billing_every: hourly(),
             in_flight_every: Seconds::minutes(1),
         }
     }

@@ -69,7 +69,7 @@ fn ready<'a>(
     let mut waiting = Vec::new();
     for (id, backup) in state.watched() {
         if backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) {
-            match own_hold(state, now, adopted, backup) {
+            match own_hold(state, now, adopted, backup).or_else(|| postponed(state, now, id)) {
                 Some(hold) => holds.push((id.clone(), hold)),
                 None => waiting.push((id, backup)),
             }
@@ -137,6 +137,11 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
     }
 }
 
+fn postponed(state: &State, now: Timestamp, id: &BackupId) -> Option<Hold> {
+    let known = state.postponed.get(id).filter(|known| now < known.until)?;
+    Some(Hold::Postponed { until: known.until, why: known.why.clone() })
+}
+
 /// What around the backup holds its deletion.
 fn hold_around(
     state: &State,
@@ -164,6 +169,8 @@ fn hold_around(
         Some(Hold::Unknown)
     } else if suspects.any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
         Some(Hold::Suspect)
+    } else if state.unreadable().any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
+        Some(Hold::Unreadable)
     } else if was_refused(state, now, id) {
         Some(Hold::Refused)
     } else if is_linked(state, backup) {

@@ -12,6 +12,7 @@
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 
 use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
 use wall::{Pattern, Reading};
 
 pub mod wall;
@@ -49,20 +50,30 @@ impl Schedule {
         Ok(Self { pattern: Pattern::parse(cron)?, zone })
     }
 
+    /// What it means, as a person would say it: `at 02:30, once a day whatever the clock does`.
+    pub fn in_words(&self) -> String {
+        let clock = if self.pattern.is_fixed() {
+            "each time once a day, whatever the clock does"
+        } else {
+            "as the clock on the wall shows it"
+        };
+        format!("{}; {clock}", self.pattern.in_words())
+    }
+
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
     /// The newest slot that is later than `after` and not later than `now`.
     pub fn latest_at_or_before(&self, now: Timestamp, after: Timestamp) -> Option<Timestamp> {
-        let slot = if self.pattern.is_fixed() { self.fixed_before(now) } else { self.wild_before(now) };
+        let slot = if self.is_fixed() { self.fixed_before(now) } else { self.wild_before(now) };
         slot.map(Timestamp::from_seconds).filter(|slot| *slot > after)
     }
 
     /// The first slot later than `instant`.
     pub fn next_after(&self, instant: Timestamp) -> Option<Timestamp> {
         let second = instant.seconds();
-        let slot = if self.pattern.is_fixed() { self.fixed_after(second) } else { self.wild_after(second) };
+        let slot = if self.is_fixed() { self.fixed_after(second) } else { self.wild_after(second) };
         slot.map(Timestamp::from_seconds).filter(|slot| *slot > instant)
     }
 
@@ -115,6 +126,10 @@ impl Schedule {
             }
         }
         Seconds(longest)
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.pattern.is_fixed() && !is_planted(Bug::NaiveSummerTime)
     }
 
     fn fixed_after(&self, second: i64) -> Option<i64> {

@@ -52,6 +52,11 @@ pub enum Decision {
         count: u32,
         by: Timestamp,
     },
+    /// Missed ones up to this slot that nothing makes up for; `first` is the oldest of `count`.
+    Missed {
+        first: Timestamp,
+        count: u32,
+    },
     Skipped(Skip),
     /// Its time to be caught up has passed.
     Expired,
@@ -68,6 +73,10 @@ pub enum Skip {
     Overlap,
     /// The journal has an intent for it already: the clock went back.
     AlreadyTaken,
+    /// The allowed hours passed, and open again too late for it.
+    WindowPassed,
+    /// Its machine was busy for as long as it could have started.
+    Busy,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +95,18 @@ pub enum Held {
     /// A snapshot that the journal does not own bears this name.
     NameInUse(String),
     ClockUnsure,
+    /// Nothing starts outside the allowed hours; they open at this instant.
+    OutsideWindow(Timestamp),
+    /// The busy check's words.
+    Busy(String),
+    /// The busy check has not answered yet.
+    BusyUnchecked,
+    /// The cloud refuses creates of the whole account; asked again once a day. Its words.
+    Account(String),
+    /// The cloud refused three of this policy in a row; asked again once a day. Its words.
+    PolicyRefused(String),
+    /// The cloud cannot snapshot this machine; not asked again before it changes. Its words.
+    Impossible(String),
 }
 
 /// How many characters of a name people can read; the rest is a hash.
@@ -102,6 +123,14 @@ impl Slot {
     /// At most 30 of `[a-z0-9-]`: volume clones allow no more, and `{name}-restored` must fit in 50.
     pub fn snapshot_name(&self, machine_name: &str) -> String {
         format!("{PREFIX}{}-{}", readable(machine_name), self.digest().short())
+    }
+
+    /// A number that looks drawn and is always the same for this slot.
+    pub fn draw(&self) -> u64 {
+        let due = self.due.to_string();
+        let fields = ["jitter", self.policy.as_str(), self.machine.as_str(), due.as_str()];
+        let half = Digest::of_fields(fields.map(str::as_bytes)).half();
+        half.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     fn digest(&self) -> Digest {

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
+use super::billing::ledger::Ledger;
 use super::digest::Digest;
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
+use super::halt::Halts;
 use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
@@ -38,7 +40,13 @@ pub struct State {
     pub deletions: Vec<Deletion>,
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
     pub unexplained: Vec<Timestamp>,
+    /// Deletions that the audit let wait.
+    pub postponed: BTreeMap<BackupId, Postponement>,
+    /// What the cloud's refusals stop, and for whom.
+    pub halts: Halts,
+    pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
+    pub ledger: Ledger,
 }
 
 /// The policies in force, and since when.
@@ -49,6 +57,8 @@ pub struct Adopted {
     /// The schedules of `set`, parsed; a restored state gets them from [`State::restore`].
     #[serde(skip)]
     pub schedules: BTreeMap<PolicyName, Schedule>,
+    /// What each policy of an older name is called now.
+    pub renamed: BTreeMap<PolicyName, PolicyName>,
     /// Since when the present schedule of each policy is in force.
     pub scheduled_since: BTreeMap<PolicyName, Timestamp>,
     /// Since when the mode is what it is.
@@ -101,6 +111,32 @@ pub struct Freshness {
     pub digest: Digest,
     /// The cloud says that it has no such listing.
     pub unavailable: bool,
+    /// Looks in a row that were not complete.
+    pub failures: u32,
+    pub miscounted: Option<Miscounted>,
+}
+
+/// A total that is off by the same number look after look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Miscounted {
+    pub excess: u64,
+    pub since: Timestamp,
+    pub looks: u32,
+    /// From now on a walk is complete where its total is off by just this.
+    pub believed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Postponement {
+    pub count: u32,
+    pub until: Timestamp,
+    pub why: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRefusal {
+    pub status: u16,
+    pub since: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,8 +167,21 @@ pub struct ShelfState {
     pub decided_until: Timestamp,
     /// The slot that is due and why nothing happens.
     pub open: Option<(Timestamp, Held)>,
+    /// The slot that serves missed ones too: it is late, and is not put off.
+    pub catches_up: Option<Timestamp>,
+    /// What the busy check said last.
+    pub busy: Option<BusyAnswer>,
     /// Good backups of the last 24 hours that explain no doom yet.
     pub unspent: Vec<Timestamp>,
+}
+
+/// The answer of a busy check about the slot that is due at `due`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BusyAnswer {
+    pub due: Timestamp,
+    pub at: Timestamp,
+    /// `None`: its machine is not busy.
+    pub why: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,9 +208,23 @@ pub struct Counters {
 }
 
 impl State {
-    /// A policy and its rules, where one of this name is in force.
+    /// A policy and its rules, where one of this name, or that had this name, is in force.
     pub fn policy(&self, name: &PolicyName) -> Option<&Policy> {
-        self.adopted.as_ref()?.set.policies.get(name)
+        let adopted = self.adopted.as_ref()?;
+        adopted.set.policies.get(adopted.current(name))
+    }
+
+    /// The schedule of such a policy.
+    pub fn schedule(&self, name: &PolicyName) -> Option<&Schedule> {
+        let adopted = self.adopted.as_ref()?;
+        adopted.schedules.get(adopted.current(name))
+    }
+
+    /// Whether a machine is lost: two complete listings in a row did not have it.
+    pub fn is_lost(&self, machine: &MachineId) -> bool {
+        let Some(known) = self.fleet.machines.get(machine) else { return true };
+        let looked = self.fleet.machine_look.complete;
+        known.missing_since.is_some_and(|since| looked.is_some_and(|began| began > since))
     }
 
     pub fn rules(&self) -> Rules {
@@ -207,6 +270,12 @@ impl State {
             .filter(|item| resemblance(&item.name, &item.description) == Resemblance::Suspect)
     }
 
+    /// Snapshots of which a part cannot be read that a deletion rests on, and that nobody disowned.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Snapshot> {
+        let known = self.fleet.snapshots.iter().filter(|(id, _)| !self.disowned.contains(*id));
+        known.map(|(_, known)| &known.item).filter(|item| !item.unreadable.is_empty())
+    }
+
     /// Ours, once seen, not deleted by us, and absent from the last complete listing.
     pub fn missing(&self) -> impl Iterator<Item = (&SnapshotId, &BackupId, Timestamp)> {
         self.fleet.snapshots.iter().filter_map(|(id, known)| {
@@ -230,6 +299,13 @@ impl State {
             Some(id) if backup.snapshots.len() == 1 => self.fleet.snapshots.get(id),
             Some(_) | None => None,
         }
+    }
+}
+
+impl Adopted {
+    /// What a policy is called now, by any name that it had.
+    pub fn current<'a>(&'a self, name: &'a PolicyName) -> &'a PolicyName {
+        self.renamed.get(name).unwrap_or(name)
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use super::backup::Life;
 use super::draft::{Action, Plan};
-use super::due::{Busy, Due, decide, due_slots, obstacle};
+use super::due::{Busy, Due, closed_until, decide, due_slots, not_idle, obstacle};
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::id::{BackupId, MachineId, SnapshotId};
 use super::policy::Mode;
+use super::selection::Selector;
 use super::slot::Slot;
 use super::state::{EffectLife, State};
 use super::time::{Seconds, Timestamp};
@@ -31,8 +32,13 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
         }
         let machine = state.fleet.machines.get(&slot.machine);
         let (Some(machine), Some(policy)) = (machine, state.policy(&slot.policy)) else { return false };
+        let Some(schedule) = state.schedule(&slot.policy) else { return false };
+        if closed_until(now, policy, schedule).is_some() || not_idle(state, now, policy, slot).is_some() {
+            return false;
+        }
         policy.mode.min(state.mode()) != Mode::Observe
             && obstacle(state, now, policy, machine, &rules).is_none()
+            && state.halts.stops(now, slot, &machine.item).is_none()
             && stranger(state, life.effect.verb.backup().as_str()).is_none()
     });
     let mut machines: Vec<&MachineId> = Vec::new();
@@ -44,8 +50,9 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
         }
     }
     let busy = Busy::of(state);
-    let mut due: Vec<_> =
-        due_slots(state, now).filter(|due| decide(state, now, due, &busy).is_none()).collect();
+    let mut due: Vec<_> = due_slots(state, now)
+        .filter(|due| due.start <= now && decide(state, now, due, &busy).is_none())
+        .collect();
     due.sort_by_cached_key(|due| (newest_good(state, &due.slot), due.slot.clone()));
     if is_planted(Bug::HashMapOrder) {
         let scattered: HashMap<String, Due> = due.drain(..).map(|due| (due.slot.line(), due)).collect();
@@ -105,14 +112,13 @@ pub(super) fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Opti
     if state.backups.get(life.effect.verb.backup()).is_some_and(|backup| !backup.snapshots.is_empty()) {
         return None;
     }
-    let (Some(schedule), Some(policy)) = (adopted.schedules.get(&slot.policy), state.policy(&slot.policy))
-    else {
+    let (Some(schedule), Some(policy)) = (state.schedule(&slot.policy), state.policy(&slot.policy)) else {
         return Some("its policy is no longer in force".to_owned());
     };
     if policy.mode.min(adopted.set.mode) == Mode::Observe {
         return Some("the mode is observe now".to_owned());
     }
-    if adopted.scheduled_since.get(&slot.policy).is_none_or(|since| slot.due <= *since) {
+    if adopted.scheduled_since.get(adopted.current(&slot.policy)).is_none_or(|since| slot.due <= *since) {
         return Some("its policy has another schedule now".to_owned());
     }
     // One listing without it proves nothing; a second one does.
@@ -120,6 +126,10 @@ pub(super) fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Opti
     let is_gone = |since: Timestamp| looked.is_some_and(|began| began > since);
     if state.fleet.machines.get(&slot.machine).is_none_or(|known| known.missing_since.is_some_and(is_gone)) {
         return Some("its machine is gone".to_owned());
+    }
+    let known = state.fleet.machines.get(&slot.machine);
+    if known.is_some_and(|known| !Selector::of(policy).selects(&known.item)) {
+        return Some("its policy is not for its machine any more".to_owned());
     }
     let newer = schedule.latest_at_or_before(now, slot.due);
     if let Some(newer) = newer {
@@ -129,9 +139,16 @@ pub(super) fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Opti
     (life.absences >= attempts).then(|| format!("absent after {attempts} attempts"))
 }
 
-/// Snapshots under way, as far as looks and answers show.
+/// Snapshots under way, as far as looks and answers show; one whose answer was lost may be.
 pub(super) fn running(state: &State) -> u32 {
-    let lives = state.watched().filter(|(_, backup)| matches!(backup.life, Life::Requested | Life::Pending));
+    let is_unclear = |id: &BackupId| {
+        state.unresolved().any(|life| life.effect.verb.is_create() && life.effect.verb.backup() == id)
+    };
+    let lives = state.watched().filter(|(id, backup)| match backup.life {
+        Life::Requested | Life::Pending => true,
+        Life::Intended => is_unclear(id),
+        _ => false,
+    });
     u32::try_from(lives.count()).unwrap_or(u32::MAX)
 }
 

@@ -13,6 +13,8 @@ pub mod append;
 pub mod checkpoint;
 pub mod reader;
 pub mod verify;
+pub mod copy;
+pub mod restore;
 mod chain;
 mod rows;
 mod meta;
@@ -68,6 +70,11 @@ impl Journal {
     /// The saved state, if the same code folded it.
     pub fn load_checkpoint(&self, fold_id: &str) -> Result<Option<Checkpoint>, Fault> {
         checkpoint::load_folded_by(&self.connection, fold_id)
+    }
+
+    /// The saved state, whoever folded it.
+    pub fn load_any_checkpoint(&self) -> Result<Option<Checkpoint>, Fault> {
+        checkpoint::load(&self.connection)
     }
 
     /// Ends in good order: the next start need not check the whole file, and can read it without us.

@@ -47,7 +47,12 @@ pub enum ReadError {
 
 impl Reader {
     pub fn open(directory: &Path) -> Result<Self, ReadError> {
-        let path = directory.join(FILE);
+        Self::open_file(&directory.join(FILE))
+    }
+
+    /// A journal of another name, such as a backup.
+    pub fn open_file(path: &Path) -> Result<Self, ReadError> {
+        let path = path.to_owned();
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing { path }),
             Ok(file) if file.len() == 0 && !has_log_ahead(&path) => return Err(ReadError::Missing { path }),
@@ -59,14 +64,14 @@ impl Reader {
         }
         match connect(&path, Sharing::WithWriter) {
             Ok((connection, owner)) => Self::admit(&path, connection, owner, None),
-            Err(error) if lacks_rights(&error) => Self::open_alone(directory, &path, error),
+            Err(error) if lacks_rights(&error) => Self::open_alone(&path, error),
             Err(error) => Err(ReadError::unopened(&path, error)),
         }
     }
 
-    fn open_alone(directory: &Path, path: &Path, error: rusqlite::Error) -> Result<Self, ReadError> {
+    fn open_alone(path: &Path, error: rusqlite::Error) -> Result<Self, ReadError> {
         let no_rights = |source: Cause| ReadError::NoRights { path: path.to_owned(), source };
-        if has_log_ahead(path) || !lock::is_free(&directory.join(lock::NAME)) {
+        if has_log_ahead(path) || !lock::is_free(&path.with_file_name(lock::NAME)) {
             return Err(no_rights(error.into()));
         }
         let untouched = Untouched::since_now(path).map_err(|error| no_rights(Cause::new(error)))?;
@@ -140,7 +145,7 @@ impl Reader {
 }
 
 impl ReadError {
-    pub(super) fn from_fault(path: &Path, fault: Fault) -> Self {
+    pub fn from_fault(path: &Path, fault: Fault) -> Self {
         let path = path.to_owned();
         match fault {
             Fault::Failed { tried, source } => Self::Failed { tried, path, source },
@@ -199,7 +204,7 @@ fn lacks_rights(error: &rusqlite::Error) -> bool {
 }
 
 /// Whether committed rows may lie outside the file itself; what cannot be found out counts as yes.
-fn has_log_ahead(path: &Path) -> bool {
+pub(super) fn has_log_ahead(path: &Path) -> bool {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-wal");
     match fs::metadata(beside) {
@@ -241,7 +246,7 @@ mod tests {
     }
 
     fn alone(directory: &Path) -> Result<Reader, ReadError> {
-        Reader::open_alone(directory, &directory.join(FILE), denied())
+        Reader::open_alone(&directory.join(FILE), denied())
     }
 
     #[test]

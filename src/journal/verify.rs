@@ -27,16 +27,20 @@ pub struct Report {
 
 /// A finding is `ReadError::Damaged`.
 pub fn verify(directory: &Path) -> Result<Report, ReadError> {
-    let path = directory.join(FILE);
-    let reader = match Reader::open(directory) {
+    verify_file(&directory.join(FILE))
+}
+
+/// The same of a journal of another name, such as a backup.
+pub fn verify_file(path: &Path) -> Result<Report, ReadError> {
+    let reader = match Reader::open_file(path) {
         Err(ReadError::Foreign { found, .. }) => {
             let finding = Finding::new("the header", format_args!("it is of {found}"));
-            return Err(ReadError::from_fault(&path, finding.into()));
+            return Err(ReadError::from_fault(path, finding.into()));
         }
         other => other?,
     };
     let report = inspect(&reader);
-    reader.unless_touched(report).map_err(|fault| ReadError::from_fault(&path, fault))
+    reader.unless_touched(report).map_err(|fault| ReadError::from_fault(path, fault))
 }
 
 fn inspect(reader: &Reader) -> Result<Report, Fault> {

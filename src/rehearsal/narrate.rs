@@ -180,8 +180,16 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         }
         Event::Doomed(doomed) => about("doomed", &doomed.backup, doom(state, &doomed.backup)),
         Event::Spared(spared) => about("spared", &spared.backup, spared.why.clone()),
+        Event::KeyJudged(_) | Event::TotalDisbelieved(_) | Event::Postponed(_) => Vec::new(),
         Event::Anomaly(anomaly) => vec![line(at, "anomaly", "", &anomaly.about, visible(&anomaly.what))],
-        Event::Called(_) | Event::Looked(_) | Event::Observed(_) => Vec::new(),
+        Event::Called(_)
+        | Event::Looked(_)
+        | Event::Observed(_)
+        | Event::Billed(_)
+        | Event::FinalsDiffered(_)
+        | Event::HourClosed(_)
+        | Event::DayClosed(_)
+        | Event::ToppedUp(_) => Vec::new(),
     }
 }
 
@@ -220,6 +228,7 @@ fn ask_lines(state: &State, at: Timestamp, ask: &Ask) -> Vec<Line> {
         Ask::Disown { snapshot, reason } => {
             vec![line(at, "disowned", "", snapshot.as_str(), format!("by the person: {}", visible(reason)))]
         }
+        Ask::Retry { halted } => vec![line(at, "retried", "", &format!("{halted:?}"), by())],
         Ask::Pin { backup } => about("pinned", backup),
         Ask::Unpin { backup } => about("unpinned", backup),
     }

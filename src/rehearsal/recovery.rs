@@ -4,6 +4,7 @@
 //! asked only for what it believes of that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::domain::backup::{Backup, Life};
 use crate::domain::id::SnapshotId;
@@ -13,7 +14,9 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::watch::Observer;
 use crate::sim::cloud::Cloud;
+use crate::sim::dialect::Way;
 use crate::sim::record::{Actor, Record};
+use crate::sim::truth::Truth;
 
 /// Within this all must be well again; two slots of a daily policy are the same.
 const RECOVERY: Seconds = Seconds::hours(48);
@@ -39,8 +42,7 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     }
     let ending = Ending { setup, state, now };
     let mut found = ending.open_requests();
-    let machines: Vec<String> =
-        cloud.with_world(|world| world.machines().map(|machine| machine.id.clone()).collect());
+    let machines = machines(cloud);
     cloud.with_truth(|truth| {
         let records: Vec<&Record> = truth.snapshots().collect();
         found.extend(ending.machines_without_backup(&machines, &records));
@@ -50,6 +52,23 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     for line in found {
         observer.object(format!("I27: {line}"));
     }
+}
+
+pub fn machines(cloud: &Cloud) -> Vec<String> {
+    cloud.with_world(|world| world.machines().map(|machine| machine.id.clone()).collect())
+}
+
+/// The longest that any of `machines` went without a new backup that came to be ready.
+pub fn worst_rpo(truth: &Truth, machines: &[String], (from, until): (Timestamp, Timestamp)) -> Duration {
+    let gap_of = |machine: &String| {
+        let made = truth.snapshots().filter(|one| one.machine == *machine && one.made_by == Actor::Daemon);
+        let mut times: Vec<Timestamp> =
+            made.filter(|one| one.ready_at.is_some()).map(|one| one.created_at).collect();
+        times.extend([from, until]);
+        times.sort_unstable();
+        times.windows(2).map(|pair| pair[1].since(pair[0])).max()
+    };
+    machines.iter().filter_map(gap_of).max().unwrap_or_default()
 }
 
 impl Ending<'_> {
@@ -129,6 +148,10 @@ impl Ending<'_> {
                 && !goes_on(record)
         };
         let mut found = Vec::new();
+        // What images there are nobody knows, and only a person could say that there are none.
+        if self.setup.dialect.has(Way::NoImages) {
+            return found;
+        }
         for shelf in shelves.values() {
             let late = shelf.iter().enumerate().filter(|one| overdue(*one, shelf)).map(|(_, record)| record);
             found.extend(late.map(|record| format!("{} is replaced for long, and still there", record.id)));

@@ -22,6 +22,7 @@ use crate::domain::time::Seconds;
 use crate::journal;
 use crate::journal::open::Durability;
 use crate::rehearsal::crash::{Fuse, Mortal};
+use crate::rehearsal::disturb::DaemonClock;
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
 use crate::rehearsal::setup::Setup;
@@ -104,7 +105,7 @@ struct Rehearsal<'a> {
     service: LocalWire,
     /// The true time, and the daemon's, which can be wrong.
     clock: Clock,
-    local: Clock,
+    daemon_clock: DaemonClock<'a>,
     rng: fastrand::Rng,
     observer: Observer,
     onlooker: Rc<RefCell<dyn Onlooker>>,
@@ -116,7 +117,6 @@ struct Rehearsal<'a> {
 impl<'a> Rehearsal<'a> {
     fn new(setup: &'a Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Self {
         let clock = Clock::simulated(setup.begins());
-        let local = clock.with_own_skew();
         let rules = setup.policies().rules;
         let faults = FaultPlan::named(&setup.faults, setup.seed, setup.calm_begins());
         let cloud = Cloud::new(Start {
@@ -139,9 +139,9 @@ impl<'a> Rehearsal<'a> {
             service: cloud.local(),
             rng: fastrand::Rng::with_seed(setup.seed.wrapping_add(77)),
             person: Person::new(cloud.clone(), outlet, setup.seed, clock.now()),
+            daemon_clock: DaemonClock::new(setup, &cloud, &clock),
             cloud,
             clock,
-            local,
             observer,
             onlooker,
             fuse,
@@ -181,7 +181,7 @@ impl<'a> Rehearsal<'a> {
         self.observer.follow(&self.setup.directory);
         let (outlet, inbox) = inbox::channel();
         self.person.meet(outlet);
-        self.local.set_skew(self.cloud.wished_clock_skew());
+        self.daemon_clock.set();
         let settings = Settings { base_url: "http://127.0.0.1/api".to_owned(), ..Settings::default() };
         let transport = Transport::local(self.service.clone(), &settings);
         let client = Client::new(transport, settings, SecretString::from(KEY))?;
@@ -195,7 +195,7 @@ impl<'a> Rehearsal<'a> {
             onlooker.borrow_mut().recorded(state, recorded);
         });
         let stop = CancellationToken::new();
-        let parts = Parts { client, clock: self.local.clone(), inbox, listener, stop };
+        let parts = Parts { client, clock: self.daemon_clock.clock(), inbox, listener, stop };
         let mut engine = Engine::start(folded, self.setup.policies(), parts).await?;
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
@@ -204,6 +204,7 @@ impl<'a> Rehearsal<'a> {
             fuse.light(awaits);
             std::future::pending::<()>().await;
         };
+        let daemon_clock = self.daemon_clock.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
             let work = Box::pin(engine.run(async |state: &State, pause| self.pause(state, pause).await));
@@ -214,6 +215,7 @@ impl<'a> Rehearsal<'a> {
             () = tokio::time::sleep(time_left) => Some(Ok(())),
             ended = mortal => ended,
             () = lighting => None,
+            () = daemon_clock.keep_setting() => None,
         };
         match ended {
             Some(Ok(())) => self.finish(engine).await.map(|()| None),
@@ -236,11 +238,11 @@ impl<'a> Rehearsal<'a> {
     async fn pause(&mut self, state: &State, pause: Duration) -> bool {
         let asked = self.person.visit(state, self.clock.now());
         let pause = if asked { Duration::from_secs(1) } else { pause };
-        if !self.onlooker.borrow_mut().pausing(state, &self.local, pause) {
+        if !self.onlooker.borrow_mut().pausing(state, &self.daemon_clock.clock(), pause) {
             return false;
         }
-        self.local.sleep(pause).await;
-        self.local.set_skew(self.cloud.wished_clock_skew());
+        self.daemon_clock.sleep(pause).await;
+        self.daemon_clock.set();
         true
     }
 
@@ -271,6 +273,8 @@ impl<'a> Rehearsal<'a> {
         let bytes = fs::metadata(self.setup.directory.join(journal::FILE)).map_or(0, |file| file.len());
         let head = verified.as_ref().ok().map(|report| report.head);
         let faults_hit = self.cloud.hits();
+        let machines = recovery::machines(&self.cloud);
+        let now = self.clock.now();
         Ok(self.cloud.with_truth(|truth| {
             let wrong = &truth.violations;
             lines.extend(wrong.lines.iter().cloned());
@@ -278,7 +282,7 @@ impl<'a> Rehearsal<'a> {
             Summary {
                 schema_version: 1,
                 seed: self.setup.seed,
-                dialect: self.setup.dialect.name.to_owned(),
+                dialect: self.setup.dialect.name(),
                 simulated_seconds: self.clock.elapsed().as_secs(),
                 wall_seconds: self.began.elapsed().as_secs_f64(),
                 backups_taken: truth.backups_taken,
@@ -286,6 +290,8 @@ impl<'a> Rehearsal<'a> {
                 duplicates: truth.duplicates.count,
                 unowned_deleted: truth.unowned_deleted.count,
                 invariant_violations: count + wrong.count,
+                worst_rpo_seconds: recovery::worst_rpo(truth, &machines, (self.setup.begins(), now))
+                    .as_secs(),
                 violations: lines.into_iter().take(LINES).collect(),
                 journal_events: head.map_or(0, |head| head.seq.0),
                 journal_bytes: bytes,

@@ -1,11 +1,14 @@
 //! What a rehearsal is made of: how long, how many machines, which faults, and one daily policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::selection::Selection;
 use crate::domain::time::{Seconds, Timestamp};
+use crate::domain::timing::Timing;
+use crate::rehearsal::disturb::Disturbance;
 use crate::sim::dialect::Dialect;
 
 /// 2026-03-01T00:00:00Z, when every rehearsal begins.
@@ -31,6 +34,8 @@ pub struct Setup {
     /// Each commit waits for the disk, as in production.
     pub durable: bool,
     pub directory: PathBuf,
+    /// What becomes of the daemon's clock, in order of time.
+    pub disturbances: Vec<Disturbance>,
 }
 
 impl Setup {
@@ -58,6 +63,9 @@ impl Setup {
             may_restart: true,
             retention: Retention { keep_last: Some(Keep::Count(self.keep_last)), ..self.also.clone() },
             longest_gap: Seconds::days(1),
+            selection: Selection::default(),
+            timing: Timing::default(),
+            was: BTreeSet::new(),
         };
         let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
         PolicySet { mode: Mode::Enforce, policies, rules: Rules::default() }

@@ -21,6 +21,8 @@ pub struct Summary {
     /// Deleted snapshots that we did not own.
     pub unowned_deleted: u64,
     pub invariant_violations: u64,
+    /// The longest that any machine went without a new backup that came to be ready.
+    pub worst_rpo_seconds: u64,
     /// The first of them, in words.
     pub violations: Vec<String>,
     pub journal_events: u64,

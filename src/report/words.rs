@@ -42,10 +42,12 @@ pub fn hold(hold: &Hold) -> String {
         Hold::Suspect => {
             "a snapshot looks like ours and is not in the journal: adopt or disown it".to_owned()
         }
+        Hold::Unreadable => "a snapshot of its machine cannot be read; `status` names it".to_owned(),
         Hold::Shaken => "something of ours was missing from a listing".to_owned(),
         Hold::Capped => "the cap of deletions is reached".to_owned(),
         Hold::Refused => "the cloud refused to delete it; asked again a day later".to_owned(),
         Hold::MaybeLinked => "an image may have been made from it".to_owned(),
+        Hold::Postponed { until, why } => format!("not before {}: {}", instant(*until), visible(why)),
         Hold::LookFirst => "the listing is looked at anew first".to_owned(),
     }
 }
@@ -62,6 +64,18 @@ pub fn held(held: &Held) -> String {
         Held::Unseen => "machines and snapshots were not looked at completely of late".to_owned(),
         Held::NameInUse(id) => format!("snapshot {} bears its name and is not in the journal", visible(id)),
         Held::ClockUnsure => "our clock and the cloud's differ".to_owned(),
+        Held::OutsideWindow(opens) => format!("outside its allowed hours, which begin {}", instant(*opens)),
+        Held::Busy(why) => format!("its machine is busy: {}", visible(why)),
+        Held::BusyUnchecked => "its busy check has not answered yet".to_owned(),
+        Held::Account(said) => {
+            format!("the cloud refuses all creates of this account, asked once a day: {}", visible(said))
+        }
+        Held::PolicyRefused(said) => {
+            format!("the cloud refused three of this policy in a row, asked once a day: {}", visible(said))
+        }
+        Held::Impossible(said) => {
+            format!("the cloud cannot snapshot this machine, not asked again: {}", visible(said))
+        }
     }
 }
 
@@ -70,6 +84,11 @@ pub fn decision(decision: &Decision) -> String {
         Decision::Superseded { first, count, by } => {
             format!("{count} missed from {} on, served by {}", instant(*first), instant(*by))
         }
+        Decision::Missed { first, count } => {
+            format!("{count} missed from {} on, and not caught up", instant(*first))
+        }
+        Decision::Skipped(Skip::WindowPassed) => "window passed: its allowed hours ended".to_owned(),
+        Decision::Skipped(Skip::Busy) => "its machine was busy all the time".to_owned(),
         Decision::Skipped(Skip::Observe) => "observing: it would have been taken".to_owned(),
         Decision::Skipped(Skip::Overlap) => "the one before it was still running".to_owned(),
         Decision::Skipped(Skip::AlreadyTaken) => "it was taken already: the clock went back".to_owned(),

@@ -26,6 +26,11 @@ impl Answer {
         Self { status, body, retry_after: None }
     }
 
+    /// A success without an envelope.
+    pub fn bare(body: String) -> Self {
+        Self { status: StatusCode::OK, body, retry_after: None }
+    }
+
     /// Billing answers carry no request id.
     pub fn billing(fields: &str) -> Self {
         Self { status: StatusCode::OK, body: format!(r#"{{"success":true,{fields}}}"#), retry_after: None }

@@ -2,11 +2,11 @@
 //!
 //! Nothing here changes a machine; the world does.
 
-use serde::Serialize;
-
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
-use crate::sim::answer::{json_text, wire_time};
+use crate::sim::answer::json_text;
+use crate::sim::dialect::Dialect;
+use crate::sim::render::{self, Kind, Value};
 use crate::sim::stream::numbered;
 
 pub const REGIONS: [&str; 3] = ["CANADA-1", "NORWAY-1", "US-1"];
@@ -19,6 +19,9 @@ pub const GPU_MODELS: [(&str, Nanos); 4] = [
     ("RTX-A6000", Nanos(690_000_000)),
 ];
 
+/// What a hibernated machine costs in an hour.
+pub const HIBERNATED_HOURLY: Nanos = Nanos(10_000_000);
+
 const NAMES: [&str; 5] = ["trainer", "render", "inference", "notebook", "builder"];
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -27,19 +30,77 @@ pub enum MachineStatus {
     Active,
     /// Stopped, and billed all the same.
     Shutoff,
+    Hibernated,
+    Error,
+    /// On its way; the word for it is the provider's.
+    Changing(&'static str),
+}
+
+impl MachineStatus {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Shutoff => "SHUTOFF",
+            Self::Hibernated => "HIBERNATED",
+            Self::Error => "ERROR",
+            Self::Changing(word) => word,
+        }
+    }
+}
+
+/// What can be asked of a machine, besides its deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Start,
+    Stop,
+    Reboot,
+    Hibernate,
+    /// From hibernation.
+    Restore,
+}
+
+impl Action {
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "start" => Some(Self::Start),
+            "stop" => Some(Self::Stop),
+            "reboot" => Some(Self::Reboot),
+            "hibernate" => Some(Self::Hibernate),
+            "restore" => Some(Self::Restore),
+            _ => None,
+        }
+    }
+
+    /// The status that it needs, the word meanwhile, and the status that it leads to.
+    pub fn course(self) -> (MachineStatus, &'static str, MachineStatus) {
+        match self {
+            Self::Start => (MachineStatus::Shutoff, "STARTING", MachineStatus::Active),
+            Self::Stop => (MachineStatus::Active, "STOPPING", MachineStatus::Shutoff),
+            Self::Reboot => (MachineStatus::Active, "REBOOTING", MachineStatus::Active),
+            Self::Hibernate => (MachineStatus::Active, "HIBERNATING", MachineStatus::Hibernated),
+            Self::Restore => (MachineStatus::Hibernated, "RESTORING", MachineStatus::Active),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 pub struct Machine {
+    pub number: u64,
     pub id: String,
     pub name: String,
     pub status: MachineStatus,
+    /// Since when it is in this status.
+    pub since: Timestamp,
     pub region: &'static str,
     pub gpu_type: &'static str,
     pub hourly: Nanos,
     pub created_at: Timestamp,
     /// The number of the snapshot that is being made of it.
     pub running_snapshot: Option<u64>,
+    /// The number of the snapshot that it is a restore of.
+    pub restored_from: Option<u64>,
+    /// The ids of the volumes that are attached to it.
+    pub volumes: Vec<String>,
 }
 
 /// Machines count from 1.
@@ -52,49 +113,58 @@ impl Machine {
     pub fn drawn(seed: u64, number: u64, epoch: Timestamp) -> Self {
         let mut random = numbered(seed, "machine", number);
         let (gpu_type, hourly) = GPU_MODELS[random.usize(..GPU_MODELS.len())];
+        let name = format!("{}-{number}", NAMES[random.usize(..NAMES.len())]);
+        let region = REGIONS[random.usize(..REGIONS.len())];
+        let created_at = epoch.shifted(-random.i64(1..40) * DAY_MICROS);
         Self {
+            number,
             id: machine_id(number),
-            name: format!("{}-{number}", NAMES[random.usize(..NAMES.len())]),
+            name,
             status: MachineStatus::Active,
-            region: REGIONS[random.usize(..REGIONS.len())],
+            since: created_at,
+            region,
             gpu_type,
             hourly,
-            created_at: epoch.shifted(-random.i64(1..40) * DAY_MICROS),
+            created_at,
             running_snapshot: None,
+            restored_from: None,
+            volumes: Vec::new(),
         }
     }
 
-    pub fn rendered(&self) -> String {
-        json_text(&OnTheWire {
-            id: &self.id,
-            name: &self.name,
-            status: match self.status {
-                MachineStatus::Active => "ACTIVE",
-                MachineStatus::Shutoff => "SHUTOFF",
-            },
+    /// Another one like it, new, under this name.
+    pub fn made_again(&self, number: u64, name: String, now: Timestamp) -> Self {
+        Self {
+            number,
+            id: machine_id(number),
+            name,
+            status: MachineStatus::Changing("BUILD"),
+            since: now,
             region: self.region,
-            tier: "legacy",
             gpu_type: self.gpu_type,
-            gpu_count: 1,
-            public_ip: None,
-            boot_source: "image",
-            created_at: wire_time(self.created_at),
-            volumes: [],
-        })
+            hourly: self.hourly,
+            created_at: now,
+            running_snapshot: None,
+            restored_from: None,
+            volumes: Vec::new(),
+        }
     }
-}
 
-#[derive(Serialize)]
-struct OnTheWire<'a> {
-    id: &'a str,
-    name: &'a str,
-    status: &'a str,
-    region: &'a str,
-    tier: &'a str,
-    gpu_type: &'a str,
-    gpu_count: u32,
-    public_ip: Option<&'a str>,
-    boot_source: &'a str,
-    created_at: String,
-    volumes: [&'a str; 0],
+    pub fn rendered(&self, dialect: Dialect) -> String {
+        let volumes = json_text(&self.volumes);
+        let fields = vec![
+            ("id", Value::Text(&self.id)),
+            ("name", Value::Text(&self.name)),
+            ("status", Value::State(self.status.word())),
+            ("region", Value::Text(self.region)),
+            ("tier", Value::Text("legacy")),
+            ("gpu_type", Value::Text(self.gpu_type)),
+            ("gpu_count", Value::Whole(1)),
+            ("public_ip", Value::Null),
+            ("boot_source", Value::Text(if self.restored_from.is_some() { "snapshot" } else { "image" })),
+            ("created_at", Value::Instant(self.created_at)),
+            ("volumes", Value::Json(&volumes)),
+        ];
+        render::object(dialect, Kind::Machine, self.number, &fields)
+    }
 }

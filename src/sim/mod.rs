@@ -12,6 +12,7 @@ pub mod agenda;
 pub mod truth;
 pub mod record;
 pub mod dialect;
+mod render;
 pub mod fault;
 pub mod rates;
 pub mod fault_plan;

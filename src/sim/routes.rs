@@ -16,10 +16,12 @@ use crate::sim::answer::{Answer, json_text};
 use crate::sim::books::Ledger;
 use crate::sim::catalogue;
 use crate::sim::cloud::{Cloud, Inside};
+use crate::sim::dialect::Way;
 use crate::sim::fate::{EffectTime, Instructions};
 use crate::sim::fault::Fault;
 use crate::sim::page::Page;
 use crate::sim::record::Actor;
+use crate::sim::render;
 use crate::sim::snapshot::Snapshot;
 use crate::sim::world::Refusal;
 
@@ -48,7 +50,7 @@ pub async fn show_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<String
     cloud.enter(|inside| {
         let id = inside.request_id();
         match inside.world.shown_snapshot(&wanted) {
-            Some(snapshot) => found(&format!(r#""snapshot":{}"#, snapshot.text()), &id),
+            Some(snapshot) => one(&cloud, StatusCode::OK, "snapshot", snapshot.text(), &id),
             None => refused(Refusal::NoSuchSnapshot, &id),
         }
     })
@@ -85,7 +87,7 @@ pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes
         match text {
             Ok(text) => {
                 inside.count_effect(told);
-                Answer::success(StatusCode::CREATED, &format!(r#""snapshot":{text}"#), &id)
+                one(&cloud, StatusCode::CREATED, "snapshot", &text, &id)
             }
             Err(refusal) => refused(refusal, &id),
         }
@@ -112,7 +114,8 @@ pub async fn delete_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<Stri
 pub async fn list_machines(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
-        let texts: Vec<String> = inside.world.machines().map(|machine| machine.rendered()).collect();
+        let texts: Vec<String> =
+            inside.world.machines().map(|machine| machine.rendered(cloud.dialect)).collect();
         let (answer, bent) = list(&cloud, "instances", &texts, &parameters(&uri), &told, &id);
         inside.count_bent(bent);
         answer
@@ -123,7 +126,7 @@ pub async fn show_machine(State(cloud): State<Cloud>, Path(wanted): Path<String>
     cloud.enter(|inside| {
         let id = inside.request_id();
         match inside.world.machine(&wanted) {
-            Some(machine) => found(&format!(r#""instance":{}"#, machine.rendered()), &id),
+            Some(machine) => one(&cloud, StatusCode::OK, "instance", &machine.rendered(cloud.dialect), &id),
             None => refused(Refusal::NoSuchMachine, &id),
         }
     })
@@ -131,6 +134,9 @@ pub async fn show_machine(State(cloud): State<Cloud>, Path(wanted): Path<String>
 
 pub async fn list_images(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
     let id = cloud.enter(Inside::request_id);
+    if cloud.dialect.has(Way::NoImages) {
+        return Answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found.", &id);
+    }
     let none: [&str; 0] = [];
     list(&cloud, "images", &none, &parameters(&uri), &told, &id).0
 }
@@ -138,6 +144,9 @@ pub async fn list_images(State(cloud): State<Cloud>, uri: Uri, told: Told) -> An
 pub async fn show_relation(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
+        if cloud.dialect.has(Way::NoImages) {
+            return no_images(&id);
+        }
         match inside.world.shown_snapshot(&wanted) {
             Some(_) => found(&format!(r#""relationship":{}"#, unlinked(&wanted)), &id),
             None => refused(Refusal::NoSuchSnapshot, &id),
@@ -153,6 +162,9 @@ struct RelationsBody {
 pub async fn list_relations(State(cloud): State<Cloud>, body: Bytes) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
+        if cloud.dialect.has(Way::NoImages) {
+            return no_images(&id);
+        }
         let Ok(body) = serde_json::from_slice::<RelationsBody>(&body) else {
             let message = "The body needs snapshot_ids.";
             return Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message, &id);
@@ -187,7 +199,8 @@ pub async fn volume_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) ->
 pub async fn balance(State(cloud): State<Cloud>) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
-        found(&format!(r#""balance":"{}","currency":"USD""#, inside.world.balance()), &id)
+        let amount = render::amount(cloud.dialect, &inside.world.balance().to_string());
+        found(&format!(r#""balance":{amount},"currency":"USD""#), &id)
     })
 }
 
@@ -253,10 +266,10 @@ fn list<T: AsRef<str>>(
     told: &Told,
     id: &str,
 ) -> (Answer, bool) {
-    let page = Page::asked(parameters, "pageSize", USUAL_PAGE, cloud.dialect.largest_page);
+    let page = Page::asked(parameters, "pageSize", USUAL_PAGE, cloud.dialect.largest_page());
     let slice = page.slice(texts.len(), told.as_ref().and_then(|Extension(told)| told.bend));
     let items: Vec<&str> = slice.positions.iter().map(|position| texts[*position].as_ref()).collect();
-    (found(&page.fields(word, &items.join(","), slice.total), id), slice.bent)
+    (render::list(cloud.dialect, word, &items, &page, slice.total, id), slice.bent)
 }
 
 fn billing(inside: &Inside, ledger: &Ledger, uri: &Uri, told: &Told) -> (Answer, bool) {
@@ -267,6 +280,16 @@ fn billing(inside: &Inside, ledger: &Ledger, uri: &Uri, told: &Told) -> (Answer,
         slice.positions.iter().map(|position| ledger.rendered(*position, now)).collect();
     let fields = page.fields("records", &records.join(","), slice.total);
     (Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now))), slice.bent)
+}
+
+/// The answer with one object.
+fn one(cloud: &Cloud, status: StatusCode, word: &str, text: &str, id: &str) -> Answer {
+    render::single(cloud.dialect, status, word, text, id)
+}
+
+fn no_images(id: &str) -> Answer {
+    let message = "Images are not part of your plan.";
+    Answer::error(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message, id)
 }
 
 fn unlinked(snapshot: &str) -> String {

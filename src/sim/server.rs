@@ -5,16 +5,19 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use crate::sim::answer::{Answer, http_date};
 use crate::sim::cloud::{Cloud, Inside};
+use crate::sim::dialect::Way;
 use crate::sim::routes;
 
 /// Requests per minute; the rest of the minute is refused.
 const RATE_LIMIT: u32 = 500;
+/// What a proxy in front of the API puts in place of an error.
+const ERROR_PAGE: &str = "<!doctype html><title>Error</title><h1>Something went wrong</h1>";
 
 impl Cloud {
     /// The API as an axum router, at the root and under `/api`; no fault happens in it by itself.
@@ -59,6 +62,13 @@ async fn gate(State(cloud): State<Cloud>, request: Request, next: Next) -> Respo
         Some(answer) => answer.into_response(),
         None => next.run(request).await,
     };
+    if cloud.dialect.has(Way::HtmlErrors) && response.status().as_u16() >= 400 {
+        let page = (response.status(), Html(ERROR_PAGE)).into_response();
+        let (parts, _) = std::mem::replace(&mut response, page).into_parts();
+        if let Some(wait) = parts.headers.get(header::RETRY_AFTER) {
+            response.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+        }
+    }
     if let Some(date) = cloud.shown_date() {
         response.headers_mut().insert(header::DATE, date);
     }
@@ -68,10 +78,7 @@ async fn gate(State(cloud): State<Cloud>, request: Request, next: Next) -> Respo
 fn refusal(inside: &mut Inside, cloud: &Cloud, headers: &HeaderMap) -> Option<Answer> {
     if inside.count_request() > RATE_LIMIT {
         let id = inside.request_id();
-        let mut answer =
-            Answer::error(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests.", &id);
-        let left = 60 - inside.world.now().seconds().rem_euclid(60);
-        answer.retry_after = cloud.dialect.retry_after.then(|| left.to_string());
+        let answer = Answer::error(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests.", &id);
         return Some(answer);
     }
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());

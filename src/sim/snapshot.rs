@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::domain::time::Timestamp;
 use crate::sim::agenda::Wanted;
-use crate::sim::answer::{json_text, wire_time};
+use crate::sim::dialect::Dialect;
 use crate::sim::machine::Machine;
+use crate::sim::render::{self, Kind, Value};
 use crate::sim::stream::numbered;
 
 #[derive(Clone, Debug)]
@@ -30,6 +29,7 @@ pub struct Snapshot {
     description: String,
     is_image: bool,
     size_gb: u32,
+    dialect: Dialect,
     text: String,
 }
 
@@ -55,6 +55,7 @@ impl Snapshot {
         machine_number: u64,
         machine: &Machine,
         wanted: Wanted,
+        dialect: Dialect,
         now: Timestamp,
     ) -> Self {
         let mut snapshot = Self {
@@ -71,6 +72,7 @@ impl Snapshot {
             description: wanted.description,
             is_image: wanted.is_image,
             size_gb: 0,
+            dialect,
             text: String::new(),
         };
         snapshot.text = snapshot.rendered();
@@ -93,31 +95,19 @@ impl Snapshot {
     }
 
     fn rendered(&self) -> String {
-        json_text(&OnTheWire {
-            id: snapshot_id(self.number),
-            name: &self.name,
-            description: &self.description,
-            status: if self.ready { "SUCCESS" } else { "CREATING" },
-            size_gb: self.size_gb,
-            region: self.region,
-            instance_id: &self.machine_id,
-            vm_name: &self.machine_name,
-            is_image: self.is_image,
-            created_at: wire_time(self.created_at),
-        })
+        let id = snapshot_id(self.number);
+        let fields = vec![
+            ("id", Value::Text(&id)),
+            ("name", Value::Text(&self.name)),
+            ("description", Value::Text(&self.description)),
+            ("status", Value::State(if self.ready { "SUCCESS" } else { "CREATING" })),
+            ("size_gb", Value::Whole(self.size_gb.into())),
+            ("region", Value::Text(self.region)),
+            ("instance_id", Value::Text(&self.machine_id)),
+            ("vm_name", Value::Text(&self.machine_name)),
+            ("is_image", Value::Flag(self.is_image)),
+            ("created_at", Value::Instant(self.created_at)),
+        ];
+        render::object(self.dialect, Kind::Snapshot, self.number, &fields)
     }
-}
-
-#[derive(Serialize)]
-struct OnTheWire<'a> {
-    id: String,
-    name: &'a str,
-    description: &'a str,
-    status: &'a str,
-    size_gb: u32,
-    region: &'a str,
-    instance_id: &'a str,
-    vm_name: &'a str,
-    is_image: bool,
-    created_at: String,
 }

@@ -9,6 +9,7 @@ use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 use crate::sim::agenda::{Agenda, Happening, Order, Wanted};
 use crate::sim::books::{Ledger, SNAPSHOT_HOURLY, Subject};
+use crate::sim::dialect::{Dialect, Way};
 use crate::sim::machine::{Machine, MachineStatus, machine_id};
 use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
@@ -33,8 +34,7 @@ pub struct Origin {
     pub seed: u64,
     pub epoch: Timestamp,
     pub machines: u32,
-    pub unique_names: bool,
-    pub one_at_a_time: bool,
+    pub dialect: Dialect,
     pub initial_balance: Nanos,
     pub rules: Rules,
     pub person: Option<Person>,
@@ -45,8 +45,7 @@ pub struct World {
     pub truth: Truth,
     seed: u64,
     now: Timestamp,
-    unique_names: bool,
-    one_at_a_time: bool,
+    dialect: Dialect,
     machines: BTreeMap<u64, Machine>,
     snapshots: BTreeMap<u64, Snapshot>,
     last_snapshot: u64,
@@ -65,8 +64,7 @@ impl World {
             truth: Truth::new(origin.rules),
             seed: origin.seed,
             now: origin.epoch,
-            unique_names: origin.unique_names,
-            one_at_a_time: origin.one_at_a_time,
+            dialect: origin.dialect,
             machines: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             last_snapshot: 0,
@@ -174,6 +172,9 @@ impl World {
         });
         if let Some(machine) = self.machines.get_mut(&machine_number) {
             machine.running_snapshot = Some(number);
+            if self.dialect.has(Way::Restarts) {
+                machine.status = MachineStatus::Shutoff;
+            }
         }
         let subject = Subject::Snapshot { id: snapshot_id(number), name: snapshot.name.clone() };
         self.snapshot_ledger.open(number, subject, SNAPSHOT_HOURLY, self.now);
@@ -225,10 +226,10 @@ impl World {
             return Err(Refusal::NotActive);
         }
         let mut living = self.snapshots.values().filter(|snapshot| !snapshot.deleted);
-        if self.unique_names && living.any(|snapshot| snapshot.name == wanted.name) {
+        if self.dialect.unique_names() && living.any(|snapshot| snapshot.name == wanted.name) {
             return Err(Refusal::NameTaken);
         }
-        if self.one_at_a_time && machine.running_snapshot.is_some() {
+        if self.dialect.one_at_a_time() && machine.running_snapshot.is_some() {
             return Err(Refusal::BusySnapshotting);
         }
         if self.balance().0 <= 0 {
@@ -240,7 +241,7 @@ impl World {
     fn sketch(&mut self, machine_number: u64, wanted: Wanted) -> Result<Snapshot, Refusal> {
         let machine = self.machines.get(&machine_number).ok_or(Refusal::NoSuchMachine)?;
         self.last_snapshot += 1;
-        Ok(Snapshot::begun(self.last_snapshot, machine_number, machine, wanted, self.now))
+        Ok(Snapshot::begun(self.last_snapshot, machine_number, machine, wanted, self.dialect, self.now))
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -267,6 +268,9 @@ impl World {
         snapshot.ripen(size_gb);
         if let Some(machine) = self.machines.get_mut(&snapshot.machine) {
             machine.running_snapshot = None;
+            if self.dialect.has(Way::Restarts) {
+                machine.status = MachineStatus::Active;
+            }
         }
         self.truth.ripened(number, self.now);
     }

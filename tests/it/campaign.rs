@@ -21,11 +21,18 @@ const SEEDS: u64 = 40;
 pub const DAYS: u64 = 10;
 const YEAR_SECONDS: f64 = 365.25 * 86_400.0;
 
-/// The seed's share of the four dialects: half with unique names, half with pages of five.
+/// The dialects in which the daemon's own names are all, or pages are short: where duplicates are near.
+const HARD: [&str; 4] = ["plain", "no-unique-names", "small-pages", "small-pages-no-unique-names"];
+
+/// Of four seeds one has a hard dialect, one each way in its turn, and two what they draw.
 pub fn dialect(seed: u64) -> Dialect {
+    let turn = usize::try_from(seed / 4).unwrap();
     let names = Dialect::names();
-    let name = names[usize::try_from(seed).unwrap() % names.len()];
-    Dialect::parse(name).unwrap()
+    match seed % 4 {
+        0 => Dialect::parse(HARD[turn % HARD.len()]).unwrap(),
+        1 => Dialect::named(names[turn % names.len()], seed).unwrap(),
+        _ => Dialect::seeded(seed),
+    }
 }
 
 /// Three sizes of shelf, each with every dialect; one of them is under the least number of good backups.
@@ -52,6 +59,7 @@ pub fn rehearse_keeping(seed: u64, days: u64, also: Retention) -> Result<Summary
         dialect: dialect(seed),
         durable: false,
         directory: directory.path().to_owned(),
+        disturbances: Vec::new(),
     };
     run::run(&setup, Rc::new(RefCell::new(Nobody))).map_err(|error| format!("{error}: {error:?}"))
 }
@@ -96,7 +104,7 @@ fn fault_of(seed: u64, days: u64, outcome: &Result<Summary, String>) -> Option<S
         ),
         Err(error) => error.clone(),
     };
-    Some(format!("seed {seed}, {}, {days} days: {found}", dialect(seed).name))
+    Some(format!("seed {seed}, {}, {days} days: {found}", dialect(seed).name()))
 }
 
 /// The hits of every class over all runs; zero for a class that never struck.

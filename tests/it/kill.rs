@@ -117,6 +117,7 @@ impl Moment {
 
 struct Campaign {
     kills: u64,
+    bug: Option<&'static str>,
     random: Rng,
     cloud: SimulatedCloud,
     chaos_ends: Instant,
@@ -135,21 +136,26 @@ impl Campaign {
         fs::write(&configuration, text).unwrap();
         let chaos_ends = Instant::now() + Duration::from_secs(character.chaos_seconds / u64::from(SCALE));
         let random = Rng::with_seed(character.seed);
-        Self { kills, random, cloud, chaos_ends, directory, configuration }
+        Self { kills, bug: None, random, cloud, chaos_ends, directory, configuration }
+    }
+
+    /// One life of the daemon, and what the cloud's truth says after it.
+    fn kill_once(&mut self) -> (Moment, Report) {
+        let moment = Moment::drawn(&mut self.random);
+        let mut daemon = Daemon::start(self.directory.path(), &self.configuration, self.bug);
+        self.wait_until(moment, &mut daemon);
+        daemon.kill();
+        self.visit();
+        (moment, self.cloud.report())
     }
 
     /// The truth's last report, and what the journal has to say at the end.
     fn run(mut self) -> (Report, Status) {
         for number in 1..=self.kills {
-            let moment = Moment::drawn(&mut self.random);
-            let mut daemon = Daemon::start(self.directory.path(), &self.configuration);
-            self.wait_until(moment, &mut daemon);
-            daemon.kill();
-            self.visit();
-            let report = self.cloud.report();
+            let (moment, report) = self.kill_once();
             assert!(is_clean(&report), "after kill {number}, {moment:?}: {:#?}", report.lines);
         }
-        let daemon = Daemon::start(self.directory.path(), &self.configuration);
+        let daemon = Daemon::start(self.directory.path(), &self.configuration, None);
         thread::sleep(self.chaos_ends.saturating_duration_since(Instant::now()) + CALM);
         daemon.stop();
         verb(&self.configuration, &["log", "verify"]);
@@ -259,6 +265,29 @@ fn must_be_at_peace(status: &Status) {
 
 fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+/// The campaign's own proof: a daemon that asks again blindly is found out by the same judge.
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn a_daemon_that_asks_again_blindly_is_found_out() {
+    let kills = 24;
+    let character = Character {
+        seed: 1,
+        dialect: "no-unique-names".to_owned(),
+        faults: "hostile".to_owned(),
+        scale: SCALE,
+        machines: MACHINES,
+        chaos_seconds: kills * CHAOS_FOR_EACH_MILLIS * u64::from(SCALE) / 1_000,
+    };
+    let mut campaign = Campaign::prepare(kills, &character);
+    campaign.bug = Some("BlindRetry");
+    let found = (1..=kills).find_map(|number| {
+        let (_, report) = campaign.kill_once();
+        (report.duplicates > 0).then(|| (number, report.lines))
+    });
+    let (number, lines) = found.expect("the truth saw no duplicate");
+    println!("planted bug BlindRetry in the real binary: caught after kill {number}: {}", lines[0]);
 }
 
 #[test]

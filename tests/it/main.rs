@@ -2,10 +2,13 @@
 
 mod kill;
 mod cli;
+mod log;
+mod degraded;
 mod tidy;
 mod restic;
 mod preview;
 mod campaign;
+mod clock;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod rules;

@@ -8,6 +8,11 @@ use quartermaster::rehearsal::summary::Summary;
 
 use crate::campaign::{self, DAYS, rehearse, rehearse_keeping};
 
+/// A rehearsal has one policy, daily in UTC, and cannot show these; each has a test in the library that
+/// plants it.
+const SHOWN_BY_LAWS: [Bug; 4] =
+    [Bug::NaiveSummerTime, Bug::JitterOnCatchUp, Bug::CatchUpIgnoresWindow, Bug::RenameForgetsSlots];
+
 /// A bug that hides from so many seeds is not caught.
 const MOST_SEEDS: u64 = 24;
 
@@ -76,11 +81,11 @@ fn each_planted_bug_is_caught() {
     let mut hidden = Vec::new();
     let mut longest = 0;
     let mut controls = Vec::new();
-    for bug in Bug::ALL {
+    for bug in Bug::ALL.into_iter().filter(|bug| !SHOWN_BY_LAWS.contains(bug)) {
         let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
         match found {
             Some((seed, (layers, line))) => {
-                let dialect = campaign::dialect(seed).name;
+                let dialect = campaign::dialect(seed).name();
                 println!("planted bug {bug:?}: caught by {layers}: {line} (seed {seed}, {dialect})");
                 longest = longest.max(seed);
                 if circumstances(bug) != (DAYS, Retention::default()) {
@@ -104,4 +109,12 @@ fn each_planted_bug_is_caught() {
         assert!(control.is_clean(), "seed {seed} is not clean without {bug:?}: {:?}", control.violations);
     }
     println!("without a bug, seeds 0 to {longest} are clean");
+}
+
+#[test]
+fn each_bug_that_no_rehearsal_can_show_is_planted_by_a_test_of_the_library() {
+    let sources = crate::rules::all_tests();
+    for bug in SHOWN_BY_LAWS {
+        assert!(sources.contains(&format!("plant(Some(Bug::{bug:?}))")), "nobody plants {bug:?}");
+    }
 }

@@ -64,7 +64,7 @@ fn sources(folder: &Path, into: &mut String) {
     }
 }
 
-fn all_tests() -> String {
+pub fn all_tests() -> String {
     let mut text = String::new();
     sources(&root().join("src"), &mut text);
     sources(&root().join("tests"), &mut text);

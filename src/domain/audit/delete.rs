@@ -1,5 +1,6 @@
 //! What must hold before a snapshot is deleted, each rule in words of its own.
 
+use super::create::is_for;
 use super::expired::{Place, is_expired};
 use super::{Changed, Forbidden, Verdict, require};
 use crate::domain::backup::{Backup, Life};
@@ -57,7 +58,11 @@ fn is_ours_alone(state: &State, id: &BackupId, backup: &Backup, snapshot: &Snaps
     let suspects: Vec<&Snapshot> = state.suspects().collect();
     require(suspects.len() <= 3, Changed("too many snapshots look like ours"))?;
     let beside = suspects.iter().any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
-    require(!beside, Changed("a snapshot of this machine looks like ours"))
+    require(!beside, Changed("a snapshot of this machine looks like ours"))?;
+    let is_garbled = |s: &Snapshot| !s.unreadable.is_empty() && !state.disowned.contains(&s.id);
+    let mut garbled = state.fleet.snapshots.values().map(|known| &known.item).filter(|s| is_garbled(s));
+    let here = garbled.any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
+    require(!here, Changed("a snapshot of this machine cannot be read"))
 }
 
 /// Doomed by the cause, and for long enough; approved where it must be.
@@ -143,7 +148,9 @@ fn is_unlinked(state: &State, now: Timestamp, snapshot: &SnapshotId, rules: &Rul
         state.fleet.links.as_ref().filter(|links| links.snapshot == *snapshot && is_recent(links.began));
     let links = links.ok_or(Changed("its images were not asked for just now"))?;
     require(links.images.is_empty(), Changed("an image was made from it"))?;
-    let listed = state.fleet.image_look.complete.is_some_and(is_recent);
+    // A list that is known to miscount is no second source.
+    let plain = state.fleet.image_look.miscounted.is_none();
+    let listed = plain && state.fleet.image_look.complete.is_some_and(is_recent);
     let named = |source: &Option<SnapshotId>| source.as_ref().is_none_or(|of| of == snapshot);
     let in_list = state.fleet.images.values().any(|image| named(&image.snapshot));
     require(!in_list, Changed("an image was made from it, or from something unnamed"))?;
@@ -165,8 +172,7 @@ fn is_within_caps(state: &State, now: Timestamp, adopted: &Adopted, machine: &Ma
         let Some(schedule) = adopted.schedules.get(name) else { continue };
         let (_, slots) = schedule.count_between(now - DAY, now, 100_000);
         for known in state.fleet.machines.values().filter(|known| known.missing_since.is_none()) {
-            let is_for = |pattern: &String| wildmatch::WildMatch::new(pattern).matches(&known.item.name);
-            if policy.machines.iter().any(is_for) {
+            if is_for(policy, &known.item) {
                 due_in_all += slots as usize;
                 due_here += if known.item.id == *machine { slots as usize } else { 0 };
             }

@@ -17,8 +17,10 @@ use crate::domain::fleet::{
 use crate::domain::id::{BackupId, ImageId, MachineId, PolicyName, SnapshotId};
 use crate::domain::plan::plan;
 use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::selection::Selection;
 use crate::domain::state::{Known, State};
 use crate::domain::time::{Seconds, Timestamp};
+use crate::domain::timing::Timing;
 
 /// Rounds of conclusions that a pass allows itself.
 pub const MOST_ROUNDS: usize = 16;
@@ -62,6 +64,9 @@ pub fn policies() -> PolicySet {
         may_restart: true,
         retention: Retention { keep_last: Some(Keep::Count(2)), ..Retention::default() },
         longest_gap: Seconds::days(1),
+        selection: Selection::default(),
+        timing: Timing::default(),
+        was: BTreeSet::new(),
     };
     PolicySet {
         mode: Mode::Enforce,
@@ -78,6 +83,8 @@ impl World {
             name: format!("trainer-{number}"),
             status: MachineStatus::Active,
             region: "CANADA-1".to_owned(),
+            tier: "legacy".to_owned(),
+            labels: BTreeSet::new(),
             created_at: None,
         };
         let cloud = Cloud {
@@ -147,6 +154,7 @@ impl World {
             machine: Some(machine_id(machine)),
             created_at: Some(cloud_now),
             is_image: false,
+            unreadable: Vec::new(),
         };
         self.cloud.snapshots.insert(id.clone(), snapshot);
         id
@@ -195,6 +203,7 @@ impl World {
             digest: Digest::default(),
             items: 0,
             server_date,
+            miscount: None,
         };
         self.record(Event::Looked(look));
     }
@@ -227,7 +236,7 @@ impl World {
                 let images = cloud.related.clone();
                 vec![Change::Seen(Item::Links { snapshot: snapshot.clone(), images })]
             }
-            Scope::Images | Scope::Balance | Scope::Prices => Vec::new(),
+            Scope::Images | Scope::Balance | Scope::Prices | Scope::Billing(..) => Vec::new(),
         }
     }
 

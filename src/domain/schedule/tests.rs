@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod every_zone;
+
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
@@ -299,7 +301,7 @@ proptest! {
         for text in [&cron, &wild] {
             if let Ok(schedule) = Schedule::parse(text, "Europe/Berlin") {
                 let instant = Timestamp::from_seconds(second);
-                let _ = schedule.next_after(instant);
+                let _ = (schedule.next_after(instant), schedule.in_words());
                 let _ = schedule.latest_at_or_before(instant, Timestamp::EPOCH);
             }
             let _ = Schedule::parse("@daily", text);

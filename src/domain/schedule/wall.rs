@@ -74,6 +74,13 @@ impl Pattern {
         self.is_fixed
     }
 
+    /// As a person would say it: `at 02:30, only on Monday`.
+    pub fn in_words(&self) -> String {
+        let told = self.fields.describe();
+        let mut letters = told.trim_end_matches('.').chars();
+        letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+    }
+
     /// The first reading named, not before `from`; `None` if there is none in 8 years.
     pub fn at_or_after(&self, from: Reading) -> Option<Reading> {
         let mut date = date_of(from)?;

@@ -131,10 +131,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    pub fn start(directory: &Path, configuration: &Path) -> Self {
+    /// `bug` names a planted one, in a build that has them.
+    pub fn start(directory: &Path, configuration: &Path, bug: Option<&str>) -> Self {
         let log = directory.join("run.log");
         let mut command = Command::new(BINARY);
         command.arg("run").arg("--config").arg(configuration).stdout(Stdio::null());
+        command.envs(bug.map(|bug| ("QUARTERMASTER_PLANTED_BUG", bug)));
         Self { process: Leashed::start(&mut command, &log), log }
     }
 

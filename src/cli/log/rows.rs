@@ -1,0 +1,289 @@
+//! `log list`, `log show` and `log export`: events as they are stored.
+//!
+//! They read in short batches, so that the writer beside them can tidy up in between, and end where
+//! the log ended when they began.
+
+use std::collections::VecDeque;
+use std::io::{self, BufWriter, Write};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::cli::ending::Ending;
+use crate::cli::place::{Found, Place};
+use crate::cli::{argument, screen};
+use crate::domain::time::{Seconds, Timestamp};
+use crate::journal::entry::{Row, Seq};
+use crate::journal::reader::Reader;
+use crate::journal::record::KINDS;
+use crate::report::foreign::{harmless, visible};
+
+const SCHEMA_VERSION: u32 = 1;
+const AT_ONCE: usize = 4_096;
+/// More than this are for `export`, which holds none of them.
+const MOST_LISTED: u32 = 100_000;
+/// How much of a body stands on a line of the list.
+const BODY_SHOWN: usize = 100;
+
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    #[command(flatten)]
+    place: Place,
+    /// Only events of this kind
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
+    kind: Option<String>,
+    /// Only events recorded since: an instant as RFC 3339, or so long ago as a span such as 24h
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    since: Option<Since>,
+    /// Only events after this number
+    #[arg(long, value_name = "SEQ")]
+    after: Option<u64>,
+    /// At most so many: the newest, or with --after or --since the first from there
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_LISTED)))]
+    limit: u32,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Since {
+    Instant(Timestamp),
+    Ago(Seconds),
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    let rule = "must be an instant as RFC 3339, or a span such as \"24h\"";
+    let instant = argument::instant(text).map(Since::Instant);
+    instant.or_else(|_| argument::span(text).map(Since::Ago)).map_err(|_| rule.to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// The number of the event
+    seq: u64,
+    #[command(flatten)]
+    place: Place,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    #[command(flatten)]
+    place: Place,
+    /// The first event
+    #[arg(long, value_name = "SEQ", default_value_t = 1)]
+    from: u64,
+    /// The last event [default: the last there is]
+    #[arg(long, value_name = "SEQ")]
+    to: Option<u64>,
+}
+
+/// Every column as it is stored: instants in microseconds, bytes in hexadecimal digits, the body as
+/// the text that its hash is of.
+#[derive(Serialize)]
+struct Stored<'a> {
+    seq: u64,
+    recorded_at: i64,
+    occurred_at: Option<i64>,
+    kind: &'a str,
+    version: u16,
+    subject: &'a str,
+    key: Option<String>,
+    body: &'a str,
+    body_hash: String,
+    prev_hash: String,
+    hash: String,
+}
+
+/// For people and their scripts: instants as RFC 3339, the body as JSON.
+#[derive(Serialize)]
+struct Shown<'a> {
+    seq: u64,
+    recorded_at: Timestamp,
+    occurred_at: Option<Timestamp>,
+    kind: &'a str,
+    version: u16,
+    subject: &'a str,
+    key: Option<String>,
+    body: Option<&'a RawValue>,
+    hash: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    simulated: bool,
+    events: Vec<Shown<'a>>,
+}
+
+impl ListArguments {
+    pub fn list(&self) -> Result<(), Ending> {
+        let found = self.place.find()?;
+        let reader = Reader::open(&found.directory).map_err(Ending::failed)?;
+        let rows = self.select(&found, &reader)?;
+        if self.json {
+            let events = rows.iter().map(shown).collect();
+            let simulated = reader.is_simulated();
+            return screen::print_json(&Document { schema_version: SCHEMA_VERSION, simulated, events });
+        }
+        if rows.is_empty() {
+            return screen::print("no event");
+        }
+        let lines: Vec<String> = rows.iter().map(line).collect();
+        screen::print(&lines.join("\n"))
+    }
+
+    /// The first that fit, or the newest.
+    fn select(&self, found: &Found, reader: &Reader) -> Result<VecDeque<Row>, Ending> {
+        let limit = self.limit as usize;
+        let is_from_somewhere = self.after.is_some() || self.since.is_some();
+        let head = reader.head().map_err(Ending::failed)?;
+        let since = self.begin(found, reader, head.seq)?;
+        let fits = |row: &Row| {
+            self.kind.as_ref().is_none_or(|kind| row.entry.kind == *kind)
+                && since.is_none_or(|since| row.recorded_at >= since)
+        };
+        let newest = if self.kind.is_none() { head.seq.0.saturating_sub(u64::from(self.limit)) } else { 0 };
+        let begin = if is_from_somewhere { self.after.unwrap_or(0) } else { newest };
+        let mut rows = VecDeque::new();
+        each(reader, Seq(begin), head.seq, |row| {
+            if fits(&row) {
+                if rows.len() == limit {
+                    rows.pop_front();
+                }
+                rows.push_back(row);
+            }
+            Ok(!is_from_somewhere || rows.len() < limit)
+        })?;
+        Ok(rows)
+    }
+
+    fn begin(&self, found: &Found, reader: &Reader, end: Seq) -> Result<Option<Timestamp>, Ending> {
+        let Some(since) = self.since else { return Ok(None) };
+        let last = reader.read(Seq(end.0.saturating_sub(1)), 1).map_err(Ending::failed)?;
+        let now = found.now(reader.is_simulated(), last.first().map(|row| row.recorded_at));
+        Ok(Some(match since {
+            Since::Instant(instant) => instant,
+            Since::Ago(span) => now - span.duration(),
+        }))
+    }
+}
+
+impl ShowArguments {
+    pub fn show(&self) -> Result<(), Ending> {
+        let reader = Reader::open(&self.place.find()?.directory).map_err(Ending::failed)?;
+        let head = reader.head().map_err(Ending::failed)?;
+        if self.seq == 0 || self.seq > head.seq.0 {
+            let said = format!("there is no event {}: the journal has 1 to {}", self.seq, head.seq);
+            return Err(Ending::Failed(said.into()));
+        }
+        let rows = reader.read(Seq(self.seq - 1), 1).map_err(Ending::failed)?;
+        let Some(row) = rows.first().filter(|row| row.seq.0 == self.seq) else {
+            return Err(Ending::Failed(format!("event {} is missing: see log verify", self.seq).into()));
+        };
+        if self.json { screen::print_json(&stored(row)) } else { screen::print(&in_full(row)) }
+    }
+}
+
+impl ExportArguments {
+    pub fn export(&self) -> Result<(), Ending> {
+        let reader = Reader::open(&self.place.find()?.directory).map_err(Ending::failed)?;
+        let head = reader.head().map_err(Ending::failed)?;
+        if self.from == 0 || self.to.is_some_and(|to| to < self.from) {
+            return Err(Ending::usage("events are numbered from 1, and --to is not before --from"));
+        }
+        let end = Seq(self.to.map_or(head.seq.0, |to| to.min(head.seq.0)));
+        let mut out = BufWriter::new(io::stdout().lock());
+        each(&reader, Seq(self.from - 1), end, |row| {
+            serde_json::to_writer(&mut out, &stored(&row))
+                .map_err(|error| screen::unwritten(error.into()))?;
+            out.write_all(b"\n").map_err(screen::unwritten)?;
+            Ok(true)
+        })?;
+        out.flush().map_err(screen::unwritten)
+    }
+}
+
+/// Hands over each row after `after` up to `end`, for as long as it is asked to.
+fn each(
+    reader: &Reader,
+    mut after: Seq,
+    end: Seq,
+    mut take: impl FnMut(Row) -> Result<bool, Ending>,
+) -> Result<(), Ending> {
+    while after < end {
+        let rows = reader.read(after, AT_ONCE).map_err(Ending::failed)?;
+        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(()) };
+        for row in rows.into_iter().take_while(|row| row.seq <= end) {
+            if !take(row)? {
+                return Ok(());
+            }
+        }
+        after = last;
+    }
+    Ok(())
+}
+
+fn stored(row: &Row) -> Stored<'_> {
+    Stored {
+        seq: row.seq.0,
+        recorded_at: row.recorded_at.micros(),
+        occurred_at: row.entry.occurred_at.map(Timestamp::micros),
+        kind: &row.entry.kind,
+        version: row.entry.version,
+        subject: &row.entry.subject,
+        key: row.entry.key.map(|key| key.to_string()),
+        body: &row.entry.body,
+        body_hash: row.body_hash.to_string(),
+        prev_hash: row.prev_hash.to_string(),
+        hash: row.hash.to_string(),
+    }
+}
+
+fn shown(row: &Row) -> Shown<'_> {
+    Shown {
+        seq: row.seq.0,
+        recorded_at: row.recorded_at,
+        occurred_at: row.entry.occurred_at,
+        kind: &row.entry.kind,
+        version: row.entry.version,
+        subject: &row.entry.subject,
+        key: row.entry.key.map(|key| key.to_string()),
+        // A body that is no JSON is shown by `log show`, and found by `log verify`.
+        body: serde_json::from_str(&row.entry.body).ok(),
+        hash: row.hash.to_string(),
+    }
+}
+
+fn line(row: &Row) -> String {
+    let body = visible(&row.entry.body);
+    let cut: String = body.chars().take(BODY_SHOWN).collect();
+    let more = if cut.len() < body.len() { "…" } else { "" };
+    let (seq, at, subject) = (row.seq, row.recorded_at, visible(&row.entry.subject));
+    format!("{seq:>8}  {at}  {:<16} {subject:<24} {cut}{more}", row.entry.kind)
+}
+
+fn in_full(row: &Row) -> String {
+    let body = serde_json::from_str::<serde_json::Value>(&row.entry.body)
+        .and_then(|body| serde_json::to_string_pretty(&body))
+        .unwrap_or_else(|_| row.entry.body.clone());
+    let optional = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    harmless(&format!(
+        "seq          {}\nrecorded at  {}\noccurred at  {}\nkind         {}, version {}\nsubject      {}\n\
+         key          {}\nbody hash    {}\nprev hash    {}\nhash         {}\n{body}",
+        row.seq,
+        row.recorded_at,
+        optional(row.entry.occurred_at.map(|at| at.to_string())),
+        row.entry.kind,
+        row.entry.version,
+        row.entry.subject,
+        optional(row.entry.key.map(|key| key.to_string())),
+        row.body_hash,
+        row.prev_hash,
+        row.hash,
+    ))
+}

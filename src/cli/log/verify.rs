@@ -1,0 +1,150 @@
+//! `log verify`: every row hashed again, every event read, and the end compared with a noted head.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::ending::{Ending, Reason};
+use crate::cli::place::Place;
+use crate::cli::screen;
+use crate::daemon::engine::{self, StartError};
+use crate::domain::state::State;
+use crate::journal::FILE;
+use crate::journal::entry::Seq;
+use crate::journal::fault::{Fault, Finding};
+use crate::journal::reader::{ReadError, Reader};
+use crate::journal::verify::{self, Report};
+
+const SCHEMA_VERSION: u32 = 1;
+const AT_ONCE: usize = 4_096;
+/// Digits of a hash that are shown elsewhere, and enough to compare.
+const FEWEST_DIGITS: usize = 12;
+
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    #[command(flatten)]
+    place: Place,
+    /// A head that was noted earlier, such as 0123456789ab@4711: the log must still contain it
+    #[arg(long, value_name = "HEAD@SEQ")]
+    head: Option<NotedHead>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// The beginning of a hash, or all of it, and the row it is of.
+#[derive(Clone, Debug)]
+struct NotedHead {
+    digits: String,
+    seq: Seq,
+}
+
+impl FromStr for NotedHead {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "must be 12 to 64 hexadecimal digits, @, and the number of the row";
+        let (digits, seq) = text.trim().split_once('@').ok_or(RULE)?;
+        let is_hash = (FEWEST_DIGITS..=64).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let seq = seq.parse().ok().filter(|_| is_hash).ok_or(RULE)?;
+        Ok(Self { digits: digits.to_ascii_lowercase(), seq: Seq(seq) })
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    ok: bool,
+    events: Option<u64>,
+    head: Option<String>,
+    simulated: Option<bool>,
+    finding: Option<Told<'a>>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    place: &'a str,
+    what: &'a str,
+}
+
+pub fn verify(arguments: &VerifyArguments) -> Result<(), Ending> {
+    let directory = arguments.place.find()?.directory;
+    match examine(&directory, arguments.head.as_ref()) {
+        Ok(report) => show(arguments.json, &report),
+        Err(ReadError::Damaged { path, source }) => {
+            if arguments.json {
+                let told = Told { place: &source.place, what: &source.what };
+                let document = Document {
+                    schema_version: SCHEMA_VERSION,
+                    ok: false,
+                    events: None,
+                    head: None,
+                    simulated: None,
+                    finding: Some(told),
+                };
+                screen::print_json(&document)?;
+            }
+            let reason: Reason = Box::new(ReadError::Damaged { path, source });
+            Err(Ending::Findings(reason))
+        }
+        Err(other) => Err(Ending::failed(other)),
+    }
+}
+
+fn show(json: bool, report: &Report) -> Result<(), Ending> {
+    let Report { head, simulated, .. } = report;
+    if json {
+        return screen::print_json(&Document {
+            schema_version: SCHEMA_VERSION,
+            ok: true,
+            events: Some(head.seq.0),
+            head: Some(head.hash.to_string()),
+            simulated: Some(*simulated),
+            finding: None,
+        });
+    }
+    let origin = if *simulated { "SIMULATED: these are the events of a simulated cloud.\n" } else { "" };
+    let events = head.seq;
+    screen::print(&format!("{origin}ok: {events} events, the chain holds, and each can be read\nhead {head}"))
+}
+
+fn examine(directory: &Path, noted: Option<&NotedHead>) -> Result<Report, ReadError> {
+    let report = verify::verify(directory)?;
+    let reader = Reader::open(directory)?;
+    let path = directory.join(FILE);
+    let read = |after| reader.read(after, AT_ONCE);
+    let mut state = State::default();
+    match engine::fold(&mut state, Seq::START, &mut None, read) {
+        Ok(()) => {}
+        Err(StartError::Decode(unreadable)) => {
+            let cause = unreadable.source.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+            let place = format!("row {}: body", unreadable.seq);
+            return Err(ReadError::Damaged {
+                path,
+                source: Finding { place, what: format!("{unreadable}{cause}") },
+            });
+        }
+        Err(StartError::Read(fault)) => return Err(ReadError::from_fault(&path, fault)),
+        // Folding opens nothing.
+        Err(StartError::Open(_)) => {}
+    }
+    match noted.map(|noted| compare(&reader, noted)) {
+        None | Some(Ok(())) => Ok(report),
+        Some(Err(fault)) => Err(ReadError::from_fault(&path, fault)),
+    }
+}
+
+/// Whether the log still has the row that a head was noted of.
+fn compare(reader: &Reader, noted: &NotedHead) -> Result<(), Fault> {
+    let before = Seq(noted.seq.0.saturating_sub(1));
+    let rows = reader.read(before, 1)?;
+    let what = match rows.first().filter(|row| row.seq == noted.seq) {
+        None => "the log ends before it: what was noted has been cut off".to_owned(),
+        Some(row) if row.hash.to_string().starts_with(&noted.digits) => return Ok(()),
+        Some(row) => format!("the log has {} there, not {}…: it was rewritten", row.hash, noted.digits),
+    };
+    Err(Finding { place: format!("row {}: hash", noted.seq), what }.into())
+}

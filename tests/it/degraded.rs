@@ -1,0 +1,251 @@
+//! The daemon on a disk that cannot be written: it stays up, asks nothing of the cloud, and goes on.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
+const PATIENCE: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// A process that ends with its test.
+struct Process(Child);
+
+impl Process {
+    fn terminate(&mut self) -> i32 {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        self.0.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// How large a file it may write, in bytes or `unlimited`: what lies beyond fails as a full disk does.
+    fn limit(&self, bytes: &str) {
+        let pid = self.0.id().to_string();
+        let limited = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:")]).status();
+        assert!(limited.unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+struct Site {
+    folder: TempDir,
+    configuration: PathBuf,
+}
+
+impl Site {
+    /// A clock on which a minute passes in a second.
+    fn new(cloud: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key");
+        fs::write(&key, "s3cret-of-the-tests").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let text = format!(
+            "mode = \"protect\"\nemail = \"off\"\ndata_dir = \"{}\"\n{cloud}\n{more}\n[[policy]]\n\
+             name = \"often\"\nmachines = [\"*\"]\nschedule = \"0 * * * *\"\nmay_restart = true\n",
+            folder.path().join("disk/data").display(),
+        );
+        let configuration = folder.path().join("qm.toml");
+        fs::write(&configuration, text.replace("KEY", &key.display().to_string())).unwrap();
+        Self { folder, configuration }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self) -> Process {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(&self.configuration)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Not its own file, which would be as full as its disk.
+        let (mut said, mut log) = (child.stderr.take().unwrap(), File::create(self.path("run.log")).unwrap());
+        thread::spawn(move || io::copy(&mut said, &mut log));
+        Process(child)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("run.log")).unwrap_or_default()
+    }
+
+    fn says(&self, words: &str, times: usize) {
+        until(words, || self.log().matches(words).count() >= times);
+    }
+
+    fn verified(&self) -> bool {
+        let output =
+            Command::new(PROGRAM).args(["log", "verify", "--config"]).arg(&self.configuration).output();
+        output.unwrap().status.success()
+    }
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+        thread::sleep(GLANCE);
+    }
+}
+
+/// A cloud that notices whether it is called.
+fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let settings = format!(
+        "[cloud]\nbase_url = \"http://{address}/api\"\nkey_file = \"KEY\"\n[clock]\nscale = 60\n\
+         epoch = 2026-03-01T00:00:00Z"
+    );
+    (listener, settings)
+}
+
+fn was_called(listener: &TcpListener) -> bool {
+    match listener.accept() {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            false
+        }
+    }
+}
+
+#[test]
+fn a_start_that_cannot_write_stays_up_without_a_call_and_goes_on_when_it_can() {
+    let (cloud, settings) = listener();
+    let site = Site::new(&settings, "");
+    fs::write(site.path("disk"), "where a folder should be").unwrap();
+    let mut daemon = site.run();
+    site.says("degraded: the journal cannot be written", 3);
+    assert!(daemon.is_alive() && !was_called(&cloud));
+    assert!(site.log().contains("Not a directory"), "{}", site.log());
+    fs::remove_file(site.path("disk")).unwrap();
+    until("a call, once it can write", || was_called(&cloud));
+    assert_eq!(daemon.terminate(), 0, "{}", site.log());
+    assert!(site.verified());
+}
+
+#[test]
+fn a_daemon_that_waits_for_its_disk_ends_when_it_is_told_to() {
+    let (cloud, settings) = listener();
+    let site = Site::new(&settings, "");
+    fs::write(site.path("disk"), "where a folder should be").unwrap();
+    let mut daemon = site.run();
+    site.says("degraded: the journal cannot be written", 1);
+    assert_eq!(daemon.terminate(), 0);
+    assert!(!was_called(&cloud));
+}
+
+/// A served cloud in which an hour passes in a second, and its settings.
+fn served(report: &Path) -> (Process, String) {
+    let folder = report.parent().unwrap();
+    let (key, said) = (folder.join("cloud-key"), folder.join("cloud.out"));
+    fs::write(&key, "s3cret-of-the-tests").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(["sim", "serve", "--speed", "3600", "--key-file"])
+        .arg(&key)
+        .arg("--report")
+        .arg(report)
+        .stdout(File::create(&said).unwrap());
+    let process = Process(command.spawn().unwrap());
+    let text = || fs::read_to_string(&said).unwrap();
+    until("the cloud's settings", || text().contains("epoch = ") && text().ends_with('\n'));
+    let settings: Vec<String> = text().lines().skip(1).map(str::to_owned).collect();
+    (process, settings.join("\n"))
+}
+
+fn told(report: &Path, name: &str) -> Option<u64> {
+    let report: Value = serde_json::from_slice(&fs::read(report).ok()?).ok()?;
+    report[name].as_u64()
+}
+
+#[test]
+fn on_a_full_disk_a_running_daemon_asks_nothing_and_goes_on_when_there_is_room() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        println!("SKIPPED: prlimit is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let (_cloud, settings) = served(&report);
+    let site = Site::new(&settings, "");
+    fs::create_dir(site.path("disk")).unwrap();
+    let mut daemon = site.run();
+    until("a backup", || told(&report, "backups_taken") >= Some(1));
+    daemon.limit("1000");
+    let words = "a pass was given up";
+    site.says(words, 2);
+    // The report is a second old at most.
+    thread::sleep(Duration::from_millis(1_500));
+    let calls = told(&report, "api_calls").unwrap();
+    site.says(words, site.log().matches(words).count() + 3);
+    thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(told(&report, "api_calls"), Some(calls), "{}", site.log());
+    assert!(daemon.is_alive());
+    daemon.limit("unlimited");
+    let taken = told(&report, "backups_taken").unwrap();
+    until("another backup", || told(&report, "backups_taken") > Some(taken));
+    assert_eq!(daemon.terminate(), 0, "{}", site.log());
+    assert!(site.verified());
+    assert_eq!((told(&report, "duplicates"), told(&report, "violations")), (Some(0), Some(0)));
+}
+
+#[test]
+fn below_the_low_water_mark_nothing_new_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let (_cloud, settings) = served(&report);
+    // A tebibyte: a machine with more than that free would take backups, and this test fail.
+    let site = Site::new(&settings, "[journal]\nfree_space_mib = 1048576");
+    fs::create_dir(site.path("disk")).unwrap();
+    let mut daemon = site.run();
+    site.says("the disk is nearly full: nothing new is asked", 1);
+    let calls = told(&report, "api_calls").unwrap_or(0);
+    until("looks go on", || told(&report, "api_calls") > Some(calls + 20));
+    assert_eq!((told(&report, "changes_asked"), told(&report, "backups_taken")), (Some(0), Some(0)));
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn a_daemon_backs_its_journal_up_on_schedule() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let (_cloud, settings) = served(&report);
+    let shelf = folder.path().join("shelf");
+    let more =
+        format!("[journal]\nbackup_dir = \"{}\"\nbackup_every = \"2h\"\nbackup_keep = 2", shelf.display());
+    let site = Site::new(&settings, &more);
+    fs::create_dir(site.path("disk")).unwrap();
+    let mut daemon = site.run();
+    site.says("the journal was backed up, and the copy verified", 4);
+    assert_eq!(daemon.terminate(), 0);
+    let backups: Vec<PathBuf> = fs::read_dir(&shelf).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(backups.len(), 2, "{backups:?}");
+    let restored = site.path("restored");
+    let mut command = Command::new(PROGRAM);
+    command.args(["log", "restore"]).arg(&backups[0]).arg("--data-dir").arg(&restored);
+    assert!(command.status().unwrap().success());
+}
