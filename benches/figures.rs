@@ -220,6 +220,8 @@ fn shelve(state: &mut State, number: usize, slot: Slot, due: Timestamp) {
         pinned: false,
         held: None,
         doom: None,
+        expires_at: None,
+        life_before: Life::Good,
         ended_at: None,
     };
     state.backups.insert(BackupId::new(name), backup);

@@ -54,7 +54,7 @@ impl Engine {
             self.take_asks().await?;
             match action {
                 Action::Look(scope) => self.look(&scope).await?,
-                Action::Perform { effect, proof } => self.perform(effect, proof).await?,
+                Action::Perform { effect, .. } => self.perform(effect).await?,
             }
         }
         let now = self.clock.now();

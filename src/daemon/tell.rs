@@ -49,6 +49,7 @@ impl Teller {
             Event::Judged(judged) => tell_judgement(judged.backup.as_str(), &judged.judgement),
             Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
             Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
+            Event::Lapsed(lapsed) => tracing::warn!("{}", words::lapsed(lapsed)),
             Event::KeyJudged(judged) => match judged.refused {
                 Some(status) => tracing::error!(status, "the cloud refuses the key"),
                 None => tracing::info!("the cloud accepts the key again"),

@@ -174,6 +174,9 @@ pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> O
     if now > due.latest_start(&busy.rules) {
         return Some(too_late(Decision::Expired));
     }
+    if state.paused(now).is_some() {
+        return Some(Decision::Held(Held::Paused));
+    }
     let machine = &due.slot.machine;
     let mut pending = busy.pending.iter().filter(|backup| backup.machine == *machine).peekable();
     let is_pending_here = pending.peek().is_some();

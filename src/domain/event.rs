@@ -46,6 +46,8 @@ pub enum Event {
     Doomed(Doomed),
     /// A doomed one that a rule keeps again.
     Spared(Spared),
+    /// What a person asked for ended by itself.
+    Lapsed(Lapsed),
     /// What cannot be, and was seen all the same.
     Anomaly(Anomaly),
     /// What a walk through a billing list found new.
@@ -205,6 +207,15 @@ pub struct Doomed {
 pub struct Spared {
     pub backup: BackupId,
     pub why: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lapsed {
+    /// Nobody ended it before its time.
+    Freeze { until: Timestamp },
+    /// It could not be performed for as long as a request lives.
+    Request { ask: AskId, why: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

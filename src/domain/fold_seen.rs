@@ -275,6 +275,8 @@ impl State {
             pinned: false,
             held: None,
             doom: None,
+            expires_at: None,
+            life_before: Life::Intended,
             ended_at: None,
         });
         self.note_backup(id);
@@ -302,6 +304,8 @@ impl State {
                 pinned: false,
                 held: None,
                 doom: None,
+                expires_at: None,
+                life_before: Life::Pending,
                 ended_at: None,
             },
         );

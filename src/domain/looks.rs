@@ -7,9 +7,9 @@ use super::due;
 use super::effect::{Standing, Verb};
 use super::fleet::{LookResult, Scope};
 use super::id::SnapshotId;
-use super::prune;
 use super::state::{Freshness, State};
 use super::time::{Seconds, Timestamp};
+use super::{hand, prune};
 
 /// Of the pause after a listing that failed while a deletion waits for it.
 const MOST_DOUBLINGS: u32 = 8;
@@ -50,7 +50,7 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
         let looked = fleet.details.get(id).map_or(since, |single| single.began);
         wanted.push((Scope::Snapshot(id.clone()), looked.max(since) + rules.in_flight_every));
     }
-    if prune::waits_for_look(state, now) {
+    if prune::waits_for_look(state, now) || hand::waits_for_look(state, now) {
         // A look that just failed is not tried again at once.
         // One that fails again and again is tried ever less often, down to its ordinary pace.
         let tried = |look: &Freshness| {

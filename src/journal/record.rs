@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::billing::event::{Billed, Grown};
 use crate::domain::digest::Digest;
 use crate::domain::effect::Verb;
-use crate::domain::event::{Event, Recorded};
+use crate::domain::event::{Event, Lapsed, Recorded};
 use crate::domain::fleet::{Change, Item, Scope};
 use crate::domain::time::Timestamp;
 use crate::journal::entry::{Entry, Key, Row};
@@ -44,6 +44,7 @@ pub fn encode(event: &Event) -> Entry {
         Event::Judged(body) => ("judged", text(body)),
         Event::Doomed(body) => ("doomed", text(body)),
         Event::Spared(body) => ("spared", text(body)),
+        Event::Lapsed(body) => ("lapsed", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
         Event::KeyJudged(body) => ("key_judged", text(body)),
         Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
@@ -65,7 +66,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 24] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -80,6 +81,7 @@ pub const KINDS: [&str; 23] = [
     "judged",
     "doomed",
     "spared",
+    "lapsed",
     "anomaly",
     "key_judged",
     "total_disbelieved",
@@ -112,6 +114,7 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "judged" => read(body).map(Event::Judged),
         "doomed" => read(body).map(Event::Doomed),
         "spared" => read(body).map(Event::Spared),
+        "lapsed" => read(body).map(Event::Lapsed),
         "anomaly" => read(body).map(Event::Anomaly),
         "key_judged" => read(body).map(Event::KeyJudged),
         "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
@@ -172,6 +175,8 @@ fn subject(event: &Event) -> String {
         Event::Judged(judged) => judged.backup.to_string(),
         Event::Doomed(doomed) => doomed.backup.to_string(),
         Event::Spared(spared) => spared.backup.to_string(),
+        Event::Lapsed(Lapsed::Freeze { .. }) => "freeze".to_owned(),
+        Event::Lapsed(Lapsed::Request { ask, .. }) => ask.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
         Event::KeyJudged(_) => String::new(),
         Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
@@ -204,6 +209,7 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Judged(_)
         | Event::Doomed(_)
         | Event::Spared(_)
+        | Event::Lapsed(_)
         | Event::Anomaly(_)
         | Event::KeyJudged(_)
         | Event::TotalDisbelieved(_)

@@ -163,7 +163,8 @@ impl Ending<'_> {
     fn may_delete(&self, id: &str) -> bool {
         let owner = self.state.owners.get(&SnapshotId::new(id));
         let waits = |backup: &Backup| {
-            backup.is_protected() || matches!(backup.life, Life::Disputed | Life::TimedOut | Life::Bad)
+            backup.is_protected(self.now)
+                || matches!(backup.life, Life::Disputed | Life::TimedOut | Life::Bad)
         };
         owner.and_then(|owner| self.state.backups.get(owner)).is_none_or(|backup| !waits(backup))
     }

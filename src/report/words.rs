@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::foreign::visible;
 use crate::domain::draft::Hold;
 use crate::domain::effect::Refusal;
+use crate::domain::event::Lapsed;
 use crate::domain::slot::{Decision, Held, Skip};
 use crate::domain::time::Timestamp;
 
@@ -33,6 +34,9 @@ pub fn hold(hold: &Hold) -> String {
         }
         Hold::Grace { until } => format!("grace: time to object until {}", instant(*until)),
         Hold::AwaitsApproval => "waits for a person: quartermaster plan approve".to_owned(),
+        Hold::Paused { until } => format!("policies are paused until {}", instant(*until)),
+        Hold::Kept => "asked for by hand, and a rule keeps it: --override kept".to_owned(),
+        Hold::Linked => "an image was made from it".to_owned(),
         Hold::Frozen { until } => format!("deletions are frozen until {}", instant(*until)),
         Hold::ClockUnsure => "our clock and the cloud's differ".to_owned(),
         Hold::Protected => "it is pinned, held, or no longer under one policy".to_owned(),
@@ -63,6 +67,7 @@ pub fn held(held: &Held) -> String {
         Held::Unknown => "what became of an earlier request is not known yet".to_owned(),
         Held::Unseen => "machines and snapshots were not looked at completely of late".to_owned(),
         Held::NameInUse(id) => format!("snapshot {} bears its name and is not in the journal", visible(id)),
+        Held::Paused => "a person paused all policies".to_owned(),
         Held::ClockUnsure => "our clock and the cloud's differ".to_owned(),
         Held::OutsideWindow(opens) => format!("outside its allowed hours, which begin {}", instant(*opens)),
         Held::Busy(why) => format!("its machine is busy: {}", visible(why)),
@@ -94,6 +99,14 @@ pub fn decision(decision: &Decision) -> String {
         Decision::Skipped(Skip::AlreadyTaken) => "it was taken already: the clock went back".to_owned(),
         Decision::Expired => "too late to be caught up".to_owned(),
         Decision::Held(why) => held(why),
+    }
+}
+
+/// What ended by itself.
+pub fn lapsed(lapsed: &Lapsed) -> String {
+    match lapsed {
+        Lapsed::Freeze { until } => format!("the freeze ran out at {}", instant(*until)),
+        Lapsed::Request { ask, why } => format!("request {ask} ended: {}", visible(why)),
     }
 }
 

@@ -81,7 +81,9 @@ fn each_planted_bug_is_caught() {
     let mut hidden = Vec::new();
     let mut longest = 0;
     let mut controls = Vec::new();
-    for bug in Bug::ALL.into_iter().filter(|bug| !SHOWN_BY_LAWS.contains(bug)) {
+    // The others are told by stories, in the library's own tests.
+    let is_elsewhere = |bug: &Bug| bug.is_told_by_a_story() || SHOWN_BY_LAWS.contains(bug);
+    for bug in Bug::ALL.into_iter().filter(|bug| !is_elsewhere(bug)) {
         let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
         match found {
             Some((seed, (layers, line))) => {

@@ -31,6 +31,7 @@ pub(super) fn may_create(
     let policy = adopted.set.policies.get(named).ok_or(Forbidden("its policy is not in force"))?;
     let allowed = adopted.set.mode.min(policy.mode) != Mode::Observe;
     require(allowed, Forbidden("the mode is observe"))?;
+    require(state.paused_until.is_none_or(|end| end <= now), Changed("policies are paused"))?;
     require(policy.may_restart, Forbidden("its policy does not let the machine restart"))?;
     require(slot.due <= now, Forbidden("the slot is not due yet"))?;
     let since = adopted.scheduled_since.get(named).copied().unwrap_or(now);

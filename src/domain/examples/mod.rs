@@ -5,6 +5,12 @@ mod world;
 mod lives;
 mod ready;
 mod deletes;
+mod holds;
+mod hands;
+mod made;
+mod proofs;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod sights;
 mod shelves;
 mod kept;
