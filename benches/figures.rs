@@ -177,6 +177,8 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
                 name: machine.to_string(),
                 status: MachineStatus::Active,
                 region: "CANADA-1".to_owned(),
+                tier: "legacy".to_owned(),
+                labels: BTreeSet::new(),
                 created_at: None,
             },
             first_seen: begin,

@@ -56,10 +56,14 @@ pub enum Bug {
     CatchUpIgnoresWindow,
     /// A policy under a new name begins with empty shelves.
     RenameForgetsSlots,
+    /// A commit does not wait for the disk: `synchronous = NORMAL`.
+    CommitWithoutSync,
+    /// An append is answered while its transaction is still open; the next one commits it.
+    AnswerBeforeCommit,
 }
 
 impl Bug {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -83,6 +87,8 @@ impl Bug {
         Self::JitterOnCatchUp,
         Self::CatchUpIgnoresWindow,
         Self::RenameForgetsSlots,
+        Self::CommitWithoutSync,
+        Self::AnswerBeforeCommit,
     ];
 
     /// Whether a story tells it, and not a rehearsal: what it breaks, people do too seldom there.

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::domain::ask::Ask;
 use crate::domain::backup::{Judgement, Life};
+use crate::domain::downtime::Downtime;
 use crate::domain::draft::Hold;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
@@ -183,7 +184,13 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         Event::Lapsed(lapsed) => vec![line(at, "lapsed", "", "", words::lapsed(lapsed))],
         Event::KeyJudged(_) | Event::TotalDisbelieved(_) | Event::Postponed(_) => Vec::new(),
         Event::Anomaly(anomaly) => vec![line(at, "anomaly", "", &anomaly.about, visible(&anomaly.what))],
+        Event::DowntimeSeen(seen) => match seen.downtime {
+            Downtime::StillDown { .. } => about("not back", &seen.backup, words::downtime(&seen.downtime)),
+            Downtime::Live { .. } | Downtime::Down { .. } | Downtime::Unwatched => Vec::new(),
+        },
         Event::Called(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_)
         | Event::Looked(_)
         | Event::Observed(_)
         | Event::Billed(_)

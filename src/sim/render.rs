@@ -150,7 +150,7 @@ fn write_value(text: &mut String, dialect: Dialect, number: u64, value: &Value) 
     }
 }
 
-fn state_word<'a>(dialect: Dialect, number: u64, word: &'a str) -> &'a str {
+fn state_word(dialect: Dialect, number: u64, word: &str) -> &str {
     let others = WORDS.iter().find(|(known, _)| dialect.has(Way::OddWords) && *known == word);
     let Some((_, others)) = others else { return word };
     others[usize::try_from(number).unwrap_or(0) % others.len()]

@@ -100,7 +100,7 @@ impl Shelf {
         let mut newer: Vec<Timestamp> =
             others().filter(|other| is_newer(other)).map(|other| other.taken_at).collect();
         newer.sort_unstable_by(|one, other| other.cmp(one));
-        let is_oldest = others().all(|other| is_newer(other));
+        let is_oldest = others().all(is_newer);
         Self { taken_at, newer, is_oldest }
     }
 
