@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::foreign::{harmless, visible};
-use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status};
+use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::words::{instant, span};
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
@@ -82,12 +82,14 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
             effect.why
         )
     })?;
-    write_list(text, "looks like ours, and is not in the journal", &status.suspects, |suspect| {
-        let machine = suspect.machine.as_ref().map_or_else(|| "?".to_owned(), |id| visible(id.as_str()));
-        let [adopt, disown] = &suspect.commands;
-        let name = visible(&suspect.name);
-        format!("{name} of {machine}\n    {}\n    {}", visible(adopt), visible(disown))
-    })
+    write_list(text, "looks like ours, and is not in the journal", &status.suspects, suspect_row)
+}
+
+fn suspect_row(suspect: &SuspectStatus) -> String {
+    let machine = suspect.machine.as_ref().map_or_else(|| "?".to_owned(), |id| visible(id.as_str()));
+    let [adopt, disown] = &suspect.commands;
+    let name = visible(&suspect.name);
+    format!("{name} of {machine}\n    {}\n    {}", visible(adopt), visible(disown))
 }
 
 fn overdue_row(overdue: &OverdueStatus) -> String {
