@@ -141,7 +141,7 @@ enum Verb {
 #[derive(Debug, Subcommand)]
 enum RetentionVerb {
     /// Show what is kept and what expires, and why: of a file of instants, or of the live fleet
-    Preview(retention::PreviewArguments),
+    Preview(Box<retention::PreviewArguments>),
     /// Let the expired backups of a machine go that has no young one, and keep the newest few
     Thaw(request::MachineThawing),
 }

@@ -37,7 +37,7 @@ pub struct PreviewArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data_dir", "config", "policy"])]
     input: Option<PathBuf>,
     /// The zone of hours, days, weeks, months and years in a file [default: UTC]
-    #[arg(long, value_name = "ZONE", requires = "input", value_parser = argument::zone)]
+    #[arg(long, value_name = "ZONE", requires = "input", conflicts_with_all = ["data_dir", "config", "policy"], value_parser = argument::zone)]
     timezone: Option<TimeZone>,
     #[command(flatten)]
     place: Place,

@@ -4,8 +4,9 @@
 //! what no rule keeps is only named, and the rails around deletion decide the rest.
 //!
 //! The words and the meaning are those of restic's `forget` (`internal/data/snapshot_policy.go`):
-//! newest first, rules OR-ed, the newest of each of the n newest periods that hold any, the oldest
-//! of all while a periodic rule has not used up its count, and reaches counted back from the newest.
+//! newest first, rules OR-ed, the newest of each of the n newest periods that hold any, reaches
+//! counted back from the newest, and the oldest of all while a rule of periods has not used up its
+//! count and reaches so far.
 //! Two differences: periods are those of the policy's zone, and a backup from the future is kept
 //! outside every count. `delete_after` is ours: what is older is no candidate for any rule.
 
@@ -46,7 +47,7 @@ pub enum Reason {
     Future,
     /// The `used`th that this rule keeps, of so many.
     Counted { rule: &'static str, used: u32, keep: Keep },
-    /// The oldest of all, while the rule's count is not used up.
+    /// The oldest of all, while the rule's count is not used up and it lies within its reach.
     Oldest { rule: &'static str },
     /// Younger than the newest less the reach; the newest of its period where the rule has periods.
     Within { rule: &'static str, reach: Reach },
@@ -69,7 +70,7 @@ impl fmt::Display for Reason {
             Self::Future => f.write_str("future"),
             Self::Counted { rule, used, keep: Keep::All } => write!(f, "{rule} {used} of all"),
             Self::Counted { rule, used, keep: Keep::Count(count) } => write!(f, "{rule} {used} of {count}"),
-            Self::Oldest { rule } => write!(f, "oldest, {rule} not used up"),
+            Self::Oldest { rule } => write!(f, "oldest {rule}"),
             Self::Within { rule, reach } => write!(f, "{rule} {reach}"),
         }
     }

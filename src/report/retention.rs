@@ -2,6 +2,7 @@
 //!
 //! Text and JSON show the same; nothing is decided here.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
@@ -97,7 +98,7 @@ impl Judged {
         let kept = self.keep.iter().map(|one| row(one.taken_at, "keep", &one.id, &one.reasons.join(", ")));
         let removed = self.remove.iter().map(|one| row(one.taken_at, "remove", &one.id, &one.why));
         let mut rows: Vec<(Timestamp, String)> = kept.chain(removed).collect();
-        rows.sort_by(|one, other| other.0.cmp(&one.0));
+        rows.sort_by_key(|(taken_at, _)| Reverse(*taken_at));
         for (_, row) in rows {
             text.push_str(row.trim_end());
             text.push('\n');

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::foreign::{harmless, visible};
-use super::status::{DoomStatus, ShelfStatus, Status};
+use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::words::{instant, span};
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
@@ -71,14 +71,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     write_list(text, "backups", &status.shelves, shelf_row)?;
     write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
-    write_list(text, "older than delete_after, and kept all the same", &status.overdue, |one| {
-        let (backup, machine) = (visible(one.backup.as_str()), visible(&one.machine_name));
-        format!(
-            "{backup:<30} {machine:<16} older than {}; kept: {}",
-            one.delete_after,
-            one.kept_by.join(", ")
-        )
-    })?;
+    write_list(text, "older than delete_after, and kept all the same", &status.overdue, overdue_row)?;
     write_list(text, "not known yet", &status.open_effects, |effect| {
         let since = span(status.now.since(effect.since));
         format!(
@@ -89,12 +82,20 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
             effect.why
         )
     })?;
-    write_list(text, "looks like ours, and is not in the journal", &status.suspects, |suspect| {
-        let machine = suspect.machine.as_ref().map_or_else(|| "?".to_owned(), |id| visible(id.as_str()));
-        let [adopt, disown] = &suspect.commands;
-        let name = visible(&suspect.name);
-        format!("{name} of {machine}\n    {}\n    {}", visible(adopt), visible(disown))
-    })
+    write_list(text, "looks like ours, and is not in the journal", &status.suspects, suspect_row)
+}
+
+fn suspect_row(suspect: &SuspectStatus) -> String {
+    let machine = suspect.machine.as_ref().map_or_else(|| "?".to_owned(), |id| visible(id.as_str()));
+    let [adopt, disown] = &suspect.commands;
+    let name = visible(&suspect.name);
+    format!("{name} of {machine}\n    {}\n    {}", visible(adopt), visible(disown))
+}
+
+fn overdue_row(overdue: &OverdueStatus) -> String {
+    let (backup, machine) = (visible(overdue.backup.as_str()), visible(&overdue.machine_name));
+    let kept_by = overdue.kept_by.join(", ");
+    format!("{backup:<30} {machine:<16} older than {}; kept: {kept_by}", overdue.delete_after)
 }
 
 /// To the cent, towards zero: `--json` has every digit.

@@ -58,12 +58,17 @@ fn keep_last(seed: u64) -> u32 {
 
 /// One rehearsal under hostile faults, in this thread; an error of the run is a finding too.
 pub fn rehearse(seed: u64, days: u64) -> Result<Summary, String> {
+    rehearse_keeping(seed, days, Retention::default())
+}
+
+/// The same under a policy that keeps something besides.
+pub fn rehearse_keeping(seed: u64, days: u64, also: Retention) -> Result<Summary, String> {
     let directory = tempfile::tempdir().unwrap();
     let setup = Setup {
         length: Seconds::days(days),
         machines: 3,
         keep_last: keep_last(seed),
-        also: Retention::default(),
+        also,
         seed,
         faults: "hostile".to_owned(),
         dialect: dialect_of(seed, days),

@@ -10,6 +10,7 @@ mod golden;
 mod degraded;
 mod tidy;
 mod restic;
+mod preview;
 mod campaign;
 mod clock;
 #[cfg(feature = "planted-bugs")]

@@ -100,7 +100,7 @@ impl Shelf {
         let mut newer: Vec<Timestamp> =
             others().filter(|other| is_newer(other)).map(|other| other.taken_at).collect();
         newer.sort_unstable_by(|one, other| other.cmp(one));
-        let is_oldest = others().all(|other| is_newer(other));
+        let is_oldest = others().all(is_newer);
         Self { taken_at, newer, is_oldest }
     }
 
@@ -117,12 +117,12 @@ impl Shelf {
         has_room && (self.is_oldest || filled.last() != Some(&own))
     }
 
-    /// Whether it lies within the reach, and no newer one of its period does.
+    /// Whether it lies within the reach, and no newer one of its period does, or it is the oldest.
     fn is_reached(&self, reach: Reach, form: Option<&str>, zone: &TimeZone) -> bool {
         let newest = self.newer.first().copied().unwrap_or(self.taken_at);
         let own = printed(self.taken_at, form, zone, self.newer.len());
         let before = self.newer.last().map(|next| printed(*next, form, zone, self.newer.len() - 1));
-        self.taken_at > back(newest, reach, zone) && before != Some(own)
+        self.taken_at > back(newest, reach, zone) && (self.is_oldest || before != Some(own))
     }
 }
 

@@ -85,8 +85,7 @@ impl Rule {
             });
         }
         // So that a young shelf grows to its full reach.
-        let keeps_oldest = is_oldest && matches!(self.bound, Bound::Count(_));
-        keeps_oldest.then_some(Reason::Oldest { rule: self.word })
+        is_oldest.then_some(Reason::Oldest { rule: self.word })
     }
 }
 

@@ -79,7 +79,7 @@ fn the_oldest_is_kept_while_a_daily_count_is_left() {
     let shelf = [candidate("a", "2026-02-27T23:30:00Z"), candidate("b", "2026-02-27T20:00:00Z")];
     insta::assert_snapshot!(told(&shelf, &keep(None, Some(7)), "UTC"), @r"
     a: daily 1 of 7
-    b: oldest, daily not used up
+    b: oldest daily
     ");
 }
 
@@ -189,7 +189,7 @@ fn a_reach_counts_from_the_newest_and_leaves_its_bound_out() {
 }
 
 #[test]
-fn a_reach_with_periods_keeps_the_newest_of_each_and_not_the_oldest() {
+fn a_reach_with_periods_keeps_the_newest_of_each_and_the_oldest_if_it_is_within() {
     let shelf = [
         candidate("a", "2026-01-10T12:00:00Z"),
         candidate("b", "2026-01-10T11:00:00Z"),
@@ -204,6 +204,12 @@ fn a_reach_with_periods_keeps_the_newest_of_each_and_not_the_oldest() {
     c: daily within 2d
     d: expire
     e: expire
+    ");
+    insta::assert_snapshot!(told(&shelf[..4], &within, "UTC"), @r"
+    a: daily within 2d
+    b: expire
+    c: daily within 2d
+    d: oldest daily within
     ");
 }
 

@@ -16,7 +16,7 @@ use crate::domain::time::{Seconds, Timestamp};
 ///
 /// "For the last n days which have one or more snapshots, keep only the most recent one for each
 /// day"; "keep all snapshots made within the duration of the latest snapshot"; and where there are
-/// not enough of them, "the oldest snapshot is kept additionally".
+/// not enough of them, "the oldest snapshot is kept additionally", by a reach if it is within.
 struct Reading<'a> {
     /// From new to old: position on the shelf, instant, and a name of each period.
     seen: Vec<(usize, Timestamp, [u64; 6])>,
@@ -68,8 +68,11 @@ impl Reading<'_> {
             }
         }
         for (period, (_, reach)) in retention.reaches().into_iter().enumerate() {
-            if let Some(reach) = reach {
-                self.keep_newest_of_each(period, usize::MAX, back(newest, reach, self.zone));
+            let Some(reach) = reach else { continue };
+            let after = back(newest, reach, self.zone);
+            self.keep_newest_of_each(period, usize::MAX, after);
+            if let Some((oldest, ..)) = self.seen.last().filter(|(_, taken_at, _)| *taken_at > after) {
+                self.kept |= 1 << oldest;
             }
         }
         self.kept
