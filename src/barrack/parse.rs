@@ -247,4 +247,18 @@ mod tests {
         assert_eq!(machine_status("hibernating"), MachineStatus::Changing("HIBERNATING".to_owned()));
         assert_eq!(machine_status("Paused"), MachineStatus::Unknown("Paused".to_owned()));
     }
+
+    #[test]
+    fn labels_are_read_from_a_list_or_from_one_text_and_bounded() {
+        let labels = |json: &str| {
+            let text = format!(r#"{{"id":"BRK-1D","tier":"legacy","labels":{json}}}"#);
+            machine(&serde_json::from_str(&text).unwrap()).unwrap().labels.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(labels(r#"["env=prod", " critical ", "", {"a":1}]"#), ["critical", "env=prod"]);
+        assert_eq!(labels(r#""env=prod, critical,""#), ["critical", "env=prod"]);
+        assert_eq!(labels(r#"{"env":"prod"}"#), [""; 0]);
+        assert_eq!(labels("null"), [""; 0]);
+        let many: Vec<String> = (0..500).map(|number| format!("\"label-{number}\"")).collect();
+        assert_eq!(labels(&format!("[{}]", many.join(","))).len(), MOST_LABELS);
+    }
 }

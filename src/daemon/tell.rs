@@ -6,7 +6,7 @@ use crate::domain::backup::Judgement;
 use crate::domain::billing::event::{Billed, FinalsDiffered};
 use crate::domain::downtime::Downtime;
 use crate::domain::effect::{Outcome, Verb};
-use crate::domain::event::{Event, Recorded};
+use crate::domain::event::{BusyAnswered, DowntimeSeen, Event, Recorded, Reloaded};
 use crate::domain::fleet::{LookResult, Scope};
 use crate::domain::state::State;
 use crate::report::foreign::visible;
@@ -51,28 +51,9 @@ impl Teller {
             Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
             Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
             Event::Lapsed(lapsed) => tracing::warn!("{}", words::lapsed(lapsed)),
-            Event::Reloaded(reloaded) if reloaded.faults.is_empty() => {
-                tracing::info!(file = %reloaded.file, "the configuration was read again");
-            }
-            Event::Reloaded(reloaded) => {
-                for fault in &reloaded.faults {
-                    tracing::error!(file = %reloaded.file, "configuration refused, the old one goes on: {fault}");
-                }
-            }
-            Event::BusyAnswered(answered) => {
-                let (machine, due) = (&answered.slot.machine, answered.slot.due);
-                let busy = answered.busy.as_deref().map_or_else(|| "no".to_owned(), visible);
-                tracing::info!(%machine, %due, %busy, "asked whether it is busy");
-            }
-            Event::DowntimeSeen(seen) => {
-                let (machine, backup, what) = (&seen.machine, &seen.backup, words::downtime(&seen.downtime));
-                match seen.downtime {
-                    Downtime::StillDown { .. } => tracing::warn!(%machine, %backup, "{what}"),
-                    Downtime::Live { .. } | Downtime::Down { .. } | Downtime::Unwatched => {
-                        tracing::info!(%machine, %backup, "{what}");
-                    }
-                }
-            }
+            Event::Reloaded(reloaded) => tell_reload(reloaded),
+            Event::BusyAnswered(answered) => tell_busy(answered),
+            Event::DowntimeSeen(seen) => tell_downtime(seen),
             Event::KeyJudged(judged) => match judged.refused {
                 Some(status) => tracing::error!(status, "the cloud refuses the key"),
                 None => tracing::info!("the cloud accepts the key again"),
@@ -125,6 +106,31 @@ fn tell_odd(billed: &Billed) {
     for sight in &billed.sights {
         if let Some(why) = &sight.odd {
             tracing::warn!(record = %visible(sight.bill.id.as_str()), "a billing record is odd: {}", visible(why));
+        }
+    }
+}
+
+fn tell_reload(Reloaded { file, faults }: &Reloaded) {
+    if faults.is_empty() {
+        tracing::info!(%file, "the configuration was read again");
+    }
+    for fault in faults {
+        tracing::error!(%file, "configuration refused, the old one goes on: {fault}");
+    }
+}
+
+fn tell_busy(answered: &BusyAnswered) {
+    let (machine, due) = (&answered.slot.machine, answered.slot.due);
+    let busy = answered.busy.as_deref().map_or_else(|| "no".to_owned(), visible);
+    tracing::info!(%machine, %due, %busy, "asked whether it is busy");
+}
+
+fn tell_downtime(seen: &DowntimeSeen) {
+    let (machine, backup, what) = (&seen.machine, &seen.backup, words::downtime(&seen.downtime));
+    match seen.downtime {
+        Downtime::StillDown { .. } => tracing::warn!(%machine, %backup, "{what}"),
+        Downtime::Live { .. } | Downtime::Down { .. } | Downtime::Unwatched => {
+            tracing::info!(%machine, %backup, "{what}");
         }
     }
 }

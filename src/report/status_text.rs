@@ -52,17 +52,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         // One line each: a message of the cloud's must not begin another.
         format!("{since}{}", harmless(&alarm.said).replace('\n', " "))
     })?;
-    if let Some(are) = &status.snapshots_are {
-        writeln!(text, "snapshots  {are}")?;
-    }
-    write_list(text, "machines that did not come back from a snapshot", &status.machines_down, |down| {
-        let (machine, since) = (visible(&down.machine_name), instant(down.since));
-        format!(
-            "{machine:<16} {} when looked at {since}, after {}",
-            visible(&down.status),
-            visible(down.backup.as_str())
-        )
-    })?;
+    write_restarts(status, text)?;
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
             text,
@@ -96,6 +86,21 @@ fn overdue_row(overdue: &OverdueStatus) -> String {
     let (backup, machine) = (visible(overdue.backup.as_str()), visible(&overdue.machine_name));
     let kept_by = overdue.kept_by.join(", ");
     format!("{backup:<30} {machine:<16} older than {}; kept: {kept_by}", overdue.delete_after)
+}
+
+/// Whether snapshots restart machines, and which did not come back.
+fn write_restarts(status: &Status, text: &mut String) -> fmt::Result {
+    if let Some(are) = &status.snapshots_are {
+        writeln!(text, "snapshots  {are}")?;
+    }
+    write_list(text, "machines that did not come back from a snapshot", &status.machines_down, |down| {
+        let (machine, since) = (visible(&down.machine_name), instant(down.since));
+        format!(
+            "{machine:<16} {} when looked at {since}, after {}",
+            visible(&down.status),
+            visible(down.backup.as_str())
+        )
+    })
 }
 
 /// To the cent, towards zero: `--json` has every digit.

@@ -5,7 +5,7 @@
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 use crate::sim::answer::json_text;
-use crate::sim::dialect::Dialect;
+use crate::sim::dialect::{Dialect, Way};
 use crate::sim::render::{self, Kind, Value};
 use crate::sim::stream::numbered;
 
@@ -154,8 +154,21 @@ impl Machine {
         }
     }
 
+    /// What it is for, by its name; every third machine is critical.
+    fn labels(&self) -> Vec<String> {
+        let role = self.name.split('-').next().unwrap_or_default();
+        let critical = self.number.is_multiple_of(3).then(|| "critical".to_owned());
+        std::iter::once(format!("role={role}")).chain(critical).collect()
+    }
+
     pub fn rendered(&self, dialect: Dialect) -> String {
         let volumes = json_text(&self.volumes);
+        let labels = self.labels();
+        // Some clouds list them, others join them.
+        let labels = match dialect.has(Way::StringNumbers) {
+            true => json_text(&labels.join(", ")),
+            false => json_text(&labels),
+        };
         let fields = vec![
             ("id", Value::Text(&self.id)),
             ("name", Value::Text(&self.name)),
@@ -168,6 +181,7 @@ impl Machine {
             ("boot_source", Value::Text(if self.restored_from.is_some() { "snapshot" } else { "image" })),
             ("created_at", Value::Instant(self.created_at)),
             ("volumes", Value::Json(&volumes)),
+            ("labels", Value::Json(&labels)),
         ];
         render::object(dialect, Kind::Machine, self.number, &fields)
     }
