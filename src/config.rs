@@ -203,7 +203,12 @@ impl Config {
             was: setting.was.clone(),
         };
         let policies = self.policies.iter().map(|setting| (setting.name.clone(), policy(setting)));
-        PolicySet { mode: self.mode, policies: policies.collect(), rules: self.rules.clone() }
+        PolicySet {
+            mode: self.mode,
+            policies: policies.collect(),
+            rules: self.rules.clone(),
+            images: self.cloud.images,
+        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Person {
                     let promise = Promise::Adopt(snapshot.to_string());
                     self.ask(Ask::Adopt { snapshot }, promise);
                 }
-                Some(Actor::Person) | None => {
+                Some(Actor::Person | Actor::Cloud) | None => {
                     let promise = Promise::Disown(snapshot.to_string());
                     self.ask(Ask::Disown { snapshot, reason: "I made it by hand".to_owned() }, promise);
                 }

@@ -27,6 +27,14 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if let Some(frozen) = &status.frozen {
         writeln!(text, "FROZEN until {}: {}", instant(frozen.until), visible(&frozen.reason))?;
     }
+    if let Some(refused) = &status.refused_file {
+        let (file, at) = (visible(&refused.file), instant(refused.at));
+        writeln!(
+            text,
+            "REFUSED    {file}, read {at}: {} faults; the one before goes on",
+            refused.faults.len()
+        )?;
+    }
     writeln!(text, "as of      {} UTC", instant(status.now))?;
     let (hash, seq) = (status.head.hash.get(..12).unwrap_or(&status.head.hash), status.head.seq);
     writeln!(text, "journal    {hash}@{seq}")?;
@@ -43,6 +51,17 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         let since = alarm.since.map_or_else(String::new, |at| format!("since {}: ", instant(at)));
         // One line each: a message of the cloud's must not begin another.
         format!("{since}{}", harmless(&alarm.said).replace('\n', " "))
+    })?;
+    if let Some(are) = &status.snapshots_are {
+        writeln!(text, "snapshots  {are}")?;
+    }
+    write_list(text, "machines that did not come back from a snapshot", &status.machines_down, |down| {
+        let (machine, since) = (visible(&down.machine_name), instant(down.since));
+        format!(
+            "{machine:<16} {} when looked at {since}, after {}",
+            visible(&down.status),
+            visible(down.backup.as_str())
+        )
     })?;
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
@@ -126,7 +145,12 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
         .held
         .as_ref()
         .map_or_else(String::new, |held| format!("; due {} and held: {}", instant(held.due), held.why));
-    format!("{:<14} {:<16} {newest}{held}", visible(shelf.policy.as_str()), visible(&shelf.machine_name))
+    let orphaned = if shelf.orphaned { "; ORPHANED: its machine is gone" } else { "" };
+    format!(
+        "{:<14} {:<16} {newest}{held}{orphaned}",
+        visible(shelf.policy.as_str()),
+        visible(&shelf.machine_name)
+    )
 }
 
 fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {

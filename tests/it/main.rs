@@ -3,6 +3,10 @@
 mod kill;
 mod cli;
 mod log;
+mod flips;
+mod injection;
+mod power;
+mod golden;
 mod degraded;
 mod tidy;
 mod restic;

@@ -16,7 +16,8 @@ use crate::domain::fleet::{
 };
 use crate::domain::id::{BackupId, ImageId, MachineId, PolicyName, SnapshotId};
 use crate::domain::plan::plan;
-use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::proof;
 use crate::domain::selection::Selection;
 use crate::domain::state::{Known, State};
 use crate::domain::time::{Seconds, Timestamp};
@@ -74,6 +75,7 @@ pub fn policies() -> PolicySet {
         mode: Mode::Enforce,
         policies: BTreeMap::from([(daily(), policy)]),
         rules: Rules { skew: Seconds::minutes(2), ..Rules::default() },
+        images: Images::Ask,
     }
 }
 
@@ -291,7 +293,8 @@ impl World {
     pub fn intend(&mut self, effect: &Effect) -> u32 {
         let permit = self.audit(effect).unwrap();
         let (effect, attempt) = (permit.effect().clone(), permit.attempt());
-        self.record(Event::Intended(Intended { effect, attempt, proof: None }));
+        let proof = proof::of(&self.state, self.now, &effect);
+        self.record(Event::Intended(Intended { effect, attempt, proof }));
         attempt
     }
 
