@@ -294,6 +294,44 @@ fn occurred_at(event: &Event) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ask::{Ask, Halted};
+    use crate::domain::event::{KeyJudged, Postponed, TotalDisbelieved};
+    use crate::domain::fleet::{Look, LookResult};
+    use crate::domain::id::{BackupId, PolicyName};
+
+    #[test]
+    fn what_is_told_of_doubts_is_stored_in_these_forms() {
+        let (backup, why) = (BackupId::new("qm-a"), "it is pinned".to_owned());
+        let excess = TotalDisbelieved { scope: Scope::Snapshots, excess: 5 };
+        let retry = Ask::Retry { halted: Halted::Policy(PolicyName::new("daily")) };
+        for (stored, form) in [
+            (text(&KeyJudged { refused: Some(401) }), r#"{"refused":401}"#),
+            (text(&KeyJudged { refused: None }), "{}"),
+            (text(&excess), r#"{"scope":"snapshots","excess":5}"#),
+            (text(&Postponed { backup, why }), r#"{"backup":"qm-a","why":"it is pinned"}"#),
+            (text(&retry), r#"{"retry":{"halted":{"policy":"daily"}}}"#),
+        ] {
+            assert_eq!(stored, form);
+        }
+        assert_eq!(read::<KeyJudged>("{}").unwrap(), KeyJudged { refused: None });
+        assert_eq!(read::<Ask>(&text(&retry)).unwrap(), retry);
+    }
+
+    #[test]
+    fn a_look_from_before_totals_were_doubted_is_still_read() {
+        let look = Look {
+            scope: Scope::Snapshots,
+            began: Timestamp::EPOCH,
+            result: LookResult::Complete,
+            digest: Digest::default(),
+            items: 0,
+            server_date: None,
+            miscount: None,
+        };
+        let stored = text(&look);
+        assert!(!stored.contains("miscount"));
+        assert_eq!(read::<Look>(&stored).unwrap(), look);
+    }
 
     fn word(body: String, from: &str, to: &str) -> Result<String, serde_json::Error> {
         let mut value: serde_json::Value = serde_json::from_str(&body)?;
