@@ -177,6 +177,8 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
                 name: machine.to_string(),
                 status: MachineStatus::Active,
                 region: "CANADA-1".to_owned(),
+                tier: "legacy".to_owned(),
+                labels: BTreeSet::new(),
                 created_at: None,
             },
             first_seen: begin,
@@ -220,6 +222,8 @@ fn shelve(state: &mut State, number: usize, slot: Slot, due: Timestamp) {
         pinned: false,
         held: None,
         doom: None,
+        expires_at: None,
+        life_before: Life::Good,
         ended_at: None,
     };
     state.backups.insert(BackupId::new(name), backup);

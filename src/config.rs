@@ -19,6 +19,7 @@ use section::{Found, Notes, Section};
 
 pub mod fault;
 pub mod cloud;
+pub mod refusal;
 pub mod clock;
 pub mod journal;
 pub mod rules;
@@ -202,7 +203,12 @@ impl Config {
             was: setting.was.clone(),
         };
         let policies = self.policies.iter().map(|setting| (setting.name.clone(), policy(setting)));
-        PolicySet { mode: self.mode, policies: policies.collect(), rules: self.rules.clone() }
+        PolicySet {
+            mode: self.mode,
+            policies: policies.collect(),
+            rules: self.rules.clone(),
+            images: self.cloud.images,
+        }
     }
 }
 

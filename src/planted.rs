@@ -40,6 +40,14 @@ pub enum Bug {
     BillWithoutKey,
     /// A correction of an hour that was told changes it in silence.
     CorrectionEdits,
+    /// A person's override reaches a hold too.
+    OverrideIgnoresHold,
+    /// Dooms after an edit have the ordinary grace.
+    GraceAfterEditIgnored,
+    /// After a freeze that ran out, any number goes on without a person.
+    EndOfFreezeForgetsTheBound,
+    /// A proof leaves out a survivor.
+    ProofOfAnotherShelf,
     /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
     NaiveSummerTime,
     /// A slot that is caught up is put off like one that comes in time.
@@ -55,7 +63,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -71,6 +79,10 @@ impl Bug {
         Self::ActBeforeCommit,
         Self::BillWithoutKey,
         Self::CorrectionEdits,
+        Self::OverrideIgnoresHold,
+        Self::GraceAfterEditIgnored,
+        Self::EndOfFreezeForgetsTheBound,
+        Self::ProofOfAnotherShelf,
         Self::NaiveSummerTime,
         Self::JitterOnCatchUp,
         Self::CatchUpIgnoresWindow,
@@ -78,6 +90,17 @@ impl Bug {
         Self::CommitWithoutSync,
         Self::AnswerBeforeCommit,
     ];
+
+    /// Whether a story tells it, and not a rehearsal: what it breaks, people do too seldom there.
+    pub fn is_told_by_a_story(self) -> bool {
+        matches!(
+            self,
+            Self::OverrideIgnoresHold
+                | Self::GraceAfterEditIgnored
+                | Self::EndOfFreezeForgetsTheBound
+                | Self::ProofOfAnotherShelf
+        )
+    }
 }
 
 #[cfg(not(feature = "planted-bugs"))]

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::config::span;
+use crate::domain::ask::Rail;
 use crate::domain::policy::Keep;
 use crate::domain::reach::Reach;
 use crate::domain::schedule;
@@ -55,6 +56,24 @@ pub fn reach(text: &str) -> Result<Reach, String> {
 
 pub fn zone(text: &str) -> Result<TimeZone, String> {
     schedule::zone(text).map_err(|_| "is not in the IANA database; such as UTC or Europe/Berlin".to_owned())
+}
+
+/// The end of a day in UTC, or an instant.
+pub fn end_of(text: &str) -> Result<Timestamp, String> {
+    const RULE: &str = "must be a day such as 2033-12-31, or an instant as RFC 3339";
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let day: jiff::civil::Date = text.parse().map_err(|_| RULE.to_owned())?;
+    let next = day.tomorrow().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
+    next.map(|at| Timestamp::from(at.timestamp())).map_err(|_| RULE.to_owned())
+}
+
+pub fn rail(text: &str) -> Result<Rail, String> {
+    let all: Vec<&str> = Rail::ALL.into_iter().map(Rail::word).collect();
+    Rail::parse(text).ok_or_else(|| {
+        format!("must be one of {}; no override reaches a hold, a pin or a proven link", all.join(", "))
+    })
 }
 
 /// The name of a dialect; the seed is needed to know what `seeded` comes to.

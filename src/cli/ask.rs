@@ -64,6 +64,9 @@ pub struct Freezing {
 
 #[derive(Debug, Args)]
 pub struct Thawing {
+    /// End it though backups are doomed; without this they are only shown
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -143,7 +146,21 @@ impl Freezing {
 
 impl Thawing {
     pub fn thaw(&self) -> Result<(), Ending> {
-        self.place.record(|_, _| Ask::Thaw)
+        self.place.record_if(|state, _| {
+            let doomed = victims(state);
+            if self.yes || state.frozen.is_none() || doomed.is_empty() {
+                return Ok(Ask::Thaw);
+            }
+            let told: Vec<String> =
+                doomed.iter().map(|(id, machine)| format!("  {id} of {machine}")).collect();
+            Err(Ending::Failed(
+                format!(
+                    "the freeze stays: without it these go once nothing else holds them:\n{}\nsay --yes to end it",
+                    told.join("\n")
+                )
+                .into(),
+            ))
+        })
     }
 }
 
@@ -158,6 +175,12 @@ impl Approving {
     }
 }
 
+/// What is doomed, and of which machine.
+fn victims(state: &State) -> Vec<(String, String)> {
+    let doomed = state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
+    doomed.map(|(id, backup)| (visible(id.as_str()), visible(backup.machine.as_str()))).collect()
+}
+
 /// The doomed that nobody approved, or whose approval is too old.
 fn waiting(state: &State, now: Timestamp) -> BTreeSet<BackupId> {
     let life = state.rules().approval_life.duration();
@@ -170,14 +193,18 @@ fn waiting(state: &State, now: Timestamp) -> BTreeSet<BackupId> {
 
 impl Place {
     /// Takes the journal, judges the ask, and appends it.
-    fn record(&self, ask: impl FnOnce(&State, Timestamp) -> Ask) -> Result<(), Ending> {
+    pub fn record(&self, ask: impl FnOnce(&State, Timestamp) -> Ask) -> Result<(), Ending> {
+        self.record_if(|state, now| Ok(ask(state, now)))
+    }
+
+    fn record_if(&self, ask: impl FnOnce(&State, Timestamp) -> Result<Ask, Ending>) -> Result<(), Ending> {
         let found = self.find()?;
         let simulated = Reader::open(&found.directory).map_err(Ending::failed)?.is_simulated();
         let durability = if simulated { Durability::SimulatedFull } else { Durability::Full };
         let folded = engine::open(&found.directory, durability, Replay::Checkpoint);
         let mut folded = folded.map_err(|error| refused(error, &found.directory.display().to_string()))?;
         let now = found.now(simulated, folded.last);
-        let ask = ask(&folded.state, now);
+        let ask = ask(&folded.state, now)?;
         judge(&folded.state, now, &ask).map_err(Ending::failed)?;
         let head = folded.journal.head();
         let text = sentence(&ask);
@@ -232,5 +259,29 @@ fn sentence(ask: &Ask) -> String {
             }
         },
         Ask::Unpin { backup } => format!("unpinned {}", visible(backup.as_str())),
+        Ask::Hold { backup, until, .. } => {
+            format!("held {} until {} UTC", visible(backup.as_str()), words::instant(*until))
+        }
+        Ask::Release { backup, .. } => format!("released {}", visible(backup.as_str())),
+        Ask::Pause { until } => format!("policies are paused until {} UTC", words::instant(*until)),
+        Ask::Resume => "policies are no longer paused".to_owned(),
+        Ask::ThawMachine { machine, keep, .. } => {
+            let machine = visible(machine.as_str());
+            format!("expired backups of {machine} may go down to the newest {keep}, once they are approved")
+        }
+        Ask::Retire { policy } => {
+            let policy = visible(policy.as_str());
+            format!("backups of {policy} may go, but for the least number, once they are approved")
+        }
+        Ask::Delete { backup, .. } => {
+            format!(
+                "asked to delete {}; the daemon's next pass does it, or `status` tells what holds it",
+                visible(backup.as_str())
+            )
+        }
+        Ask::Create { machine, .. } => {
+            let machine = visible(machine.as_str());
+            format!("asked for a backup of {machine}; the daemon's next pass makes it")
+        }
     }
 }

@@ -16,9 +16,11 @@ mod folder;
 mod interrupt;
 mod log;
 mod place;
+mod request;
 mod retention;
 mod run;
 pub mod screen;
+mod scenario;
 mod sim;
 mod status;
 
@@ -37,13 +39,20 @@ Look:
 Back up:
   plan approve   Approve deletions that wait for a person
   pin, unpin     Keep one backup whatever the rules say, or let go of it
+  hold, release  Keep one backup until a date, with a reason, or end that
+  snapshots create, snapshots delete
+                 Make or delete one backup by hand, behind the same rails
+  policies retire
+                 Let the backups of a removed policy go
+  retention thaw Let a machine's old backups expire though it has no young one
   retry          Ask the cloud again for what it refused, with the next slot
   adopt          Make a snapshot that is not in the journal a backup
   disown         Say that a snapshot only looks like ours
 
 Stop things:
   freeze         Delete nothing for a while
-  thaw           End a freeze
+  thaw           End a freeze; shows first what goes then
+  pause, resume  No creates and no deletes of policies for a while
 
 Those under \"Back up\" and \"Stop things\" write the journal themselves: stop the daemon first.
 
@@ -82,7 +91,7 @@ enum Verb {
     /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
     Log(log::LogVerb),
-    /// What the keep rules come to
+    /// What the keep rules come to, and machines that have no young backup
     #[command(subcommand)]
     Retention(RetentionVerb),
     /// Approve what waits for a person
@@ -98,6 +107,20 @@ enum Verb {
     Adopt(ask::OneSnapshot),
     /// Say that a snapshot only looks like ours, so that it holds nothing any more
     Disown(ask::Disowning),
+    /// Keep one backup until a date: no rule and no person deletes it before
+    Hold(request::Holding),
+    /// End a hold before its date
+    Release(request::Releasing),
+    /// One backup made or deleted by hand; the next pass of the daemon performs it
+    #[command(subcommand)]
+    Snapshots(SnapshotsVerb),
+    /// Policies that were removed
+    #[command(subcommand)]
+    Policies(PoliciesVerb),
+    /// No creates and no deletes of policies for a while
+    Pause(request::Pausing),
+    /// End a pause
+    Resume(request::Resuming),
     /// Delete nothing for a while
     Freeze(ask::Freezing),
     /// End a freeze
@@ -119,12 +142,28 @@ enum Verb {
 enum RetentionVerb {
     /// Show what is kept and what expires, and why: of a file of instants, or of the live fleet
     Preview(retention::PreviewArguments),
+    /// Let the expired backups of a machine go that has no young one, and keep the newest few
+    Thaw(request::MachineThawing),
 }
 
 #[derive(Debug, Subcommand)]
 enum PlanVerb {
     /// Approve the deletion of exactly these backups
     Approve(ask::Approving),
+}
+
+#[derive(Debug, Subcommand)]
+enum SnapshotsVerb {
+    /// Delete one backup; the rails hold it like any other, but for those that are overridden
+    Delete(request::Deleting),
+    /// Make one backup more, of no policy
+    Create(request::Creating),
+}
+
+#[derive(Debug, Subcommand)]
+enum PoliciesVerb {
+    /// Let the backups of a policy go that is no longer in the configuration
+    Retire(request::Retiring),
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,6 +195,14 @@ impl Arguments {
             Verb::Retry(arguments) => arguments.retry(),
             Verb::Adopt(arguments) => arguments.adopt(),
             Verb::Disown(arguments) => arguments.disown(),
+            Verb::Hold(arguments) => arguments.hold(),
+            Verb::Release(arguments) => arguments.release(),
+            Verb::Snapshots(SnapshotsVerb::Delete(arguments)) => arguments.delete(),
+            Verb::Snapshots(SnapshotsVerb::Create(arguments)) => arguments.create(),
+            Verb::Policies(PoliciesVerb::Retire(arguments)) => arguments.retire(),
+            Verb::Retention(RetentionVerb::Thaw(arguments)) => arguments.thaw(),
+            Verb::Pause(arguments) => arguments.pause(),
+            Verb::Resume(arguments) => arguments.resume(),
             Verb::Freeze(arguments) => arguments.freeze(),
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
@@ -193,6 +240,7 @@ mod tests {
         for verb in &verbs {
             assert!(named.contains(verb), "{verb} is missing");
         }
+        let named: std::collections::BTreeSet<&str> = named.into_iter().collect();
         assert_eq!(named.len(), verbs.len(), "{named:?}");
     }
 }

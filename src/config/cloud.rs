@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use super::refusal::{self, RefusalSetting};
 use super::section::{Found, Notes, Section};
+use crate::domain::policy::Images;
 use crate::domain::time::Seconds;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +25,13 @@ pub struct Cloud {
     pub page_size: u32,
     /// Calls a minute; the cloud refuses from 500 on, per source address.
     pub rate_per_minute: u32,
+    /// What decides where the cloud tells nothing of images.
+    pub images: Images,
+    /// How the cloud's words for a no are sorted, before what is sorted anyway.
+    pub refusals: Vec<RefusalSetting>,
 }
+
+const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
 
 impl Cloud {
     /// Whether the cloud is on this machine, as the simulated one is.
@@ -46,6 +54,8 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
     let timeout = section.span_of("timeout", Seconds(1), notes);
     let page_size = section.number("page_size", 1..=1_000, notes);
     let rate_per_minute = section.number("rate_per_minute", 1..=500, notes);
+    let images = section.word("images", &IMAGES, notes);
+    let refusals = refusal::read(section.each("refusal", notes), notes);
     section.finish(notes);
     Cloud {
         base_url: base_url.unwrap_or_else(|| BASE_URL.to_owned()),
@@ -55,6 +65,8 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
         timeout: timeout.map_or(Seconds(30), |found| found.value),
         page_size: page_size.map_or(50, |found| found.value),
         rate_per_minute: rate_per_minute.map_or(300, |found| found.value),
+        images: images.map_or(Images::Ask, |found| found.value),
+        refusals,
     }
 }
 

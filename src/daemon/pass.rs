@@ -39,6 +39,7 @@ impl Engine {
             self.look(&scope).await?;
             self.take_asks().await?;
         }
+        self.ask_busy().await?;
         let mut drafted = plan(&self.state, self.clock.now());
         for _ in 0..MOST_ROUNDS {
             if drafted.events.is_empty() {
@@ -54,7 +55,7 @@ impl Engine {
             self.take_asks().await?;
             match action {
                 Action::Look(scope) => self.look(&scope).await?,
-                Action::Perform { effect, proof } => self.perform(effect, proof).await?,
+                Action::Perform { effect, .. } => self.perform(effect).await?,
             }
         }
         let now = self.clock.now();

@@ -3,11 +3,11 @@
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::room::Room;
 use crate::domain::audit::{Objection, audit};
-use crate::domain::backup::Proof;
 use crate::domain::effect::{Cause, Effect, Verb};
 use crate::domain::event::{Anomaly, Event, Intended, Postponed, Settled, SlotDecided};
 use crate::domain::fleet::Scope;
 use crate::domain::id::BackupId;
+use crate::domain::proof;
 use crate::domain::slot::{Decision, Skip};
 use crate::journal::append::AppendError;
 use crate::planted::{Bug, is_planted};
@@ -16,7 +16,7 @@ use crate::planted::{Bug, is_planted};
 const MOST_OBJECTIONS: usize = 256;
 
 impl Engine {
-    pub(super) async fn perform(&mut self, effect: Effect, proof: Option<Proof>) -> Result<(), Trouble> {
+    pub(super) async fn perform(&mut self, effect: Effect) -> Result<(), Trouble> {
         if self.room.as_mut().is_some_and(Room::is_low) {
             return Ok(());
         }
@@ -31,11 +31,14 @@ impl Engine {
         let is_create = effect.verb.is_create();
         // A machine that slept, or whose clock was set, in the middle of a pass wakes up here.
         self.check_clock().await?;
-        let permit = match audit(&self.state, self.clock.now(), effect) {
+        let now = self.clock.now();
+        let permit = match audit(&self.state, now, effect) {
             Ok(permit) => permit,
             Err(Objection::Changed(why)) if !is_create => return self.postpone(about, why).await,
             Err(objection) => return self.note(about, objection).await,
         };
+        // Of this moment, not of the plan's: what went before it in this pass may have changed the shelf.
+        let proof = proof::of(&self.state, now, permit.effect());
         let intended = Intended { effect: permit.effect().clone(), attempt: permit.attempt(), proof };
         let too_early = match is_planted(Bug::ActBeforeCommit) {
             true => Some(self.client.perform(&permit).await),

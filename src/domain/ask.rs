@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::backup::{Backup, Life};
 use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use super::state::State;
 use super::time::{Seconds, Timestamp};
@@ -21,6 +22,11 @@ pub enum Ask {
         reason: String,
     },
     Thaw,
+    /// No creates and no deletes of policies until then.
+    Pause {
+        until: Timestamp,
+    },
+    Resume,
     /// A snapshot that the journal does not own becomes a backup of no policy.
     Adopt {
         snapshot: SnapshotId,
@@ -36,10 +42,86 @@ pub enum Ask {
     Unpin {
         backup: BackupId,
     },
+    /// Not to be deleted before then, whatever any rule or person says.
+    Hold {
+        backup: BackupId,
+        until: Timestamp,
+        reason: String,
+    },
+    Release {
+        backup: BackupId,
+        reason: String,
+    },
+    /// The backups of a machine without a young one may expire again, down to the newest `keep`.
+    ThawMachine {
+        machine: MachineId,
+        keep: u32,
+        reason: String,
+    },
+    /// The backups of a policy that is no longer in force may go.
+    Retire {
+        policy: PolicyName,
+    },
+    /// One backup, by hand; the named rails do not hold it.
+    Delete {
+        backup: BackupId,
+        overrides: BTreeSet<Rail>,
+        reason: String,
+    },
+    /// One backup more, of no policy; without `expire` no rule ever deletes it.
+    Create {
+        machine: MachineId,
+        expire: Option<Seconds>,
+    },
     /// What the cloud refused is asked for again with the next slot.
     Retry {
         halted: Halted,
     },
+}
+
+/// The rails that a person may override, one by one and by name. What is not here holds everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rail {
+    /// A rule keeps it, or none has doomed it yet.
+    Kept,
+    MinGood,
+    Grace,
+    SoftStart,
+    Stale,
+    Caps,
+    PossiblyLinked,
+    Approval,
+}
+
+impl Rail {
+    pub const ALL: [Self; 8] = [
+        Self::Kept,
+        Self::MinGood,
+        Self::Grace,
+        Self::SoftStart,
+        Self::Stale,
+        Self::Caps,
+        Self::PossiblyLinked,
+        Self::Approval,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::MinGood => "min-good",
+            Self::Grace => "grace",
+            Self::SoftStart => "soft-start",
+            Self::Stale => "stale",
+            Self::Caps => "caps",
+            Self::PossiblyLinked => "possibly-linked",
+            Self::Approval => "approval",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rail| rail.word() == word)
+    }
 }
 
 /// What the cloud's refusals stopped.
@@ -70,11 +152,44 @@ pub enum AskRefusal {
     FreezeEnd(Timestamp),
     #[error("no freeze is in force")]
     NotFrozen,
+    #[error("a pause must end later than now and within 30 days, not at {0}")]
+    PauseEnd(Timestamp),
+    #[error("no pause is in force")]
+    NotPaused,
+    #[error("a hold must end later than now, not at {0}")]
+    HoldEnd(Timestamp),
+    #[error("{0} is held until {1}: a hold is only ever made longer; `release` ends it")]
+    HoldShorter(BackupId, Timestamp),
+    #[error("{0} is not held")]
+    NotHeld(BackupId),
+    #[error("{0} is {1}, so there is nothing to keep or delete")]
+    Gone(BackupId, &'static str),
+    #[error("{0} is pinned; `unpin` it first")]
+    Pinned(BackupId),
+    #[error("{0} is held until {1}, and no override reaches that")]
+    Held(BackupId, Timestamp),
+    #[error("{0} is {1}, and nobody deletes it in that state")]
+    Untouchable(BackupId, &'static str),
+    #[error("no machine {0} was seen in this account")]
+    NoSuchMachine(MachineId),
+    #[error("a thawed machine keeps at least 1 backup")]
+    KeepNone,
+    #[error("policy {0} is in force; only the backups of a removed one are retired")]
+    InForce(PolicyName),
+    #[error("no backup in this journal is of a policy {0}")]
+    NoSuchPolicy(PolicyName),
+    #[error("the deletion of {0} was asked for already")]
+    AskedAlready(BackupId),
+    #[error("{MOST_REQUESTS} requests are open already; see status")]
+    TooMany,
     #[error("no refusal of the cloud stops that; see status")]
     NotHalted,
 }
 
 pub const LONGEST_FREEZE: Seconds = Seconds::days(30);
+const LONGEST_PAUSE: Seconds = Seconds::days(30);
+/// Requests that may be open at one time: a person types them.
+pub const MOST_REQUESTS: usize = 256;
 
 /// Whether an ask makes sense in this state. Judged before it is written, so that the fold need not.
 pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal> {
@@ -90,12 +205,12 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             Some(_) => Ok(()),
             None => Err(AskRefusal::NotDoomed(id.clone())),
         }),
-        Ask::Freeze { until, .. } if *until <= now || until.since(now) > LONGEST_FREEZE.duration() => {
-            Err(AskRefusal::FreezeEnd(*until))
-        }
-        Ask::Freeze { .. } => Ok(()),
+        Ask::Freeze { until, .. } => within(now, *until, LONGEST_FREEZE, AskRefusal::FreezeEnd),
         Ask::Thaw if state.frozen.is_none() => Err(AskRefusal::NotFrozen),
         Ask::Thaw => Ok(()),
+        Ask::Pause { until } => within(now, *until, LONGEST_PAUSE, AskRefusal::PauseEnd),
+        Ask::Resume if state.paused(now).is_none() => Err(AskRefusal::NotPaused),
+        Ask::Resume => Ok(()),
         Ask::Adopt { snapshot: id } => match snapshot(id)?.item.machine {
             Some(_) => Ok(()),
             None => Err(AskRefusal::NoMachine(id.clone())),
@@ -110,5 +225,80 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             if is_halted { Ok(()) } else { Err(AskRefusal::NotHalted) }
         }
         Ask::Pin { backup: id } | Ask::Unpin { backup: id } => backup(id).map(|_| ()),
+        Ask::Hold { backup: id, until, .. } => may_hold(id, backup(id)?, now, *until),
+        Ask::Release { backup: id, .. } => match &backup(id)?.held {
+            Some(_) => Ok(()),
+            None => Err(AskRefusal::NotHeld(id.clone())),
+        },
+        Ask::ThawMachine { keep: 0, .. } => Err(AskRefusal::KeepNone),
+        Ask::ThawMachine { machine, .. } => {
+            let is_known = state.fleet.machines.contains_key(machine)
+                || state.backups.values().any(|backup| backup.machine == *machine);
+            if is_known { Ok(()) } else { Err(AskRefusal::NoSuchMachine(machine.clone())) }
+        }
+        Ask::Retire { policy } if state.policy(policy).is_some() => Err(AskRefusal::InForce(policy.clone())),
+        Ask::Retire { policy } => {
+            let mut slots = state.backups.values().filter_map(|backup| backup.slot.as_ref());
+            let is_known = slots.any(|slot| slot.policy == *policy);
+            if is_known { Ok(()) } else { Err(AskRefusal::NoSuchPolicy(policy.clone())) }
+        }
+        Ask::Delete { backup: id, .. } => may_ask_to_delete(state, now, id, backup(id)?),
+        Ask::Create { .. } if state.requests.len() >= MOST_REQUESTS => Err(AskRefusal::TooMany),
+        Ask::Create { machine, .. } => {
+            let known = state.fleet.machines.get(machine).filter(|known| known.missing_since.is_none());
+            known.map(|_| ()).ok_or_else(|| AskRefusal::NoSuchMachine(machine.clone()))
+        }
+    }
+}
+
+fn within(
+    now: Timestamp,
+    until: Timestamp,
+    longest: Seconds,
+    refusal: impl FnOnce(Timestamp) -> AskRefusal,
+) -> Result<(), AskRefusal> {
+    if until <= now || until.since(now) > longest.duration() { Err(refusal(until)) } else { Ok(()) }
+}
+
+fn may_hold(id: &BackupId, backup: &Backup, now: Timestamp, until: Timestamp) -> Result<(), AskRefusal> {
+    let longer = backup.held.as_ref().filter(|hold| hold.until > until);
+    match (backup.life, longer) {
+        _ if until <= now => Err(AskRefusal::HoldEnd(until)),
+        (life @ (Life::Deleted | Life::Vanished), _) => Err(AskRefusal::Gone(id.clone(), life.word())),
+        // Its deletion may have arrived: a hold that promises nothing is worse than none.
+        (Life::DeleteIntended, _) => Err(AskRefusal::Gone(id.clone(), "being deleted at this moment")),
+        (_, Some(hold)) => Err(AskRefusal::HoldShorter(id.clone(), hold.until)),
+        (_, None) => Ok(()),
+    }
+}
+
+/// What no override reaches is refused at once; all else holds until the next pass that may.
+fn may_ask_to_delete(
+    state: &State,
+    now: Timestamp,
+    id: &BackupId,
+    backup: &Backup,
+) -> Result<(), AskRefusal> {
+    let is_asked = |request: &super::state::Request| {
+        !request.effect.verb.is_create() && request.effect.verb.backup() == id
+    };
+    let held = backup.held.as_ref().filter(|hold| now < hold.until);
+    match backup.life {
+        Life::Deleted | Life::Vanished => Err(AskRefusal::Gone(id.clone(), backup.life.word())),
+        Life::Intended
+        | Life::Requested
+        | Life::Pending
+        | Life::Ready
+        | Life::Disputed
+        | Life::DeleteIntended => Err(AskRefusal::Untouchable(id.clone(), backup.life.word())),
+        Life::Good | Life::Failed | Life::TimedOut | Life::Bad => match held {
+            _ if backup.pinned => Err(AskRefusal::Pinned(id.clone())),
+            Some(hold) => Err(AskRefusal::Held(id.clone(), hold.until)),
+            None if state.requests.values().any(is_asked) => Err(AskRefusal::AskedAlready(id.clone())),
+            None if state.requests.len() >= MOST_REQUESTS => Err(AskRefusal::TooMany),
+            // Nothing in the cloud bears its name.
+            None if backup.snapshots.is_empty() => Err(AskRefusal::Gone(id.clone(), backup.life.word())),
+            None => Ok(()),
+        },
     }
 }

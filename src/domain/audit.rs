@@ -5,6 +5,7 @@
 mod create;
 mod delete;
 mod expired;
+mod hand;
 
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::state::State;
@@ -62,14 +63,22 @@ pub fn audit(state: &State, now: Timestamp, effect: Effect) -> Result<Permit, Ob
     }
     match &effect.verb {
         Verb::CreateSnapshot { backup, machine, name, .. } => {
-            let Cause::Slot(slot) = &effect.cause else { return Err(Forbidden("a create needs a slot")) };
-            create::may_create(state, now, adopted, slot, (backup, machine, name))?;
+            match &effect.cause {
+                Cause::Slot(slot) => create::may_create(state, now, adopted, slot, (backup, machine, name))?,
+                Cause::Ask(ask) => {
+                    hand::may_create(state, now, adopted, (ask, &effect), (backup, machine, name))?;
+                }
+                Cause::Doom { .. } => return Err(Forbidden("a create needs a slot")),
+            }
             let refused = earlier.is_some_and(|life| matches!(life.standing, Standing::Refused(_)));
             require(!refused, Forbidden("the cloud refused this slot"))?;
         }
-        Verb::DeleteSnapshot { backup, snapshot, .. } => {
-            delete::may_delete(state, now, adopted, &effect.cause, backup, snapshot)?;
-        }
+        Verb::DeleteSnapshot { backup, snapshot, .. } => match &effect.cause {
+            Cause::Ask(ask) => hand::may_delete(state, now, adopted, (ask, &effect), (backup, snapshot))?,
+            cause @ (Cause::Slot(_) | Cause::Doom { .. }) => {
+                delete::may_delete(state, now, adopted, cause, backup, snapshot)?;
+            }
+        },
     }
     Ok(Permit { effect, attempt })
 }

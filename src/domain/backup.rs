@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::id::{BackupId, MachineId, SnapshotId};
 use super::slot::{Shelf, Slot};
-use super::time::Timestamp;
+use super::time::{Seconds, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {
@@ -31,6 +31,10 @@ pub struct Backup {
     pub pinned: bool,
     pub held: Option<ComplianceHold>,
     pub doom: Option<Doom>,
+    /// Made by hand with an end: from then on it may be doomed.
+    pub expires_at: Option<Timestamp>,
+    /// What it was when its deletion was asked for: what it is again if that is abandoned.
+    pub life_before: Life,
     /// When it entered a final state.
     pub ended_at: Option<Timestamp>,
 }
@@ -40,6 +44,8 @@ pub struct Backup {
 pub struct Sized {
     pub bytes: i64,
     pub seen: Timestamp,
+    /// How often a size above zero became another one.
+    pub changes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,6 +118,8 @@ pub enum Happening {
     /// It stays, and is what it was: ready, or the remnant of a failure.
     DeleteAbandoned,
     RemnantStays,
+    OverdueStays,
+    BadStays,
     SeenGone,
 }
 
@@ -127,10 +135,12 @@ impl Life {
             (Self::DeleteIntended, H::SeenGone) => Self::Deleted,
             (Self::DeleteIntended, H::DeleteAbandoned) => Self::Good,
             (Self::DeleteIntended, H::RemnantStays) => Self::Failed,
+            (Self::DeleteIntended, H::OverdueStays) => Self::TimedOut,
+            (Self::DeleteIntended, H::BadStays) => Self::Bad,
             (Self::DeleteIntended, _) => self,
             (Self::Vanished, _) => self,
             (_, H::Missed) => Self::Vanished,
-            (Self::Good, H::DeleteAsked) => Self::DeleteIntended,
+            (Self::Good | Self::Bad, H::DeleteAsked) => Self::DeleteIntended,
             (Self::Good | Self::Bad, H::SeenFailed) | (Self::Ready | Self::Good, H::FailedCheck) => Self::Bad,
             (Self::Good | Self::Bad, _) => self,
             (Self::Ready, H::Passed) => Self::Good,
@@ -168,6 +178,8 @@ pub struct Doom {
     /// More dooms than new backups explain: waits until a person approves.
     pub needs_approval: bool,
     pub approved_at: Option<Timestamp>,
+    /// How long before it its policy was last edited; `None`: never.
+    pub edited_before: Option<Seconds>,
 }
 
 /// Why a backup may go: enough to judge the decision again later.
@@ -179,6 +191,9 @@ pub struct Proof {
     pub policy_seq: u64,
     /// What the rules keep of its machine and policy, each with the rules that keep it.
     pub kept: Arc<[Survivor]>,
+    /// When it was judged so, by the clock of that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,8 +223,8 @@ impl Backup {
         self.slot.as_ref().map(Slot::shelf)
     }
 
-    /// Pinned or held: whatever else is true, it stays.
-    pub fn is_protected(&self) -> bool {
-        self.pinned || self.held.is_some()
+    /// Pinned, or held until a later date: whatever else is true, it stays.
+    pub fn is_protected(&self, now: Timestamp) -> bool {
+        self.pinned || self.held.as_ref().is_some_and(|hold| now < hold.until)
     }
 }

@@ -1,17 +1,21 @@
 //! Dooms: what no rule keeps is condemned, visibly; what a rule keeps again is spared.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
 use super::backup::{Backup, Life, Proof, Survivor};
 use super::draft::{Plan, shelves};
 use super::event::{Doomed, Event, Spared};
 use super::fleet::SnapshotStatus;
-use super::id::BackupId;
+use super::id::{BackupId, PolicyName};
 use super::policy::{Mode, Retention};
 use super::reach::Reach;
 use super::retention::{self, Calendar, Candidate, Expiry, Verdict};
 use super::state::{Adopted, State};
 use super::time::Timestamp;
-use std::cmp::Reverse;
-use std::fmt;
 
 /// Dooms follow a listing within this part of the time for which it is fresh: weighing takes time,
 /// and nothing new comes out of it until the next one.
@@ -27,12 +31,30 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
         return;
     }
     for ((policy_name, _), backups) in shelves(state) {
-        let Some(policy) = adopted.set.policies.get(policy_name) else { continue };
-        let Some(schedule) = adopted.schedules.get(policy_name) else { continue };
-        if policy.mode == Mode::Enforce {
-            let calendar = Calendar { zone: schedule.zone(), now, skew: adopted.set.rules.skew };
-            let weighed = weigh(state, &policy.retention, calendar, &backups);
-            doom_shelf(state, adopted, &weighed, &backups, plan);
+        let enforces = match adopted.set.policies.get(policy_name) {
+            Some(policy) => policy.mode == Mode::Enforce,
+            None => state.retired.contains(policy_name),
+        };
+        if enforces && let Some(weighed) = weigh_shelf(state, now, adopted, policy_name, &backups) {
+            doom_shelf(state, now, adopted, &weighed, &backups, plan);
+        }
+    }
+    doom_expired(state, now, adopted, plan);
+}
+
+/// What a person had made, and said when it ends.
+fn doom_expired(state: &State, now: Timestamp, adopted: &Adopted, plan: &mut Plan) {
+    let of_nobody = state.backups.iter().filter(|(_, backup)| backup.slot.is_none());
+    for (id, backup) in of_nobody {
+        let is_over = backup.expires_at.is_some_and(|at| at <= now)
+            && backup.life == Life::Good
+            && !backup.is_protected(now);
+        if is_over && backup.doom.is_none() && state.sole_snapshot(backup).is_some() {
+            let proof = bare_proof(state, now, adopted);
+            plan.events.push(Event::Doomed(Doomed { backup: id.clone(), proof }));
+        } else if !is_over && backup.doom.is_some() && backup.life == Life::Good {
+            let why = "a person keeps it".to_owned();
+            plan.events.push(Event::Spared(Spared { backup: id.clone(), why }));
         }
     }
 }
@@ -84,22 +106,44 @@ impl Ground {
     }
 }
 
+/// By the rules in force. `None`: its policy is in force no longer, and nobody retired it.
+fn weigh_shelf<'a>(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    policy_name: &PolicyName,
+    backups: &[(&'a BackupId, &'a Backup)],
+) -> Option<Weighed<'a>> {
+    let policy = adopted.set.policies.get(policy_name);
+    let schedule = adopted.schedules.get(policy_name);
+    let (rules, zone) = match (policy, schedule) {
+        (Some(policy), Some(schedule)) => (Some(&policy.retention), schedule.zone()),
+        (None, _) if state.retired.contains(policy_name) => (None, &TimeZone::UTC),
+        (Some(_) | None, _) => return None,
+    };
+    let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
+    Some(weigh(state, rules, calendar, backups))
+}
+
+/// Without rules, nothing keeps a backup but the least number: a person retired its policy.
 pub(super) fn weigh<'a>(
     state: &State,
-    rules: &Retention,
+    rules: Option<&Retention>,
     calendar: Calendar<'_>,
     backups: &[(&'a BackupId, &'a Backup)],
 ) -> Weighed<'a> {
     let good: Vec<_> = backups.iter().filter(|(_, backup)| backup.life == Life::Good).collect();
     let candidates: Vec<Candidate> =
         good.iter().map(|(id, backup)| Candidate { id, taken_at: backup.taken_at }).collect();
-    let mut verdicts = retention::judge(&candidates, rules, calendar);
+    let judged = rules.map(|rules| retention::judge(&candidates, rules, calendar));
+    let mut verdicts = judged.unwrap_or_else(BTreeMap::new);
     // The newest few stay whatever else is kept: were they counted after pins and rules, one more
     // pin would add a victim.
     let mut order: Vec<_> = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).collect();
     order.sort_unstable_by(|one, other| other.cmp(one));
     let newest = order.first().copied();
-    order.truncate(state.rules().min_good as usize);
+    let thaw = backups.first().and_then(|(_, backup)| state.thawed.get(&backup.machine));
+    order.truncate(thaw.map_or(state.rules().min_good, |thaw| thaw.keep) as usize);
     let least = order.last().copied();
     let mut weighed = Weighed { expired: Vec::new(), kept: Vec::new(), overdue: Vec::new() };
     for (id, backup) in &good {
@@ -116,7 +160,7 @@ pub(super) fn weigh<'a>(
             Ground::Pinned
         } else if place == newest {
             Ground::NewestGood
-        } else if backup.is_protected() {
+        } else if backup.is_protected(calendar.now) {
             Ground::Held
         } else if least.is_some() && place >= least {
             Ground::LeastGood
@@ -130,14 +174,14 @@ pub(super) fn weigh<'a>(
         }
     }
     weighed.expired.sort_by_key(|(id, backup, _)| (backup.taken_at, *id));
-    let failed =
-        backups.iter().filter(|(_, backup)| is_failed_remnant(state, backup, newest.map(|(at, _)| at)));
+    let newest = newest.map(|(at, _)| at);
+    let failed = backups.iter().filter(|(_, backup)| is_failed_remnant(state, calendar.now, backup, newest));
     weighed.expired.extend(failed.map(|(id, backup)| (*id, *backup, Fate::Remnant)));
     weighed
 }
 
 impl Weighed<'_> {
-    fn proof(&self, state: &State, adopted: &Adopted) -> Proof {
+    fn proof(&self, state: &State, now: Timestamp, adopted: &Adopted) -> Proof {
         let survivor = |(id, ground): &(&BackupId, Ground)| Survivor {
             backup: (*id).clone(),
             reasons: ground.reasons(),
@@ -146,12 +190,20 @@ impl Weighed<'_> {
             inventory: state.fleet.snapshot_look.digest,
             policy_seq: adopted.seq,
             kept: self.kept.iter().map(survivor).collect(),
+            judged_at: Some(now),
         }
     }
 }
 
+/// Of a backup that stands on no shelf: nothing has to survive it.
+fn bare_proof(state: &State, now: Timestamp, adopted: &Adopted) -> Proof {
+    let inventory = state.fleet.snapshot_look.digest;
+    Proof { inventory, policy_seq: adopted.seq, kept: [].into(), judged_at: Some(now) }
+}
+
 fn doom_shelf(
     state: &State,
+    now: Timestamp,
     adopted: &Adopted,
     weighed: &Weighed,
     backups: &[(&BackupId, &Backup)],
@@ -161,7 +213,7 @@ fn doom_shelf(
     let condemned = weighed.expired.iter().filter(|(_, backup, _)| is_new(backup));
     let mut proof = None;
     for (id, ..) in condemned {
-        let proof = proof.get_or_insert_with(|| weighed.proof(state, adopted)).clone();
+        let proof = proof.get_or_insert_with(|| weighed.proof(state, now, adopted)).clone();
         plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof }));
     }
     for (id, backup) in backups {
@@ -174,19 +226,20 @@ fn doom_shelf(
 }
 
 /// A snapshot that failed in the cloud, once a newer good one exists.
-fn is_failed_remnant(state: &State, backup: &Backup, newest: Option<Timestamp>) -> bool {
+fn is_failed_remnant(state: &State, now: Timestamp, backup: &Backup, newest: Option<Timestamp>) -> bool {
     backup.life == Life::Failed
-        && !backup.is_protected()
+        && !backup.is_protected(now)
         && newest.is_some_and(|newest| newest > backup.taken_at)
         && state.sole_snapshot(backup).is_some_and(|known| known.item.status == SnapshotStatus::Failed)
 }
 
-/// Why it may go, as the rules see it at this moment.
+/// What the rules make of its shelf at this moment. A backup without rules of its own, made by hand or
+/// of a policy that is no longer in force, has an empty one.
 pub(super) fn proof(state: &State, now: Timestamp, backup: &Backup) -> Option<Proof> {
-    let (adopted, slot) = (state.adopted.as_ref()?, backup.slot.as_ref()?);
-    let (policy, schedule) = (adopted.set.policies.get(&slot.policy)?, adopted.schedules.get(&slot.policy)?);
+    let adopted = state.adopted.as_ref()?;
+    let Some(slot) = &backup.slot else { return Some(bare_proof(state, now, adopted)) };
     let shelves = shelves(state);
     let backups = shelves.get(&(&slot.policy, &slot.machine))?;
-    let calendar = Calendar { zone: schedule.zone(), now, skew: adopted.set.rules.skew };
-    Some(weigh(state, &policy.retention, calendar, backups).proof(state, adopted))
+    let weighed = weigh_shelf(state, now, adopted, &slot.policy, backups);
+    Some(weighed.map_or_else(|| bare_proof(state, now, adopted), |of| of.proof(state, now, adopted)))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backup::{Backup, Life, Proof};
+use super::backup::{Backup, Life};
 use super::effect::{Effect, Outcome};
 use super::event::{Event, Settled};
 use super::fleet::Scope;
@@ -22,11 +22,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Look(Scope),
-    /// A delete carries why.
-    Perform {
-        effect: Effect,
-        proof: Option<Proof>,
-    },
+    Perform { effect: Effect },
 }
 
 /// Why a doomed backup is not deleted.
@@ -40,11 +36,19 @@ pub enum Hold {
         until: Timestamp,
     },
     AwaitsApproval,
+    /// A person paused all policies.
+    Paused {
+        until: Timestamp,
+    },
     Frozen {
         until: Timestamp,
     },
     ClockUnsure,
     Protected,
+    /// Of a request by hand: a rule keeps it, or none has doomed it yet.
+    Kept,
+    /// An image was made from it.
+    Linked,
     LastGood,
     /// Its machine has no good backup that is young enough.
     Stale,

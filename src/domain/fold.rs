@@ -39,7 +39,11 @@ impl State {
                 }
                 self.note_backup(&spared.backup);
             }
+            Event::Lapsed(lapsed) => self.lapse(lapsed),
             Event::Anomaly(_) => self.counters.anomalies += 1,
+            Event::Reloaded(reloaded) => self.reload(reloaded, at),
+            Event::BusyAnswered(answered) => self.answer_busy(answered, at),
+            Event::DowntimeSeen(seen) => self.see_downtime(seen, at),
             Event::KeyJudged(judged) => self.judge_key(judged, at),
             Event::TotalDisbelieved(of) => self.disbelieve_total(of),
             Event::Postponed(postponed) => self.postpone(postponed, at),
@@ -95,8 +99,14 @@ impl State {
             Judgement::TimedOut => self.happen(&judged.backup, Happening::Overdue, at),
             Judgement::Vanished => self.vanish(&judged.backup, at),
         }
+        if let Judgement::Vanished = judged.judgement {
+            self.note_foreign_deletion(at);
+        }
         if let Judgement::Good { .. } = judged.judgement {
             self.counters.backups_good += 1;
+            // It has a young one again: what thawed it is over.
+            let machine = self.backups.get(&judged.backup).map(|backup| backup.machine.clone());
+            machine.and_then(|machine| self.thawed.remove(&machine));
             if let Some(shelf) = self.backups.get(&judged.backup).and_then(|backup| backup.shelf()) {
                 let unspent = &mut self.shelf_mut(shelf).unspent;
                 unspent.retain(|good| at.since(*good) < DAY.duration());
@@ -114,6 +124,9 @@ impl State {
         }
         if after == Life::Pending {
             backup.waiting_since = at;
+        }
+        if after == Life::DeleteIntended {
+            backup.life_before = backup.life;
         }
         backup.ended_at = after.is_over().then_some(at);
         backup.life = after;

@@ -1,7 +1,7 @@
 //! The fold of effects: what an intent and its outcome do to the effect and to its backup.
 
-use super::backup::Happening;
-use super::effect::{Outcome, Reason, Standing, Verb};
+use super::backup::{Happening, Life};
+use super::effect::{Cause, Outcome, Reason, Standing, Verb};
 use super::event::{Intended, Settled};
 use super::fleet::SnapshotStatus;
 use super::id::{BackupId, EffectId};
@@ -17,6 +17,8 @@ impl State {
         match &effect.verb {
             Verb::CreateSnapshot { backup, machine, name, .. } => {
                 self.ask_for_backup(backup, machine, name, &effect.cause, at);
+                self.note_expiry(backup, &effect.cause, at);
+                self.watch(backup, machine);
                 self.note_probe(effect, at);
             }
             Verb::DeleteSnapshot { backup, machine, .. } => {
@@ -53,6 +55,7 @@ impl State {
         }
         life.standing = standing.clone();
         self.note_effect(&settled.effect);
+        self.end_request_of(&settled.effect);
         if verb.is_create() {
             self.note_outcome(&effect, &settled.outcome, &standing, at);
         }
@@ -71,14 +74,37 @@ impl State {
             .iter()
             .filter_map(|snapshot| self.fleet.snapshots.get(snapshot))
             .any(|known| known.item.status == SnapshotStatus::Failed);
+        let is_ready = backup
+            .snapshots
+            .iter()
+            .filter_map(|snapshot| self.fleet.snapshots.get(snapshot))
+            .any(|known| known.item.status == SnapshotStatus::Ready);
         let was_ready = backup.sized.is_some();
-        match (was_ready, has_failed) {
-            (false, _) => self.happen(id, Happening::RemnantStays, at),
-            (true, false) => self.happen(id, Happening::DeleteAbandoned, at),
-            (true, true) => {
+        match (backup.life_before, was_ready, has_failed) {
+            (Life::Bad, _, _) => self.happen(id, Happening::BadStays, at),
+            (Life::TimedOut, _, _) => {
+                self.happen(id, Happening::OverdueStays, at);
+                if is_ready {
+                    self.happen(id, Happening::SeenReady, at);
+                } else if has_failed {
+                    self.happen(id, Happening::SeenFailed, at);
+                }
+            }
+            (_, false, _) => self.happen(id, Happening::RemnantStays, at),
+            (_, true, false) => self.happen(id, Happening::DeleteAbandoned, at),
+            (_, true, true) => {
                 self.happen(id, Happening::DeleteAbandoned, at);
                 self.happen(id, Happening::SeenFailed, at);
             }
+        }
+    }
+
+    /// A person may have said how long it is to be kept.
+    fn note_expiry(&mut self, id: &BackupId, cause: &Cause, at: Timestamp) {
+        let Cause::Ask(ask) = cause else { return };
+        let expire = self.requests.get(ask).and_then(|request| request.expire);
+        if let Some(backup) = self.backups.get_mut(id) {
+            backup.expires_at = backup.expires_at.or(expire.map(|expire| at + expire));
         }
     }
 

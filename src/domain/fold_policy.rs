@@ -1,16 +1,15 @@
-//! The fold of policies, slots, dooms and of what people asked for.
+//! The fold of policies, slots and dooms.
 
-use super::ask::Ask;
-use super::backup::Doom;
-use super::event::{Asked, Doomed, SlotDecided};
+use super::backup::{Backup, Doom};
+use super::event::{Doomed, SlotDecided};
 use super::id::{BackupId, PolicyName};
-use super::policy::{Mode, Policy, PolicySet};
+use super::policy::{Policy, PolicySet};
 use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
-use super::state::{Adopted, Freeze, ShelfState, State};
+use super::state::{Adopted, ShelfState, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const DAY: Seconds = Seconds::hours(24);
 
@@ -39,6 +38,8 @@ impl State {
         };
         let policy_mode_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
+        let edited_at = edits(before.as_ref(), earlier, set, at);
+        self.retired.retain(|name| !set.policies.contains_key(name));
         if before.as_ref().is_none_or(|before| before.set != *set) {
             self.halts.policies.clear();
         }
@@ -50,6 +51,7 @@ impl State {
             renamed: renamed.clone(),
             scheduled_since,
             policy_mode_since,
+            edited_at,
             mode_since: same_mode.map_or(at, |before| before.mode_since),
             approved_once: same_mode.is_some_and(|before| before.approved_once),
         });
@@ -78,44 +80,6 @@ impl State {
             if let Some(policy) = renamed.get(&slot.policy) {
                 slot.policy = policy.clone();
             }
-        }
-    }
-
-    pub(super) fn ask(&mut self, asked: &Asked, at: Timestamp) {
-        match &asked.ask {
-            Ask::Approve { backups } => self.approve(backups, at),
-            Ask::Freeze { until, reason } => {
-                self.frozen = Some(Freeze { until: *until, reason: reason.clone() });
-            }
-            Ask::Thaw => self.frozen = None,
-            Ask::Adopt { snapshot } => {
-                self.end_rivalry(snapshot);
-                self.adopt_snapshot(snapshot, at);
-            }
-            Ask::Disown { snapshot, .. } => {
-                self.end_rivalry(snapshot);
-                self.disowned.insert(snapshot.clone());
-            }
-            Ask::Retry { halted } => self.lift(halted),
-            Ask::Pin { backup } => self.set_pinned(backup, true),
-            Ask::Unpin { backup } => self.set_pinned(backup, false),
-        }
-    }
-
-    fn set_pinned(&mut self, backup: &BackupId, pinned: bool) {
-        if let Some(backup) = self.backups.get_mut(backup) {
-            backup.pinned = pinned;
-        }
-    }
-
-    fn approve(&mut self, approved: &BTreeSet<BackupId>, at: Timestamp) {
-        for id in approved {
-            if let Some(doom) = self.backups.get_mut(id).and_then(|backup| backup.doom.as_mut()) {
-                doom.approved_at = Some(at);
-            }
-        }
-        if let Some(adopted) = &mut self.adopted {
-            adopted.approved_once |= adopted.set.mode == Mode::Enforce;
         }
     }
 
@@ -155,9 +119,12 @@ impl State {
         });
         let approved_once = self.adopted.as_ref().is_some_and(|adopted| adopted.approved_once);
         let rules = self.rules();
+        let is_special = self.backups.get(&doomed.backup).is_some_and(|backup| self.needs_a_person(backup));
+        let edited_before = self.edited_before(&doomed.backup, at);
         if let Some(backup) = self.backups.get_mut(&doomed.backup) {
-            let needs_approval = !approved_once;
-            backup.doom = Some(Doom { seq, since: at, explained, needs_approval, approved_at: None });
+            let needs_approval = !approved_once || is_special;
+            let (since, approved_at) = (at, None);
+            backup.doom = Some(Doom { seq, since, explained, needs_approval, approved_at, edited_before });
         }
         self.note_backup(&doomed.backup);
         self.unexplained.retain(|since| at.since(*since) < DAY.duration());
@@ -165,6 +132,18 @@ impl State {
             self.unexplained.push(at);
         }
         self.demand_approval(rules.approve_above);
+    }
+
+    /// Of a thawed machine or a removed policy: no list of those goes without a person.
+    pub(super) fn needs_a_person(&self, backup: &Backup) -> bool {
+        let retired = backup.slot.as_ref().is_some_and(|slot| self.retired.contains(&slot.policy));
+        retired || self.thawed.contains_key(&backup.machine)
+    }
+
+    fn edited_before(&self, backup: &BackupId, at: Timestamp) -> Option<Seconds> {
+        let slot = self.backups.get(backup)?.slot.as_ref()?;
+        let edited_at = self.adopted.as_ref()?.edited_at.get(&slot.policy)?;
+        (!is_planted(Bug::GraceAfterEditIgnored)).then(|| Seconds(at.since(*edited_at).as_secs()))
     }
 
     /// Too many dooms in a day that no new backup explains: all that are left wait for a person.
@@ -175,6 +154,31 @@ impl State {
             }
         }
     }
+}
+
+/// When what each policy keeps was last edited. The first adoption of all edits nothing.
+fn edits(
+    before: Option<&Adopted>,
+    earlier: impl Fn(&PolicyName) -> Option<PolicyName>,
+    set: &PolicySet,
+    at: Timestamp,
+) -> BTreeMap<PolicyName, Timestamp> {
+    let Some(before) = before else { return BTreeMap::new() };
+    let fewer = set.rules.min_good < before.set.rules.min_good;
+    let edited = |(name, policy): (&PolicyName, &Policy)| {
+        let old = earlier(name);
+        // The mode has a soft start of its own, the longest gap is told by the calendar, and another
+        // name keeps nothing less.
+        let is_same = old.as_ref().and_then(|old| before.set.policies.get(old)).is_some_and(|old| {
+            let (mode, longest_gap, was) = (old.mode, old.longest_gap, old.was.clone());
+            Policy { mode, longest_gap, was, ..policy.clone() } == *old
+        });
+        match old.filter(|_| is_same && !fewer) {
+            Some(old) => Some((name.clone(), before.edited_at.get(&old).copied()?)),
+            None => Some((name.clone(), at)),
+        }
+    };
+    set.policies.iter().filter_map(edited).collect()
 }
 
 /// Every older name, and what it is called in this set: by its own words, or by those of before.

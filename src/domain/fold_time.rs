@@ -1,7 +1,7 @@
 //! The fold of time: what a step of the clock does to every wait, and what is forgotten with age.
 
 use super::effect::Standing;
-use super::id::{BackupId, PolicyName};
+use super::id::{BackupId, MachineId, PolicyName};
 use super::slot::Shelf;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
@@ -31,12 +31,14 @@ impl State {
             if let Some(sized) = &mut backup.sized {
                 sized.seen = moved(sized.seen);
             }
+            backup.expires_at = backup.expires_at.map(|at| at.shifted(by));
             if let Some(doom) = &mut backup.doom {
                 doom.since = if is_planted(Bug::PruneByLocalClock) { doom.since } else { at };
                 doom.approved_at = doom.approved_at.map(moved);
             }
         }
         self.take_back_decisions(at);
+        self.forget_watches();
         for shelf in self.shelves.values_mut() {
             shelf.busy = None;
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
@@ -48,8 +50,16 @@ impl State {
         if let Some(freeze) = &mut self.frozen {
             freeze.until = freeze.until.shifted(by);
         }
+        self.paused_until = self.paused_until.map(|until| until.shifted(by));
+        self.foreign_deletions.fill(at);
+        for request in self.requests.values_mut() {
+            request.asked_at = moved(request.asked_at);
+        }
         if let Some(adopted) = &mut self.adopted {
             adopted.mode_since = moved(adopted.mode_since);
+            for edited in adopted.edited_at.values_mut() {
+                *edited = moved(*edited);
+            }
             for since in adopted.policy_mode_since.values_mut() {
                 *since = moved(*since);
             }
@@ -102,6 +112,12 @@ impl State {
         });
         let effects = &self.effects;
         self.unfinished.retain(|id| effects.contains_key(id));
+        let owned = |machine: &MachineId| backups.values().any(|backup| backup.machine == *machine);
+        self.thawed.retain(|machine, _| fleet.machines.contains_key(machine) || owned(machine));
+        let of = |policy: &PolicyName| {
+            backups.values().any(|b| b.slot.as_ref().is_some_and(|slot| slot.policy == *policy))
+        };
+        self.retired.retain(|policy| of(policy));
         let snapshots = &self.fleet.snapshots;
         self.disowned.retain(|id| snapshots.contains_key(id));
         let adopted = self.adopted.as_ref();

@@ -7,9 +7,9 @@ use super::due;
 use super::effect::{Standing, Verb};
 use super::fleet::{LookResult, Scope};
 use super::id::SnapshotId;
-use super::prune;
 use super::state::{Freshness, State};
 use super::time::{Seconds, Timestamp};
+use super::{hand, prune};
 
 /// Of the pause after a listing that failed while a deletion waits for it.
 const MOST_DOUBLINGS: u32 = 8;
@@ -36,8 +36,11 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
     let next = |look: &Freshness, every: Seconds| look.tried.map_or(now, |tried| tried + every);
     let waiting = waits_for_listing(state, now);
     let snapshots_every = if waiting { rules.in_flight_every } else { rules.snapshots_every };
+    // A restart is over within minutes: while one may come, machines are watched as closely.
+    let is_watched = state.watches.values().any(|watch| !watch.told);
+    let machines_every = if is_watched { rules.in_flight_every } else { rules.machines_every };
     let mut wanted = vec![
-        (Scope::Machines, next(&fleet.machine_look, rules.machines_every)),
+        (Scope::Machines, next(&fleet.machine_look, machines_every)),
         (Scope::Snapshots, next(&fleet.snapshot_look, snapshots_every)),
         (Scope::Balance, next(&fleet.balance_look, rules.balance_every)),
         (Scope::Prices, next(&fleet.price_look, rules.prices_every)),
@@ -50,7 +53,7 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
         let looked = fleet.details.get(id).map_or(since, |single| single.began);
         wanted.push((Scope::Snapshot(id.clone()), looked.max(since) + rules.in_flight_every));
     }
-    if prune::waits_for_look(state, now) {
+    if prune::waits_for_look(state, now) || hand::waits_for_look(state, now) {
         // A look that just failed is not tried again at once.
         // One that fails again and again is tried ever less often, down to its ordinary pace.
         let tried = |look: &Freshness| {

@@ -39,6 +39,20 @@ pub struct PolicySet {
     pub mode: Mode,
     pub policies: BTreeMap<PolicyName, Policy>,
     pub rules: Rules,
+    #[serde(default)]
+    pub images: Images,
+}
+
+/// What decides whether an image could be made from a snapshot where the cloud answers neither that
+/// question nor one for the list of images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Images {
+    /// Nothing: it could, so it stays.
+    #[default]
+    Ask,
+    /// A person says that this account makes none.
+    Absent,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,11 +198,14 @@ pub enum Keep {
 
 /// Every bound and wait that a plan obeys; each is a setting down to one second.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Rules {
     /// How many good backups of a (policy, machine) a deletion must leave.
     pub min_good: u32,
     /// How long a doomed backup stays visible before it is deleted.
     pub grace: Seconds,
+    /// The grace of those doomed this soon after an edit of what their policy keeps.
+    pub grace_after_edit: Seconds,
     /// How long after the change to `enforce` nothing is deleted.
     pub soft_start: Seconds,
     /// How long after an unclear create or delete its absence or presence proves nothing.
@@ -234,6 +251,7 @@ impl Default for Rules {
         Self {
             min_good: 2,
             grace: Seconds::hours(24),
+            grace_after_edit: Seconds::hours(72),
             soft_start: Seconds::hours(72),
             settle: Seconds::minutes(60),
             pending_deadline: Seconds::hours(6),

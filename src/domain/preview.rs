@@ -38,7 +38,7 @@ pub fn preview<'a>(
             continue;
         };
         let calendar = Calendar { zone: schedule.zone(), now, skew: adopted.set.rules.skew };
-        let weighed = weigh(state, proposed.unwrap_or(&rules.retention), calendar, &backups);
+        let weighed = weigh(state, Some(proposed.unwrap_or(&rules.retention)), calendar, &backups);
         let is_judged = |id: &BackupId| {
             weighed.kept.iter().any(|(kept, _)| *kept == id)
                 || weighed.expired.iter().any(|(expired, ..)| *expired == id)
@@ -81,7 +81,7 @@ pub fn overdue(state: &State, now: Timestamp) -> Vec<Overdue<'_>> {
         let limited = in_force.filter(|(rules, _)| rules.retention.delete_after.is_some());
         let Some((rules, schedule)) = limited else { continue };
         let calendar = Calendar { zone: schedule.zone(), now, skew: adopted.set.rules.skew };
-        let weighed = weigh(state, &rules.retention, calendar, &backups);
+        let weighed = weigh(state, Some(&rules.retention), calendar, &backups);
         for (backup, limit) in weighed.overdue {
             let ground = weighed.kept.iter().find(|(kept, _)| *kept == backup);
             let kept_by = ground.map_or_else(Vec::new, |(_, ground)| ground.reasons());

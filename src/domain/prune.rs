@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::backup::{Backup, Life};
+use super::backup::{Backup, Doom, Life};
 use super::draft::{Action, Hold, Plan, Shelves, shelves};
+use super::due;
 use super::effect::{Cause, Effect, Standing, Verb};
-use super::fleet::{Image, Scope, Snapshot, SnapshotStatus};
-use super::id::{BackupId, MachineId};
-use super::policy::Mode;
+use super::fleet::{Image, LookResult, Scope, Snapshot, SnapshotStatus};
+use super::id::{BackupId, MachineId, PolicyName};
+use super::policy::{Images, Mode, Rules};
 use super::state::{Adopted, State};
 use super::time::{Seconds, Timestamp};
-use super::{doom, due};
 
-const DAY: Seconds = Seconds::hours(24);
+pub(super) const DAY: Seconds = Seconds::hours(24);
+/// In the place of a policy's name, which has no space: the backup was made by hand.
+const NO_POLICY: &str = "by hand";
 /// Above this many suspects the whole account is held, not only their machines.
 const SUSPECTS_PER_MACHINE: usize = 3;
 
@@ -29,8 +31,8 @@ pub(super) fn plan_deletes(state: &State, now: Timestamp, plan: &mut Plan) {
         return;
     }
     let day_cap = day_cap(state, now);
-    let left = day_cap.saturating_sub(deletions(state, now, None));
-    let per_pass = (day_cap / 4).max(1).min(left);
+    let left = day_cap.saturating_sub(deletions(state, now, None, DAY));
+    let per_pass = left_in_a_pass(state, now, day_cap).min(left);
     let mut machines: BTreeSet<&MachineId> = BTreeSet::new();
     for (id, backup) in ready {
         if machines.len() as u64 >= per_pass {
@@ -38,8 +40,7 @@ pub(super) fn plan_deletes(state: &State, now: Timestamp, plan: &mut Plan) {
         } else if machines.insert(&backup.machine)
             && let Some(effect) = delete(id, backup)
         {
-            let proof = doom::proof(state, now, backup);
-            plan.actions.push(Action::Perform { effect, proof });
+            plan.actions.push(Action::Perform { effect });
             if machines.len() == 1 {
                 plan.actions.push(Action::Look(Scope::Snapshots));
             }
@@ -48,8 +49,9 @@ pub(super) fn plan_deletes(state: &State, now: Timestamp, plan: &mut Plan) {
 }
 
 fn delete(id: &BackupId, backup: &Backup) -> Option<Effect> {
-    let (snapshot, doom, slot) = (backup.snapshots.first()?, backup.doom.as_ref()?, backup.slot.as_ref()?);
-    let cause = Cause::Doom { policy: slot.policy.clone(), seq: doom.seq };
+    let (snapshot, doom) = (backup.snapshots.first()?, backup.doom.as_ref()?);
+    let policy = backup.slot.as_ref().map_or_else(|| PolicyName::new(NO_POLICY), |slot| slot.policy.clone());
+    let cause = Cause::Doom { policy, seq: doom.seq };
     let (backup_id, machine) = (id.clone(), backup.machine.clone());
     Some(Effect::new(cause, Verb::DeleteSnapshot { backup: backup_id, machine, snapshot: snapshot.clone() }))
 }
@@ -67,7 +69,10 @@ fn ready<'a>(
 ) -> Vec<(&'a BackupId, &'a Backup)> {
     let Some(adopted) = &state.adopted else { return Vec::new() };
     let mut waiting = Vec::new();
-    for (id, backup) in state.watched() {
+    // What a person asked to have deleted is the request's, not the doom's.
+    let requests = state.requests.values().filter(|request| !request.effect.verb.is_create());
+    let asked: BTreeSet<&BackupId> = requests.map(|request| request.effect.verb.backup()).collect();
+    for (id, backup) in state.watched().filter(|(id, _)| !asked.contains(id)) {
         if backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) {
             match own_hold(state, now, adopted, backup).or_else(|| postponed(state, now, id)) {
                 Some(hold) => holds.push((id.clone(), hold)),
@@ -78,7 +83,8 @@ fn ready<'a>(
     if waiting.is_empty() {
         return waiting;
     }
-    let account = account_hold(state, now);
+    let account = account_hold(state, now)
+        .or_else(|| (deletions(state, now, None, DAY) >= day_cap(state, now)).then_some(Hold::Capped));
     let surroundings = Surroundings { shelves: shelves(state), suspects: state.suspects().collect() };
     let mut ready = Vec::new();
     for (id, backup) in waiting {
@@ -98,46 +104,44 @@ struct Surroundings<'a> {
     suspects: Vec<&'a Snapshot>,
 }
 
-/// What holds every deletion.
-fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
-    let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
-    if let Some(freeze) = frozen {
+/// What holds every deletion, those by hand too.
+pub(super) fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
+    if let Some(freeze) = state.frozen.as_ref().filter(|freeze| now < freeze.until) {
         Some(Hold::Frozen { until: freeze.until })
     } else if !state.wall.is_sane() {
         Some(Hold::ClockUnsure)
     } else if state.fleet.shaken > 0 || state.fleet.doubtful_since.is_some() {
         Some(Hold::Shaken)
-    } else if state.suspects().count() > SUSPECTS_PER_MACHINE {
-        Some(Hold::Suspect)
     } else {
-        (deletions(state, now, None) >= day_cap(state, now)).then_some(Hold::Capped)
+        (state.suspects().count() > SUSPECTS_PER_MACHINE).then_some(Hold::Suspect)
     }
 }
 
 /// What in the backup itself holds its deletion. What costs most to find out comes last.
 fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -> Option<Hold> {
-    let (Some(doom), Some(slot)) = (&backup.doom, &backup.slot) else { return Some(Hold::Protected) };
+    let doom = backup.doom.as_ref()?;
     let rules = &adopted.set.rules;
-    let mode = adopted.set.policies.get(&slot.policy).map_or(Mode::Observe, |policy| policy.mode);
-    let soft_end = state.mode_since(&slot.policy).unwrap_or(now) + rules.soft_start;
-    let grace_ends = doom.since + rules.grace;
-    let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
+    let (mode, since) = mode_of(state, adopted, backup);
+    let soft_end = since + rules.soft_start;
+    let grace_ends = doom.since + grace(doom, rules);
     if mode.min(adopted.set.mode) != Mode::Enforce {
         Some(Hold::Mode)
-    } else if backup.is_protected() {
+    } else if let Some(until) = state.paused(now) {
+        Some(Hold::Paused { until })
+    } else if backup.is_protected(now) {
         Some(Hold::Protected)
     } else if now < soft_end {
         Some(Hold::SoftStart { until: soft_end })
     } else if now < grace_ends {
         Some(Hold::Grace { until: grace_ends })
-    } else if doom.needs_approval && !approved {
+    } else if doom.needs_approval && !is_approved(doom, rules, now) {
         Some(Hold::AwaitsApproval)
     } else {
         (!is_as_judged(state, backup)).then_some(Hold::Protected)
     }
 }
 
-fn postponed(state: &State, now: Timestamp, id: &BackupId) -> Option<Hold> {
+pub(super) fn postponed(state: &State, now: Timestamp, id: &BackupId) -> Option<Hold> {
     let known = state.postponed.get(id).filter(|known| now < known.until)?;
     Some(Hold::Postponed { until: known.until, why: known.why.clone() })
 }
@@ -151,20 +155,10 @@ fn hold_around(
     backup: &Backup,
     surroundings: &Surroundings,
 ) -> Option<Hold> {
-    let slot = backup.slot.as_ref()?;
-    let rules = &adopted.set.rules;
-    let longest_gap = adopted.set.policies.get(&slot.policy)?.longest_gap;
     let machine = &backup.machine;
-    let on_shelf = surroundings.shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
-    let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
-    // One from the future would be young for ever.
-    let newest = others.clone().map(|(_, other)| other.taken_at).filter(|at| *at <= now + rules.skew).max();
-    let freeze_age = longest_gap.duration() * 2 + rules.freeze_margin.duration();
     let mut suspects = surroundings.suspects.iter();
-    if others.count() < rules.min_good as usize {
-        Some(Hold::LastGood)
-    } else if newest.is_none_or(|newest| now.since(newest) > freeze_age) {
-        Some(Hold::Stale)
+    if let Some(hold) = shelf_hold(state, now, adopted, id, backup, &surroundings.shelves) {
+        Some(hold)
     } else if state.unresolved_on(machine).next().is_some() {
         Some(Hold::Unknown)
     } else if suspects.any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
@@ -173,19 +167,82 @@ fn hold_around(
         Some(Hold::Unreadable)
     } else if was_refused(state, now, id) {
         Some(Hold::Refused)
-    } else if is_linked(state, backup) {
-        Some(Hold::MaybeLinked)
+    } else if let Some(hold) = link_hold(state, adopted, backup) {
+        Some(hold)
     } else {
-        let cap = due::slots_due(state, now, Some(machine)).saturating_mul(2).max(2);
-        (deletions(state, now, Some(machine)) >= cap).then_some(Hold::Capped)
+        is_machine_capped(state, now, machine).then_some(Hold::Capped)
     }
+}
+
+/// What the other backups of its policy and machine hold it for.
+pub(super) fn shelf_hold(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    id: &BackupId,
+    backup: &Backup,
+    shelves: &Shelves,
+) -> Option<Hold> {
+    // A backup of no policy stands on no shelf.
+    let slot = backup.slot.as_ref()?;
+    let rules = &adopted.set.rules;
+    let on_shelf = shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
+    let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
+    // One from the future would be young for ever.
+    let newest = others.clone().map(|(_, other)| other.taken_at).filter(|at| *at <= now + rules.skew).max();
+    // A removed policy makes no new ones, and a person said that its old ones may go.
+    let policy = adopted.set.policies.get(&slot.policy);
+    let is_stale = policy.is_some_and(|policy| {
+        let freeze_age = policy.longest_gap.duration() * 2 + rules.freeze_margin.duration();
+        newest.is_none_or(|newest| now.since(newest) > freeze_age)
+    });
+    let thaw = state.thawed.get(&backup.machine).filter(|_| is_stale);
+    let least = thaw.map_or(rules.min_good, |thaw| thaw.keep);
+    if others.count() < least as usize {
+        Some(Hold::LastGood)
+    } else {
+        (is_stale && thaw.is_none()).then_some(Hold::Stale)
+    }
+}
+
+/// Under which mode it stands, and since when.
+fn mode_of(state: &State, adopted: &Adopted, backup: &Backup) -> (Mode, Timestamp) {
+    let whole = (adopted.set.mode, adopted.mode_since);
+    let Some(slot) = &backup.slot else { return whole };
+    match (adopted.set.policies.get(&slot.policy), state.mode_since(&slot.policy)) {
+        (Some(policy), Some(since)) => (policy.mode, since),
+        (Some(_), None) => (Mode::Observe, adopted.mode_since),
+        (None, _) if state.retired.contains(&slot.policy) => whole,
+        (None, _) => (Mode::Observe, adopted.mode_since),
+    }
+}
+
+/// How long it stays visible: longer where an edit may have been a slip.
+fn grace(doom: &Doom, rules: &Rules) -> Seconds {
+    let is_fresh_edit = doom.edited_before.is_some_and(|before| before < rules.grace_after_edit);
+    if is_fresh_edit { rules.grace.max(rules.grace_after_edit) } else { rules.grace }
+}
+
+pub(super) fn grace_end(state: &State, doom: &Doom) -> Timestamp {
+    doom.since + grace(doom, &state.rules())
+}
+
+pub(super) fn is_approved(doom: &Doom, rules: &Rules, now: Timestamp) -> bool {
+    doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration())
 }
 
 /// Whether the cloud still shows the one object that was found to be good, or failed.
 fn is_as_judged(state: &State, backup: &Backup) -> bool {
     let expected = if backup.life == Life::Failed { SnapshotStatus::Failed } else { SnapshotStatus::Ready };
+    is_alone(state, backup) && state.sole_snapshot(backup).is_some_and(|known| known.item.status == expected)
+}
+
+/// Whether one object bears its name, and is there.
+pub(super) fn is_alone(state: &State, backup: &Backup) -> bool {
     state.sole_snapshot(backup).is_some_and(|known| {
-        known.item.status == expected && known.item.name == backup.name && known.missing_since.is_none()
+        known.item.machine.as_ref().is_none_or(|machine| *machine == backup.machine)
+            && known.item.name == backup.name
+            && known.missing_since.is_none()
     })
 }
 
@@ -198,14 +255,28 @@ fn was_refused(state: &State, now: Timestamp, id: &BackupId) -> bool {
     })
 }
 
-/// An image names it, or names nothing and could be made from it.
-fn is_linked(state: &State, backup: &Backup) -> bool {
-    let is_of =
-        |image: &Image| image.snapshot.as_ref().is_none_or(|snapshot| backup.snapshots.contains(snapshot));
-    state.fleet.images.values().any(is_of)
+/// An image names it; or one names nothing, or nobody can tell, and it could be made from it.
+pub(super) fn link_hold(state: &State, adopted: &Adopted, backup: &Backup) -> Option<Hold> {
+    let fleet = &state.fleet;
+    let mut images = fleet.images.values();
+    let names_it = |image: &Image| image.snapshot.as_ref().is_some_and(|of| backup.snapshots.contains(of));
+    let asked = fleet.links.as_ref();
+    let is_answered =
+        asked.is_none_or(|one| !matches!(one.result, LookResult::NotFound | LookResult::Unavailable(_)));
+    if images.clone().any(names_it)
+        || asked.is_some_and(|one| backup.snapshots.contains(&one.snapshot) && !one.images.is_empty())
+    {
+        Some(Hold::Linked)
+    } else if images.any(|image| image.snapshot.is_none())
+        || (!is_answered && fleet.image_look.unavailable && adopted.set.images == Images::Ask)
+    {
+        Some(Hold::MaybeLinked)
+    } else {
+        None
+    }
 }
 
-fn looks_are_fresh(state: &State, now: Timestamp) -> bool {
+pub(super) fn looks_are_fresh(state: &State, now: Timestamp) -> bool {
     let fleet = &state.fleet;
     let images = &fleet.image_look;
     let images_fresh = match images.unavailable {
@@ -219,13 +290,23 @@ fn is_fresh(began: Option<Timestamp>, state: &State, now: Timestamp) -> bool {
     began.is_some_and(|began| now.since(began) <= state.rules().fresh.duration())
 }
 
-fn deletions(state: &State, now: Timestamp, only: Option<&MachineId>) -> u64 {
-    let recent = state.deletions.iter().filter(|deletion| now.since(deletion.at) < DAY.duration());
+pub(super) fn deletions(state: &State, now: Timestamp, only: Option<&MachineId>, within: Seconds) -> u64 {
+    let recent = state.deletions.iter().filter(|deletion| now.since(deletion.at) < within.duration());
     recent.filter(|deletion| only.is_none_or(|only| deletion.machine == *only)).count() as u64
 }
 
+/// A quarter of the day's cap, and at least one, for all that rests on the same looks.
+pub(super) fn left_in_a_pass(state: &State, now: Timestamp, day_cap: u64) -> u64 {
+    (day_cap / 4).max(1).saturating_sub(deletions(state, now, None, state.rules().fresh))
+}
+
+pub(super) fn is_machine_capped(state: &State, now: Timestamp, machine: &MachineId) -> bool {
+    let cap = due::slots_due(state, now, Some(machine)).saturating_mul(2).max(2);
+    deletions(state, now, Some(machine), DAY) >= cap
+}
+
 /// Deletions allowed in 24 hours: the greatest of 3, a quarter of ours, and twice the slots due.
-fn day_cap(state: &State, now: Timestamp) -> u64 {
+pub(super) fn day_cap(state: &State, now: Timestamp) -> u64 {
     let ours = state.backups.values().filter(|backup| matches!(backup.life, Life::Ready | Life::Good));
     let quarter = (ours.count() as u64).div_ceil(4);
     let natural = 3.max(quarter).max(due::slots_due(state, now, None).saturating_mul(2));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
-use super::id::{MachineId, PolicyName};
+use super::id::{AskId, MachineId, PolicyName};
 use super::time::Timestamp;
 
 /// At most one backup exists for each, under any crash, timeout or restart.
@@ -95,6 +95,8 @@ pub enum Held {
     /// A snapshot that the journal does not own bears this name.
     NameInUse(String),
     ClockUnsure,
+    /// A person paused all policies.
+    Paused,
     /// Nothing starts outside the allowed hours; they open at this instant.
     OutsideWindow(Timestamp),
     /// The busy check's words.
@@ -154,6 +156,17 @@ impl Slot {
             due: due.parse().ok()?,
         })
     }
+}
+
+/// The name of a backup that a person asked for: of the same form, over the ask instead of a slot.
+pub fn hand_name(ask: &AskId, machine: &MachineId, machine_name: &str) -> String {
+    let digest = Digest::of_fields(["hand", ask.as_str(), machine.as_str()].map(str::as_bytes));
+    format!("{PREFIX}{}-{}", readable(machine_name), digest.short())
+}
+
+/// The fixed line of its description.
+pub fn hand_line(ask: &AskId, machine: &MachineId) -> String {
+    format!("qm1 kind=hand ask={ask} machine={machine}")
 }
 
 /// What a snapshot that the journal does not own says of its origin.

@@ -6,18 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
 use super::digest::Digest;
+use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
 use super::halt::Halts;
-use super::id::{BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
+use super::id::{AskId, BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
 use super::schedule::Schedule;
 use super::slot::{Held, Resemblance, Shelf, resemblance};
-use super::time::Timestamp;
+use super::time::{Seconds, Timestamp};
 use super::wall::WallCheck;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,11 +37,29 @@ pub struct State {
     pub unfinished: BTreeSet<EffectId>,
     pub shelves: BTreeMap<Shelf, ShelfState>,
     pub frozen: Option<Freeze>,
+    /// Until when policies create and delete nothing.
+    pub paused_until: Option<Timestamp>,
+    /// What people asked to have made or deleted, until it is.
+    pub requests: BTreeMap<AskId, Request>,
+    /// Machines whose old backups may expire though there is no young one.
+    pub thawed: BTreeMap<MachineId, MachineThaw>,
+    /// Removed policies whose backups may go.
+    pub retired: BTreeSet<PolicyName>,
     pub disowned: BTreeSet<SnapshotId>,
     /// Deletions asked for in the last 24 hours.
     pub deletions: Vec<Deletion>,
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
     pub unexplained: Vec<Timestamp>,
+    /// Backups of ours that somebody else deleted in the last hour.
+    pub foreign_deletions: Vec<Timestamp>,
+    /// Snapshots whose machines are watched for a restart.
+    pub watches: BTreeMap<BackupId, Watch>,
+    /// What was seen around the last snapshots, the newest last.
+    pub downtimes: Vec<Downtime>,
+    /// Machines that did not come back from a snapshot.
+    pub machines_down: BTreeMap<MachineId, NotBack>,
+    /// The file that was read again and refused; the policies of the one before go on.
+    pub refused_file: Option<RefusedFile>,
     /// Deletions that the audit let wait.
     pub postponed: BTreeMap<BackupId, Postponement>,
     /// What the cloud's refusals stop, and for whom.
@@ -47,6 +67,14 @@ pub struct State {
     pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
     pub ledger: Ledger,
+}
+
+/// A configuration that was refused while running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedFile {
+    pub file: String,
+    pub at: Timestamp,
+    pub faults: Vec<String>,
 }
 
 /// The policies in force, and since when.
@@ -65,6 +93,8 @@ pub struct Adopted {
     pub mode_since: Timestamp,
     /// Since when each policy is as lax as it is.
     pub policy_mode_since: BTreeMap<PolicyName, Timestamp>,
+    /// When what each policy keeps was last edited; none since its first adoption has no entry.
+    pub edited_at: BTreeMap<PolicyName, Timestamp>,
     /// Whether a person approved deletions since then.
     pub approved_once: bool,
 }
@@ -190,6 +220,24 @@ pub struct Freeze {
     pub reason: String,
 }
 
+/// A change that a person asked for, with the one effect that performs it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub effect: Effect,
+    pub asked_at: Timestamp,
+    /// Of a delete: what does not hold it.
+    pub overrides: BTreeSet<Rail>,
+    /// Of a create: how long the backup is kept; `None`: until a person deletes it.
+    pub expire: Option<Seconds>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineThaw {
+    /// Of each policy, the newest so many stay.
+    pub keep: u32,
+    pub reason: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deletion {
     pub at: Timestamp,
@@ -235,6 +283,11 @@ impl State {
     pub fn mode_since(&self, policy: &PolicyName) -> Option<Timestamp> {
         let adopted = self.adopted.as_ref()?;
         Some(adopted.mode_since.max(*adopted.policy_mode_since.get(policy)?))
+    }
+
+    /// Until when policies rest, where they do.
+    pub fn paused(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|until| now < *until)
     }
 
     pub fn mode(&self) -> Mode {

@@ -20,8 +20,16 @@ const RESEND: Seconds = Seconds::minutes(1);
 /// The next create: first those to be asked for again, then the machine whose backup is stalest.
 pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     let rules = state.rules();
-    let mut free = rules.concurrent.saturating_sub(running(state));
+    let is_create =
+        |action: &Action| matches!(action, Action::Perform { effect, .. } if effect.verb.is_create());
+    // What people asked for comes first.
+    let asked = plan.actions.iter().filter(|action| is_create(action)).count();
+    let asked = u32::try_from(asked).unwrap_or(u32::MAX);
+    let mut free = rules.concurrent.saturating_sub(running(state)).saturating_sub(asked);
     if free == 0 {
+        return;
+    }
+    if state.paused(now).is_some() {
         return;
     }
     let again = retries(state).filter(|life| is_rested(life, now)).filter(|life| {
@@ -44,7 +52,7 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     let mut machines: Vec<&MachineId> = Vec::new();
     for life in again {
         if free > 0 && !machines.contains(&life.effect.verb.machine()) {
-            plan.actions.push(Action::Perform { effect: life.effect.clone(), proof: None });
+            plan.actions.push(Action::Perform { effect: life.effect.clone() });
             machines.push(life.effect.verb.machine());
             free -= 1;
         }
@@ -61,7 +69,7 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     for due in &due {
         if free > 0 && !machines.contains(&&due.slot.machine) {
             let effect = create(&due.slot, &due.machine.item.name);
-            plan.actions.push(Action::Perform { effect, proof: None });
+            plan.actions.push(Action::Perform { effect });
             machines.push(&due.slot.machine);
             free -= 1;
         }
@@ -94,7 +102,7 @@ pub(super) fn retries(state: &State) -> impl Iterator<Item = &EffectLife> {
     })
 }
 
-fn is_rested(life: &EffectLife, now: Timestamp) -> bool {
+pub(super) fn is_rested(life: &EffectLife, now: Timestamp) -> bool {
     match life.standing {
         Standing::NotSent { since } => now.since(since) >= RESEND.duration(),
         Standing::Absent { .. } => true,

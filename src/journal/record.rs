@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::billing::event::{Billed, Grown};
 use crate::domain::digest::Digest;
 use crate::domain::effect::Verb;
-use crate::domain::event::{Event, Recorded};
+use crate::domain::event::{Event, Lapsed, Recorded};
 use crate::domain::fleet::{Change, Item, Scope};
 use crate::domain::time::Timestamp;
 use crate::journal::entry::{Entry, Key, Row};
@@ -81,7 +81,11 @@ pub fn encode(event: &Event) -> Entry {
         Event::Judged(body) => ("judged", text(body)),
         Event::Doomed(body) => ("doomed", text(body)),
         Event::Spared(body) => ("spared", text(body)),
+        Event::Lapsed(body) => ("lapsed", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
+        Event::Reloaded(body) => ("reloaded", text(body)),
+        Event::BusyAnswered(body) => ("busy_answered", text(body)),
+        Event::DowntimeSeen(body) => ("downtime_seen", text(body)),
         Event::KeyJudged(body) => ("key_judged", text(body)),
         Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
         Event::Postponed(body) => ("postponed", text(body)),
@@ -102,7 +106,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 27] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -117,7 +121,11 @@ pub const KINDS: [&str; 23] = [
     "judged",
     "doomed",
     "spared",
+    "lapsed",
     "anomaly",
+    "reloaded",
+    "busy_answered",
+    "downtime_seen",
     "key_judged",
     "total_disbelieved",
     "postponed",
@@ -148,7 +156,11 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "judged" => read(body).map(Event::Judged),
         "doomed" => read(body).map(Event::Doomed),
         "spared" => read(body).map(Event::Spared),
+        "lapsed" => read(body).map(Event::Lapsed),
         "anomaly" => read(body).map(Event::Anomaly),
+        "reloaded" => read(body).map(Event::Reloaded),
+        "busy_answered" => read(body).map(Event::BusyAnswered),
+        "downtime_seen" => read(body).map(Event::DowntimeSeen),
         "key_judged" => read(body).map(Event::KeyJudged),
         "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
         "postponed" => read(body).map(Event::Postponed),
@@ -208,7 +220,12 @@ fn subject(event: &Event) -> String {
         Event::Judged(judged) => judged.backup.to_string(),
         Event::Doomed(doomed) => doomed.backup.to_string(),
         Event::Spared(spared) => spared.backup.to_string(),
+        Event::Lapsed(Lapsed::Freeze { .. }) => "freeze".to_owned(),
+        Event::Lapsed(Lapsed::Request { ask, .. }) => ask.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
+        Event::Reloaded(_) => String::new(),
+        Event::BusyAnswered(answered) => answered.slot.machine.to_string(),
+        Event::DowntimeSeen(seen) => seen.machine.to_string(),
         Event::KeyJudged(_) => String::new(),
         Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
         Event::Postponed(postponed) => postponed.backup.to_string(),
@@ -240,7 +257,11 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Judged(_)
         | Event::Doomed(_)
         | Event::Spared(_)
+        | Event::Lapsed(_)
         | Event::Anomaly(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_)
+        | Event::DowntimeSeen(_)
         | Event::KeyJudged(_)
         | Event::TotalDisbelieved(_)
         | Event::Postponed(_)

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::domain::ask::Ask;
 use crate::domain::backup::{Judgement, Life};
+use crate::domain::downtime::Downtime;
 use crate::domain::draft::Hold;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
@@ -180,9 +181,16 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         }
         Event::Doomed(doomed) => about("doomed", &doomed.backup, doom(state, &doomed.backup)),
         Event::Spared(spared) => about("spared", &spared.backup, spared.why.clone()),
+        Event::Lapsed(lapsed) => vec![line(at, "lapsed", "", "", words::lapsed(lapsed))],
         Event::KeyJudged(_) | Event::TotalDisbelieved(_) | Event::Postponed(_) => Vec::new(),
         Event::Anomaly(anomaly) => vec![line(at, "anomaly", "", &anomaly.about, visible(&anomaly.what))],
+        Event::DowntimeSeen(seen) => match seen.downtime {
+            Downtime::StillDown { .. } => about("not back", &seen.backup, words::downtime(&seen.downtime)),
+            Downtime::Live { .. } | Downtime::Down { .. } | Downtime::Unwatched => Vec::new(),
+        },
         Event::Called(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_)
         | Event::Looked(_)
         | Event::Observed(_)
         | Event::Billed(_)
@@ -231,6 +239,22 @@ fn ask_lines(state: &State, at: Timestamp, ask: &Ask) -> Vec<Line> {
         Ask::Retry { halted } => vec![line(at, "retried", "", &format!("{halted:?}"), by())],
         Ask::Pin { backup } => about("pinned", backup),
         Ask::Unpin { backup } => about("unpinned", backup),
+        Ask::Hold { backup, until, reason } => {
+            let detail = format!("until {}: {}", words::instant(*until), visible(reason));
+            vec![backup_line(state, at, "held", backup, detail)]
+        }
+        Ask::Release { backup, .. } => about("released", backup),
+        Ask::Delete { backup, .. } => about("to delete", backup),
+        Ask::Create { machine, .. } => vec![line(at, "to make", &machine_name(state, machine), "", by())],
+        Ask::ThawMachine { machine, keep, .. } => {
+            let detail = format!("down to the newest {keep}, by the person");
+            vec![line(at, "thawed", &machine_name(state, machine), "", detail)]
+        }
+        Ask::Retire { policy } => vec![line(at, "retired", "", policy.as_str(), by())],
+        Ask::Pause { until } => {
+            vec![line(at, "paused", "", "", format!("until {}", words::instant(*until)))]
+        }
+        Ask::Resume => vec![line(at, "resumed", "", "", by())],
     }
 }
 

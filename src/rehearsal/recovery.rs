@@ -15,6 +15,7 @@ use crate::rehearsal::setup::Setup;
 use crate::rehearsal::watch::Observer;
 use crate::sim::cloud::Cloud;
 use crate::sim::dialect::Way;
+use crate::sim::machine::MachineStatus;
 use crate::sim::record::{Actor, Record};
 use crate::sim::truth::Truth;
 
@@ -42,11 +43,21 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     }
     let ending = Ending { setup, state, now };
     let mut found = ending.open_requests();
-    let machines = machines(cloud);
+    let there = machines(cloud);
+    let machines: Vec<String> = cloud.with_world(|world| {
+        let up = world.machines().filter(|machine| {
+            machine.status == MachineStatus::Active
+                && !machine.unsupported
+                && ending.is_older(machine.since, RECOVERY)
+        });
+        up.map(|machine| machine.id.clone()).collect()
+    });
     cloud.with_truth(|truth| {
-        let records: Vec<&Record> = truth.snapshots().collect();
+        let mut records: Vec<&Record> = truth.snapshots().collect();
         found.extend(ending.machines_without_backup(&machines, &records));
         found.extend(ending.wrong_inventory(&records));
+        // The backups of a lost machine are kept until a person decides.
+        records.retain(|record| there.contains(&record.machine));
         found.extend(ending.deletions_overdue(&records));
     });
     for line in found {
@@ -124,7 +135,8 @@ impl Ending<'_> {
             return Vec::new();
         }
         let mut shelves: BTreeMap<(String, String), Vec<&Record>> = BTreeMap::new();
-        for record in records.iter().filter(|record| record.is_good()) {
+        // What was odd once may have been disputed or judged bad, and waits for a person.
+        for record in records.iter().filter(|record| record.is_good() && !record.is_odd) {
             if let Some(group) = record.group() {
                 shelves.entry(group).or_default().push(record);
             }
@@ -163,7 +175,8 @@ impl Ending<'_> {
     fn may_delete(&self, id: &str) -> bool {
         let owner = self.state.owners.get(&SnapshotId::new(id));
         let waits = |backup: &Backup| {
-            backup.is_protected() || matches!(backup.life, Life::Disputed | Life::TimedOut | Life::Bad)
+            backup.is_protected(self.now)
+                || matches!(backup.life, Life::Disputed | Life::TimedOut | Life::Bad)
         };
         owner.and_then(|owner| self.state.backups.get(owner)).is_none_or(|backup| !waits(backup))
     }

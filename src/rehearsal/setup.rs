@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::domain::id::PolicyName;
-use crate::domain::policy::{Keep, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::selection::Selection;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::Timing;
@@ -68,6 +68,6 @@ impl Setup {
             was: BTreeSet::new(),
         };
         let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
-        PolicySet { mode: Mode::Enforce, policies, rules: Rules::default() }
+        PolicySet { mode: Mode::Enforce, policies, rules: Rules::default(), images: Images::Ask }
     }
 }

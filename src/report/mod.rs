@@ -4,6 +4,7 @@
 
 pub mod foreign;
 pub mod words;
+pub mod alarm;
 pub mod status;
 pub mod retention;
 pub mod status_text;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::foreign::visible;
+use super::foreign::{harmless, visible};
 use super::status::{DoomStatus, ShelfStatus, Status};
 use super::words::{instant, span};
 use crate::domain::money::Nanos;
@@ -27,6 +27,14 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if let Some(frozen) = &status.frozen {
         writeln!(text, "FROZEN until {}: {}", instant(frozen.until), visible(&frozen.reason))?;
     }
+    if let Some(refused) = &status.refused_file {
+        let (file, at) = (visible(&refused.file), instant(refused.at));
+        writeln!(
+            text,
+            "REFUSED    {file}, read {at}: {} faults; the one before goes on",
+            refused.faults.len()
+        )?;
+    }
     writeln!(text, "as of      {} UTC", instant(status.now))?;
     let (hash, seq) = (status.head.hash.get(..12).unwrap_or(&status.head.hash), status.head.seq);
     writeln!(text, "journal    {hash}@{seq}")?;
@@ -39,6 +47,22 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         status.balance.iter().map(|(code, sum)| format!("{} {code}", cents(*sum))).collect();
     let balance = if balance.is_empty() { "not seen yet".to_owned() } else { balance.join(", ") };
     writeln!(text, "balance    {balance}")?;
+    write_list(text, "alarms", &status.alarms, |alarm| {
+        let since = alarm.since.map_or_else(String::new, |at| format!("since {}: ", instant(at)));
+        // One line each: a message of the cloud's must not begin another.
+        format!("{since}{}", harmless(&alarm.said).replace('\n', " "))
+    })?;
+    if let Some(are) = &status.snapshots_are {
+        writeln!(text, "snapshots  {are}")?;
+    }
+    write_list(text, "machines that did not come back from a snapshot", &status.machines_down, |down| {
+        let (machine, since) = (visible(&down.machine_name), instant(down.since));
+        format!(
+            "{machine:<16} {} when looked at {since}, after {}",
+            visible(&down.status),
+            visible(down.backup.as_str())
+        )
+    })?;
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
             text,
@@ -121,7 +145,12 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
         .held
         .as_ref()
         .map_or_else(String::new, |held| format!("; due {} and held: {}", instant(held.due), held.why));
-    format!("{:<14} {:<16} {newest}{held}", visible(shelf.policy.as_str()), visible(&shelf.machine_name))
+    let orphaned = if shelf.orphaned { "; ORPHANED: its machine is gone" } else { "" };
+    format!(
+        "{:<14} {:<16} {newest}{held}{orphaned}",
+        visible(shelf.policy.as_str()),
+        visible(&shelf.machine_name)
+    )
 }
 
 fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {
@@ -139,6 +168,7 @@ fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::{Event, KeyJudged, Recorded};
     use crate::domain::state::State;
     use crate::report::status::Source;
 
@@ -149,6 +179,24 @@ mod tests {
         assert!(text(&status).contains("last looks machines never, snapshots never\n"));
         status.machines_seen_at = Some(Timestamp::from_seconds(600));
         assert!(text(&status).contains("last looks machines 20 min ago, snapshots never\n"));
+    }
+
+    #[test]
+    fn a_key_that_the_cloud_refuses_is_told_with_its_beginning() {
+        let mut state = State::default();
+        let source = || Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None };
+        let now = Timestamp::from_seconds(1_800);
+        for (seq, status) in [(1, 401), (2, 403)] {
+            let event = Event::KeyJudged(KeyJudged { refused: Some(status) });
+            state.apply(&Recorded { seq, at: Timestamp::from_seconds(60 * seq as i64), event });
+        }
+        let told = text(&Status::of(&state, now, source()));
+        let expected =
+            "since 1970-01-01 00:01:00: the cloud refuses the key (HTTP 403); nothing is backed up";
+        assert!(told.contains(expected), "{told}");
+        let event = Event::KeyJudged(KeyJudged { refused: None });
+        state.apply(&Recorded { seq: 3, at: now, event });
+        assert!(!text(&Status::of(&state, now, source())).contains("refuses the key"));
     }
 
     #[test]

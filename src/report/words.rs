@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::foreign::visible;
+use crate::domain::downtime::Downtime;
 use crate::domain::draft::Hold;
 use crate::domain::effect::Refusal;
+use crate::domain::event::Lapsed;
 use crate::domain::slot::{Decision, Held, Skip};
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
 /// To the second, in UTC, without what everybody knows: `2026-03-01 02:00:07`.
@@ -33,6 +36,9 @@ pub fn hold(hold: &Hold) -> String {
         }
         Hold::Grace { until } => format!("grace: time to object until {}", instant(*until)),
         Hold::AwaitsApproval => "waits for a person: quartermaster plan approve".to_owned(),
+        Hold::Paused { until } => format!("policies are paused until {}", instant(*until)),
+        Hold::Kept => "asked for by hand, and a rule keeps it: --override kept".to_owned(),
+        Hold::Linked => "an image was made from it".to_owned(),
         Hold::Frozen { until } => format!("deletions are frozen until {}", instant(*until)),
         Hold::ClockUnsure => "our clock and the cloud's differ".to_owned(),
         Hold::Protected => "it is pinned, held, or no longer under one policy".to_owned(),
@@ -63,6 +69,7 @@ pub fn held(held: &Held) -> String {
         Held::Unknown => "what became of an earlier request is not known yet".to_owned(),
         Held::Unseen => "machines and snapshots were not looked at completely of late".to_owned(),
         Held::NameInUse(id) => format!("snapshot {} bears its name and is not in the journal", visible(id)),
+        Held::Paused => "a person paused all policies".to_owned(),
         Held::ClockUnsure => "our clock and the cloud's differ".to_owned(),
         Held::OutsideWindow(opens) => format!("outside its allowed hours, which begin {}", instant(*opens)),
         Held::Busy(why) => format!("its machine is busy: {}", visible(why)),
@@ -95,6 +102,38 @@ pub fn decision(decision: &Decision) -> String {
         Decision::Expired => "too late to be caught up".to_owned(),
         Decision::Held(why) => held(why),
     }
+}
+
+/// What ended by itself.
+pub fn lapsed(lapsed: &Lapsed) -> String {
+    match lapsed {
+        Lapsed::Freeze { until } => format!("the freeze ran out at {}", instant(*until)),
+        Lapsed::Request { ask, why } => format!("request {ask} ended: {}", visible(why)),
+    }
+}
+
+/// What a snapshot did to its machine.
+pub fn downtime(downtime: &Downtime) -> String {
+    match downtime {
+        Downtime::Live { looks } => format!("live: ACTIVE in {looks} looks"),
+        Downtime::Down { seconds } => format!("not ACTIVE for about {}", span(Duration::from_secs(*seconds))),
+        Downtime::Unwatched => "too few looks to tell".to_owned(),
+        Downtime::StillDown { status } => {
+            format!("not ACTIVE again 30 min after its backup: {}", visible(status))
+        }
+    }
+}
+
+/// Whether snapshots restart machines, as far as it was seen.
+pub fn snapshots_are(state: &State) -> Option<String> {
+    if state.snapshots_live() {
+        return Some("live".to_owned());
+    }
+    if let Some(median) = state.median_downtime() {
+        return Some(format!("restarts, median {}", span(median.duration())));
+    }
+    let count = state.downtimes.len();
+    (count > 0).then(|| format!("live so far, seen {count} times"))
 }
 
 /// The cloud's no, in its own words.

@@ -9,7 +9,9 @@ use crate::campaign::{self, DAYS, rehearse};
 
 /// A rehearsal has one policy, daily in UTC, and a disk that keeps its power: it cannot show these. Each
 /// has a test of its own that plants it.
-const SHOWN_BY_LAWS: [Bug; 6] = [
+const SHOWN_BY_LAWS: [Bug; 8] = [
+    Bug::RetryAfterIgnored,
+    Bug::BadDateIsNow,
     Bug::NaiveSummerTime,
     Bug::JitterOnCatchUp,
     Bug::CatchUpIgnoresWindow,
@@ -22,13 +24,14 @@ const SHOWN_BY_LAWS: [Bug; 6] = [
 const MOST_SEEDS: u64 = 24;
 
 /// What tells each layer's lines from those of the others; whatever is left is a wrong delete.
-const LAYERS: [(&str, &str); 9] = [
+const LAYERS: [(&str, &str); 10] = [
     ("the audit refused", "audit"),
     ("I3:", "observer I3"),
     ("I13:", "observer I13"),
     ("grace:", "observer grace"),
     ("I15:", "replay I15"),
     ("I27:", "recovery I27"),
+    ("I16:", "bookkeeper I16"),
     ("a list to approve names", "truth: list to approve"),
     ("was made again for", "truth: duplicates"),
     ("", "truth: wrong delete"),
@@ -72,7 +75,9 @@ fn caught(bug: Bug, seed: u64) -> Option<(String, String)> {
 fn each_planted_bug_is_caught() {
     let mut hidden = Vec::new();
     let mut longest = 0;
-    for bug in Bug::ALL.into_iter().filter(|bug| !SHOWN_BY_LAWS.contains(bug)) {
+    // The others are told by stories, in the library's own tests.
+    let is_elsewhere = |bug: &Bug| bug.is_told_by_a_story() || SHOWN_BY_LAWS.contains(bug);
+    for bug in Bug::ALL.into_iter().filter(|bug| !is_elsewhere(bug)) {
         let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
         match found {
             Some((seed, (layers, line))) => {

@@ -131,6 +131,12 @@ fn examine(directory: &Path, noted: Option<&NotedHead>) -> Result<Report, ReadEr
         // Folding opens nothing.
         Err(StartError::Open(_)) => {}
     }
+    // What the revisions sum to was judged before each was written: a journal that contradicts itself
+    // was not written by this program.
+    if let Some(what) = state.ledger.faults().into_iter().next() {
+        let source = Finding { place: "the billing ledger".to_owned(), what };
+        return Err(ReadError::Damaged { path, source });
+    }
     match noted.map(|noted| compare(&reader, noted)) {
         None | Some(Ok(())) => Ok(report),
         Some(Err(fault)) => Err(ReadError::from_fault(&path, fault)),

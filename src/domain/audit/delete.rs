@@ -7,7 +7,7 @@ use crate::domain::backup::{Backup, Life};
 use crate::domain::effect::Cause;
 use crate::domain::fleet::{LookResult, Snapshot, SnapshotStatus};
 use crate::domain::id::{BackupId, MachineId, SnapshotId};
-use crate::domain::policy::{Mode, Policy, Rules};
+use crate::domain::policy::{Images, Mode, Policy, Rules};
 use crate::domain::schedule;
 use crate::domain::slot::Slot;
 use crate::domain::state::{Adopted, State};
@@ -26,35 +26,79 @@ pub(super) fn may_delete(
 ) -> Verdict {
     let rules = &adopted.set.rules;
     let backup = state.backups.get(id).ok_or(Forbidden("the journal does not own it"))?;
-    let slot = backup.slot.as_ref().ok_or(Forbidden("it belongs to no policy"))?;
-    let policy = adopted.set.policies.get(&slot.policy).ok_or(Forbidden("its policy is not in force"))?;
-    let enforced = adopted.set.mode == Mode::Enforce && policy.mode == Mode::Enforce;
-    require(enforced, Forbidden("the mode does not delete"))?;
-    let lax_since =
-        adopted.policy_mode_since.get(&slot.policy).copied().unwrap_or(now).max(adopted.mode_since);
+    let enforced = adopted.set.mode == Mode::Enforce;
+    let lax_since = match &backup.slot {
+        Some(slot) => match adopted.set.policies.get(&slot.policy) {
+            Some(policy) => {
+                require(enforced && policy.mode == Mode::Enforce, Forbidden("the mode does not delete"))?;
+                adopted.policy_mode_since.get(&slot.policy).copied().unwrap_or(now).max(adopted.mode_since)
+            }
+            None => {
+                let retired = state.retired.contains(&slot.policy);
+                require(retired, Forbidden("its policy is not in force"))?;
+                require(enforced, Forbidden("the mode does not delete"))?;
+                adopted.mode_since
+            }
+        },
+        None => {
+            let ended = backup.expires_at.is_some_and(|end| end <= now);
+            require(ended, Forbidden("it belongs to no policy"))?;
+            require(enforced, Forbidden("the mode does not delete"))?;
+            adopted.mode_since
+        }
+    };
     let soft = now.since(lax_since) < rules.soft_start.duration();
     require(!soft, Forbidden("enforce began less than the soft start ago"))?;
-    let frozen = state.frozen.as_ref().is_some_and(|freeze| freeze.until > now);
-    require(!frozen, Changed("deletions are frozen"))?;
-    require(state.wall.is_sane(), Changed("the clock is not sure"))?;
-    is_ours_alone(state, id, backup, snapshot)?;
+    require(state.paused_until.is_none_or(|end| end <= now), Changed("policies are paused"))?;
+    is_calm(state)?;
+    is_ours_alone(state, now, id, backup, snapshot)?;
     is_condemned(now, cause, backup, rules)?;
-    leaves_enough(state, now, policy, slot, id, backup, rules)?;
-    let zone = schedule::zone(&policy.timezone).map_err(|_| Forbidden("its policy's zone is not known"))?;
-    let others = neighbours(state, slot, id).collect();
-    let place = Place { backup, others, zone: &zone, now, latest: now + rules.skew };
-    is_expired(&policy.retention, &place)?;
+    let latest = now + rules.skew;
+    require(backup.taken_at <= latest, Changed("it is dated later than now"))?;
+    if let Some(slot) = &backup.slot {
+        let policy = adopted.set.policies.get(&slot.policy);
+        leaves_enough(state, now, policy, slot, id, backup, rules)?;
+        if let Some(policy) = policy {
+            let zone = schedule::zone(&policy.timezone);
+            let zone = zone.map_err(|_| Forbidden("its policy's zone is not known"))?;
+            let others = neighbours(state, slot, id).collect();
+            let place = Place { backup, others, zone: &zone, now, latest };
+            is_expired(&policy.retention, &place)?;
+        }
+    }
     was_seen_just_now(state, now, snapshot, backup, rules)?;
-    is_unlinked(state, now, snapshot, rules)?;
+    let expected = match backup.life {
+        Life::Good => SnapshotStatus::Ready,
+        Life::Failed => SnapshotStatus::Failed,
+        _ => return Err(Changed("it is neither good nor failed")),
+    };
+    let shown = state.fleet.snapshots.get(snapshot).map(|known| &known.item.status);
+    require(shown == Some(&expected), Changed("its status changed"))?;
+    is_unlinked(state, now, snapshot, adopted)?;
+    is_unsaid(state)?;
     is_within_caps(state, now, adopted, &backup.machine)
 }
 
+/// Nobody froze deletions, and the time is known. A freeze that ran out is in force until that is
+/// written down: only then is it known who has to look at what waited.
+pub(super) fn is_calm(state: &State) -> Verdict {
+    require(state.frozen.is_none(), Changed("deletions are frozen"))?;
+    require(state.wall.is_sane(), Changed("the clock is not sure"))
+}
+
 /// Owned, one object, protected by nobody, and nothing suspicious beside it.
-fn is_ours_alone(state: &State, id: &BackupId, backup: &Backup, snapshot: &SnapshotId) -> Verdict {
+pub(super) fn is_ours_alone(
+    state: &State,
+    now: Timestamp,
+    id: &BackupId,
+    backup: &Backup,
+    snapshot: &SnapshotId,
+) -> Verdict {
     require(state.owners.get(snapshot) == Some(id), Forbidden("the snapshot is not this backup's"))?;
     require(backup.snapshots.len() == 1, Forbidden("two snapshots share its name"))?;
     require(!backup.pinned, Changed("it is pinned"))?;
-    require(backup.held.is_none(), Changed("it is held"))?;
+    let held = backup.held.as_ref().is_some_and(|hold| hold.until > now);
+    require(!held, Changed("it is held"))?;
     let suspects: Vec<&Snapshot> = state.suspects().collect();
     require(suspects.len() <= 3, Changed("too many snapshots look like ours"))?;
     let beside = suspects.iter().any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
@@ -70,7 +114,11 @@ fn is_condemned(now: Timestamp, cause: &Cause, backup: &Backup, rules: &Rules) -
     let doom = backup.doom.as_ref().ok_or(Forbidden("it is not doomed"))?;
     let same = matches!(cause, Cause::Doom { seq, .. } if *seq == doom.seq);
     require(same, Forbidden("it was doomed by another event"))?;
-    require(now.since(doom.since) >= rules.grace.duration(), Forbidden("its grace has not passed"))?;
+    let waited = now.since(doom.since);
+    require(waited >= rules.grace.duration(), Forbidden("its grace has not passed"))?;
+    let after_edit = doom.edited_before.map_or(rules.grace_after_edit.0, |before| before.0);
+    let waits_longer = after_edit < rules.grace_after_edit.0 && waited < rules.grace_after_edit.duration();
+    require(!waits_longer, Forbidden("its policy was edited just before its doom"))?;
     let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
     require(!doom.needs_approval || approved, Forbidden("no person approved it"))
 }
@@ -79,24 +127,33 @@ fn is_condemned(now: Timestamp, cause: &Cause, backup: &Backup, rules: &Rules) -
 fn leaves_enough(
     state: &State,
     now: Timestamp,
-    policy: &Policy,
+    policy: Option<&Policy>,
     slot: &Slot,
     id: &BackupId,
     backup: &Backup,
     rules: &Rules,
 ) -> Verdict {
     let rest: Vec<Timestamp> = neighbours(state, slot, id).map(|other| other.taken_at).collect();
-    require(rest.len() >= rules.min_good as usize, Forbidden("too few good backups would be left"))?;
+    let is_young = |policy: &Policy| has_a_young_one(&rest, policy, now, rules);
+    // Where a person thawed a machine without a young one, the number that the person named stays.
+    let thaw = state.thawed.get(&backup.machine).filter(|_| policy.is_some_and(|policy| !is_young(policy)));
+    let least = thaw.map_or(rules.min_good, |thaw| thaw.keep) as usize;
+    require(rest.len() >= least, Forbidden("too few good backups would be left"))?;
     let newest = rest.iter().max().copied().ok_or(Forbidden("no good backup would be left"))?;
     require(newest >= backup.taken_at, Forbidden("it is the newest good backup"))?;
+    let stands = thaw.is_some() || policy.is_none_or(is_young);
+    require(stands, Changed("no good backup of this machine is young enough"))
+}
+
+/// Whether the newest of them is younger than the age at which retention freezes.
+pub(super) fn has_a_young_one(rest: &[Timestamp], policy: &Policy, now: Timestamp, rules: &Rules) -> bool {
     let freeze_age = Duration::from_secs(2 * policy.longest_gap.0 + rules.freeze_margin.0);
     // One from the future would be young for ever.
-    let is_young = |at: &Timestamp| *at <= now + rules.skew && now.since(*at) <= freeze_age;
-    require(rest.iter().any(is_young), Changed("no good backup of this machine is young enough"))
+    rest.iter().any(|at| *at <= now + rules.skew && now.since(*at) <= freeze_age)
 }
 
 /// The other good backups of the same policy and machine that the last look showed.
-fn neighbours<'a>(
+pub(super) fn neighbours<'a>(
     state: &'a State,
     slot: &'a Slot,
     id: &'a BackupId,
@@ -113,7 +170,7 @@ fn neighbours<'a>(
 }
 
 /// In a complete listing, and read again by itself, both a moment ago, and still what it was.
-fn was_seen_just_now(
+pub(super) fn was_seen_just_now(
     state: &State,
     now: Timestamp,
     snapshot: &SnapshotId,
@@ -130,20 +187,20 @@ fn was_seen_just_now(
     require(read.result == LookResult::Complete, Changed("reading it again did not show it"))?;
     let known = state.fleet.snapshots.get(snapshot).ok_or(Changed("it is not listed"))?;
     require(known.missing_since.is_none(), Changed("it is missing"))?;
-    let expected = match backup.life {
-        Life::Good => SnapshotStatus::Ready,
-        Life::Failed => SnapshotStatus::Failed,
-        _ => return Err(Changed("it is neither good nor failed")),
-    };
-    require(known.item.status == expected, Changed("its status changed"))?;
     require(known.item.name == backup.name, Changed("its name changed"))?;
     let machine = known.item.machine.as_ref().is_none_or(|machine| *machine == backup.machine);
     require(machine, Changed("it is of another machine"))
 }
 
-/// No image was made from it, as far as two sources say.
-fn is_unlinked(state: &State, now: Timestamp, snapshot: &SnapshotId, rules: &Rules) -> Verdict {
-    let is_recent = |began: Timestamp| now.since(began) <= rules.fresh.duration();
+/// No image was made from it, as far as two sources say. Where neither is there, only a person can.
+pub(super) fn is_unlinked(
+    state: &State,
+    now: Timestamp,
+    snapshot: &SnapshotId,
+    adopted: &Adopted,
+) -> Verdict {
+    let fresh = adopted.set.rules.fresh.duration();
+    let is_recent = |began: Timestamp| now.since(began) <= fresh;
     let links =
         state.fleet.links.as_ref().filter(|links| links.snapshot == *snapshot && is_recent(links.began));
     let links = links.ok_or(Changed("its images were not asked for just now"))?;
@@ -151,20 +208,35 @@ fn is_unlinked(state: &State, now: Timestamp, snapshot: &SnapshotId, rules: &Rul
     // A list that is known to miscount is no second source.
     let plain = state.fleet.image_look.miscounted.is_none();
     let listed = plain && state.fleet.image_look.complete.is_some_and(is_recent);
-    let named = |source: &Option<SnapshotId>| source.as_ref().is_none_or(|of| of == snapshot);
+    let named = |source: &Option<SnapshotId>| source.as_ref() == Some(snapshot);
     let in_list = state.fleet.images.values().any(|image| named(&image.snapshot));
-    require(!in_list, Changed("an image was made from it, or from something unnamed"))?;
+    require(!in_list, Changed("an image was made from it"))?;
+    let list = &state.fleet.image_look;
+    let said_absent =
+        adopted.set.images == Images::Absent && list.unavailable && list.tried.is_some_and(is_recent);
     match &links.result {
         LookResult::Complete => Ok(()),
         LookResult::NotFound | LookResult::Unavailable(_) => {
-            require(listed, Changed("neither its images nor the image list could be read"))
+            let known = listed || said_absent;
+            require(known, Changed("neither its images nor the image list could be read"))
         }
         LookResult::Incomplete(_) => Err(Changed("its images could not be asked for")),
     }
 }
 
+/// No image is there whose source the cloud keeps to itself: it could be this one.
+pub(super) fn is_unsaid(state: &State) -> Verdict {
+    let unsaid = state.fleet.images.values().any(|image| image.snapshot.is_none());
+    require(!unsaid, Changed("an image was made from something unnamed"))
+}
+
 /// Fewer deletions in 24 hours than the caps allow, counted from the journal.
-fn is_within_caps(state: &State, now: Timestamp, adopted: &Adopted, machine: &MachineId) -> Verdict {
+pub(super) fn is_within_caps(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    machine: &MachineId,
+) -> Verdict {
     let recent: Vec<_> = state.deletions.iter().filter(|deletion| now.since(deletion.at) < DAY).collect();
     let mut due_in_all = 0;
     let mut due_here = 0;
@@ -184,6 +256,10 @@ fn is_within_caps(state: &State, now: Timestamp, adopted: &Adopted, machine: &Ma
         day_cap = day_cap.min(bound as usize);
     }
     require(recent.len() < day_cap, Changed("as many were deleted in 24 hours as may be"))?;
+    // All that rests on one look counts as one pass.
+    let fresh = adopted.set.rules.fresh.duration();
+    let just_now = recent.iter().filter(|deletion| now.since(deletion.at) < fresh).count();
+    require(just_now < 1.max(day_cap / 4), Changed("as many were deleted in one pass as may be"))?;
     let here = recent.iter().filter(|deletion| deletion.machine == *machine).count();
     require(here < 2.max(2 * due_here), Changed("as many of this machine were deleted as may be"))
 }

@@ -190,6 +190,8 @@ mod tests {
             held: None,
             doom: None,
             ended_at: None,
+            expires_at: None,
+            life_before: Life::Good,
         }
     }
 

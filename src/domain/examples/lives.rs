@@ -17,7 +17,7 @@ const LIVES: [Life; 12] = [
     Life::Deleted,
 ];
 
-const HAPPENINGS: [Happening; 15] = [
+const HAPPENINGS: [Happening; 17] = [
     Happening::Accepted,
     Happening::SeenPending,
     Happening::SeenReady,
@@ -32,6 +32,8 @@ const HAPPENINGS: [Happening; 15] = [
     Happening::DeleteAsked,
     Happening::DeleteAbandoned,
     Happening::RemnantStays,
+    Happening::OverdueStays,
+    Happening::BadStays,
     Happening::SeenGone,
 ];
 
@@ -56,10 +58,10 @@ fn every_pair_of_life_and_happening_leads_where_the_table_says() {
     good: SeenFailed → bad, FailedCheck → bad, SeenTwice → disputed, Missed → vanished, DeleteAsked → delete intended
     failed: SeenPending → pending, SeenReady → ready, RequestOpen → intended, SeenTwice → disputed, Missed → vanished, DeleteAsked → delete intended
     timed out: SeenReady → ready, SeenFailed → failed, SeenTwice → disputed, Missed → vanished, DeleteAsked → delete intended
-    bad: SeenTwice → disputed, Missed → vanished
+    bad: SeenTwice → disputed, Missed → vanished, DeleteAsked → delete intended
     vanished: SeenPending → disputed, SeenReady → disputed, SeenFailed → disputed, SeenTwice → disputed
     disputed: Missed → vanished
-    delete intended: SeenTwice → disputed, DeleteAbandoned → good, RemnantStays → failed, SeenGone → deleted
+    delete intended: SeenTwice → disputed, DeleteAbandoned → good, RemnantStays → failed, OverdueStays → timed out, BadStays → bad, SeenGone → deleted
     deleted: SeenPending → disputed, SeenReady → disputed, SeenFailed → disputed, SeenTwice → disputed
     ");
 }

@@ -127,7 +127,7 @@ fn the_newest_good_backup_stays_even_if_it_was_doomed() {
     let (mut world, backups) = nights(4);
     let newest = &backups[3];
     // No plan says so; the journal does.
-    let proof = Proof { inventory: Digest::default(), policy_seq: 1, kept: [].into() };
+    let proof = Proof { inventory: Digest::default(), policy_seq: 1, kept: [].into(), judged_at: None };
     world.record(Event::Doomed(Doomed { backup: newest.clone(), proof }));
     world.ask(Ask::Approve { backups: [newest.clone()].into() });
     world.wait(Seconds::hours(24));

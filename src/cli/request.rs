@@ -1,0 +1,155 @@
+//! What a person asks to have kept, made or deleted by hand, and how policies rest.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::cli::argument;
+use crate::cli::ending::Ending;
+use crate::cli::place::Place;
+use crate::domain::ask::{Ask, Rail};
+use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::time::{Seconds, Timestamp};
+
+#[derive(Debug, Args)]
+pub struct Holding {
+    /// As `status` names it
+    backup: String,
+    /// Through this day (UTC), such as 2033-12-31, or until an instant as RFC 3339
+    #[arg(long, value_name = "DATE", value_parser = argument::end_of)]
+    until: Timestamp,
+    /// Why; kept in the journal
+    #[arg(long, value_parser = argument::reason)]
+    reason: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Releasing {
+    /// As `status` names it
+    backup: String,
+    /// Why it need not be held any more; kept in the journal
+    #[arg(long, value_parser = argument::reason)]
+    reason: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Pausing {
+    /// How long, at most 30 days
+    #[arg(long = "for", value_name = "SPAN", default_value = "8h", value_parser = argument::span)]
+    length: Seconds,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Resuming {
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct MachineThawing {
+    /// The cloud's id of the machine
+    machine: String,
+    /// Of each policy, the newest so many stay: at least 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: u32,
+    /// Why; kept in the journal
+    #[arg(long, value_parser = argument::reason)]
+    reason: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Retiring {
+    /// The policy, which is no longer in the configuration
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Deleting {
+    /// As `status` names it
+    backup: String,
+    /// A rail that shall not hold it, as often as needed: kept, min-good, grace, soft-start, stale,
+    /// caps, possibly-linked, approval
+    #[arg(long = "override", value_name = "RAIL", value_parser = argument::rail, requires = "reason")]
+    overrides: Vec<Rail>,
+    /// Why; kept in the journal, and needed for an override
+    #[arg(long, value_parser = argument::reason)]
+    reason: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Creating {
+    /// The cloud's id of the machine; a snapshot may restart it
+    machine: String,
+    /// Deleted once it is so old; without it, only by hand
+    #[arg(long, value_name = "SPAN", value_parser = argument::span)]
+    expire: Option<Seconds>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Holding {
+    pub fn hold(&self) -> Result<(), Ending> {
+        let backup = BackupId::new(self.backup.as_str());
+        self.place.record(|_, _| Ask::Hold { backup, until: self.until, reason: self.reason.clone() })
+    }
+}
+
+impl Releasing {
+    pub fn release(&self) -> Result<(), Ending> {
+        let backup = BackupId::new(self.backup.as_str());
+        self.place.record(|_, _| Ask::Release { backup, reason: self.reason.clone() })
+    }
+}
+
+impl Pausing {
+    pub fn pause(&self) -> Result<(), Ending> {
+        self.place.record(|_, now| Ask::Pause { until: now + self.length })
+    }
+}
+
+impl Resuming {
+    pub fn resume(&self) -> Result<(), Ending> {
+        self.place.record(|_, _| Ask::Resume)
+    }
+}
+
+impl MachineThawing {
+    pub fn thaw(&self) -> Result<(), Ending> {
+        let (machine, keep) = (MachineId::new(self.machine.as_str()), self.keep);
+        self.place.record(|_, _| Ask::ThawMachine { machine, keep, reason: self.reason.clone() })
+    }
+}
+
+impl Retiring {
+    pub fn retire(&self) -> Result<(), Ending> {
+        self.place.record(|_, _| Ask::Retire { policy: PolicyName::new(self.name.as_str()) })
+    }
+}
+
+impl Deleting {
+    pub fn delete(&self) -> Result<(), Ending> {
+        let overrides: BTreeSet<Rail> = self.overrides.iter().copied().collect();
+        let reason = self.reason.clone().unwrap_or_default();
+        let backup = BackupId::new(self.backup.as_str());
+        self.place.record(|_, _| Ask::Delete { backup, overrides, reason })
+    }
+}
+
+impl Creating {
+    pub fn create(&self) -> Result<(), Ending> {
+        let machine = MachineId::new(self.machine.as_str());
+        self.place.record(|_, _| Ask::Create { machine, expire: self.expire })
+    }
+}

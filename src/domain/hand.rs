@@ -1,0 +1,232 @@
+//! Requests by hand: one backup made, or one deleted, because a person said so.
+//!
+//! The rails are those of every deletion. A person may take some of them away, by name; never a
+//! hold, a pin, an image that was made from it, or what is not known.
+
+use super::ask::Rail;
+use super::backup::{Backup, Doom, Life};
+use super::draft::{Action, Hold, Plan, settled, shelves};
+use super::effect::{Cause, Outcome, Standing, Verb};
+use super::event::{Event, Lapsed};
+use super::fleet::{MachineStatus, Scope, SnapshotStatus};
+use super::id::{AskId, BackupId, MachineId};
+use super::policy::Mode;
+use super::prune;
+use super::state::{Adopted, Request, State};
+use super::take::{is_rested, running, stranger};
+use super::time::{Seconds, Timestamp};
+use crate::planted::{Bug, is_planted};
+
+/// A request that could not be performed for so long is no longer what the person wants.
+const REQUEST_LIVES: Seconds = Seconds::hours(24);
+/// A listing this many times older than its cadence no longer supports a create.
+const STALE_LOOKS: u32 = 3;
+
+/// Freezes that ran out, and requests that nothing can come of any more.
+pub(super) fn plan_lapses(state: &State, now: Timestamp, plan: &mut Plan) {
+    if let Some(freeze) = state.frozen.as_ref().filter(|freeze| freeze.until <= now) {
+        plan.events.push(Event::Lapsed(Lapsed::Freeze { until: freeze.until }));
+    }
+    for (ask, request) in &state.requests {
+        let life = state.effects.get(&request.effect.id);
+        let Some(why) = over(state, now, request) else { continue };
+        match life.map(|life| &life.standing) {
+            None => plan.events.push(Event::Lapsed(Lapsed::Request { ask: ask.clone(), why })),
+            Some(Standing::NotSent { .. } | Standing::Absent { .. }) => {
+                plan.events.extend(life.map(|life| settled(life, Outcome::GaveUp { why })));
+            }
+            // It is under way, or the fold has ended the request with it.
+            Some(
+                Standing::Intended { .. }
+                | Standing::Unknown { .. }
+                | Standing::Done
+                | Standing::Refused(_)
+                | Standing::Failed(_),
+            ) => {}
+        }
+    }
+}
+
+fn over(state: &State, now: Timestamp, request: &Request) -> Option<String> {
+    let verb = &request.effect.verb;
+    let backup = state.backups.get(verb.backup());
+    if !verb.is_create() && backup.is_none_or(|backup| matches!(backup.life, Life::Deleted | Life::Vanished))
+    {
+        return Some("it is gone".to_owned());
+    }
+    // What the cloud was seen to hold was made after all.
+    if verb.is_create() && backup.is_some_and(|backup| !backup.snapshots.is_empty()) {
+        return None;
+    }
+    let attempts = state.rules().create_attempts;
+    let absences = state.effects.get(&request.effect.id).map_or(0, |life| life.absences);
+    if absences >= attempts {
+        return Some(format!("absent after {attempts} attempts"));
+    }
+    let is_old = now.since(request.asked_at) >= REQUEST_LIVES.duration();
+    is_old.then(|| format!("it could not be done within {REQUEST_LIVES}"))
+}
+
+/// Both kinds: the creates first, as policies' are before their deletes.
+pub(super) fn plan_requests(state: &State, now: Timestamp, plan: &mut Plan) {
+    if state.requests.is_empty() {
+        return;
+    }
+    let Some(adopted) = &state.adopted else { return };
+    let mut open: Vec<(&AskId, &Request)> = state.requests.iter().collect();
+    open.sort_by_key(|(ask, request)| (request.asked_at, *ask));
+    let free = adopted.set.rules.concurrent.saturating_sub(running(state));
+    let mut machines: Vec<&MachineId> = Vec::new();
+    let (creates, deletes): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|(_, request)| request.effect.verb.is_create());
+    for (_, request) in creates {
+        let machine = request.effect.verb.machine();
+        let is_free = (machines.len() as u64) < u64::from(free) && !machines.contains(&machine);
+        if is_free && may_create(state, now, request) {
+            machines.push(machine);
+            plan.actions.push(Action::Perform { effect: request.effect.clone() });
+        }
+    }
+    let day_cap = prune::day_cap(state, now);
+    let mut left = prune::left_in_a_pass(state, now, day_cap);
+    for (_, request) in deletes {
+        let id = request.effect.verb.backup();
+        let Some(backup) = state.backups.get(id) else { continue };
+        let hold = hold_of(state, now, adopted, request, id, backup);
+        let is_full = left == 0 && !request.overrides.contains(&Rail::Caps);
+        let same_machine = machines.contains(&request.effect.verb.machine());
+        match hold.or_else(|| (is_full || same_machine).then_some(Hold::Capped)) {
+            Some(hold) => plan.holds.push((id.clone(), hold)),
+            None => {
+                left = left.saturating_sub(1);
+                machines.push(request.effect.verb.machine());
+                plan.actions.push(Action::Perform { effect: request.effect.clone() });
+                plan.actions.push(Action::Look(Scope::Snapshots));
+            }
+        }
+    }
+}
+
+/// Whether a request could go but for an old look.
+pub(super) fn waits_for_look(state: &State, now: Timestamp) -> bool {
+    let Some(adopted) = &state.adopted else { return false };
+    state.requests.values().filter(|request| !request.effect.verb.is_create()).any(|request| {
+        let id = request.effect.verb.backup();
+        let backup = state.backups.get(id);
+        backup.and_then(|backup| hold_of(state, now, adopted, request, id, backup)) == Some(Hold::LookFirst)
+    })
+}
+
+/// A person may restart the machine, so no policy is asked; all else is as for a slot.
+fn may_create(state: &State, now: Timestamp, request: &Request) -> bool {
+    let verb = &request.effect.verb;
+    let rules = state.rules();
+    let seen = |complete: Option<Timestamp>, every: Seconds| {
+        complete.is_some_and(|began| now.since(began) <= every.max(rules.fresh).duration() * STALE_LOOKS)
+    };
+    let is_ready = state
+        .fleet
+        .machines
+        .get(verb.machine())
+        .is_some_and(|known| known.missing_since.is_none() && known.item.status == MachineStatus::Active);
+    let life = state.effects.get(&request.effect.id);
+    is_ready
+        && seen(state.fleet.machine_look.complete, rules.machines_every)
+        && seen(state.fleet.snapshot_look.complete, rules.snapshots_every)
+        && state.wall.lets_create(now)
+        && state.unresolved_on(verb.machine()).next().is_none()
+        && life.is_none_or(|life| is_rested(life, now))
+        && stranger(state, verb.backup().as_str()).is_none()
+}
+
+/// Why a person's delete has to wait.
+fn hold_of(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    request: &Request,
+    id: &BackupId,
+    backup: &Backup,
+) -> Option<Hold> {
+    let is_overridden = |rail| request.overrides.contains(&rail);
+    let unless = |rail, hold: Option<Hold>| if is_overridden(rail) { None } else { hold };
+    let reaches_all = is_planted(Bug::OverrideIgnoresHold) && !request.overrides.is_empty();
+    if (backup.is_protected(now) && !reaches_all) || !is_what_it_was(state, request, backup) {
+        return Some(Hold::Protected);
+    }
+    let machine = &backup.machine;
+    let mut suspects = state.suspects();
+    if let Some(hold) = prune::account_hold(state, now) {
+        Some(hold)
+    } else if state.unresolved_on(machine).next().is_some() {
+        Some(Hold::Unknown)
+    } else if let Some(hold) = prune::postponed(state, now, id) {
+        Some(hold)
+    } else if suspects.any(|one| one.machine.as_ref().is_none_or(|at| at == machine)) {
+        Some(Hold::Suspect)
+    } else {
+        good_hold(state, now, adopted, request, id, backup)
+            .or_else(|| {
+                prune::link_hold(state, adopted, backup)
+                    .filter(|hold| *hold != Hold::MaybeLinked || !is_overridden(Rail::PossiblyLinked))
+            })
+            .or_else(|| unless(Rail::Caps, cap_hold(state, now, machine)))
+            .or_else(|| (!prune::looks_are_fresh(state, now)).then_some(Hold::LookFirst))
+    }
+}
+
+/// What only a good backup of a policy has to fear for: the others take no slot and count for nothing.
+fn good_hold(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    request: &Request,
+    id: &BackupId,
+    backup: &Backup,
+) -> Option<Hold> {
+    let slot = backup.slot.as_ref().filter(|_| backup.life == Life::Good)?;
+    let rules = &adopted.set.rules;
+    let is_ruled = adopted.set.policies.contains_key(&slot.policy);
+    let soft_end = adopted.mode_since + rules.soft_start;
+    let is_soft = adopted.set.mode == Mode::Enforce && now < soft_end;
+    let grace_end = backup.doom.as_ref().map(|doom| prune::grace_end(state, doom));
+    let unapproved = |doom: &Doom| doom.needs_approval && !prune::is_approved(doom, rules, now);
+    let holds = [
+        (Rail::Kept, (is_ruled && backup.doom.is_none()).then_some(Hold::Kept)),
+        (Rail::SoftStart, is_soft.then_some(Hold::SoftStart { until: soft_end })),
+        (Rail::Grace, grace_end.filter(|until| now < *until).map(|until| Hold::Grace { until })),
+        (Rail::Approval, backup.doom.as_ref().is_some_and(unapproved).then_some(Hold::AwaitsApproval)),
+    ];
+    let overridden = |rail: &Rail| request.overrides.contains(rail);
+    let own = holds.into_iter().filter(|(rail, _)| !overridden(rail)).find_map(|(_, hold)| hold);
+    own.or_else(|| {
+        let hold = prune::shelf_hold(state, now, adopted, id, backup, &shelves(state));
+        hold.filter(|hold| match hold {
+            Hold::LastGood => !overridden(&Rail::MinGood),
+            Hold::Stale => !overridden(&Rail::Stale),
+            _ => true,
+        })
+    })
+}
+
+fn cap_hold(state: &State, now: Timestamp, machine: &MachineId) -> Option<Hold> {
+    let in_a_day = prune::deletions(state, now, None, prune::DAY);
+    let is_full = in_a_day >= prune::day_cap(state, now) || prune::is_machine_capped(state, now, machine);
+    is_full.then_some(Hold::Capped)
+}
+
+/// The one object that the person saw, in a state that nobody works on.
+fn is_what_it_was(state: &State, request: &Request, backup: &Backup) -> bool {
+    let Verb::DeleteSnapshot { snapshot, .. } = &request.effect.verb else { return false };
+    let Cause::Ask(_) = &request.effect.cause else { return false };
+    let status = state.fleet.snapshots.get(snapshot).map(|known| &known.item.status);
+    let fits = match (backup.life, status) {
+        (Life::Good, Some(status)) => *status == SnapshotStatus::Ready,
+        (Life::Failed, Some(status)) => *status == SnapshotStatus::Failed,
+        // Still said to be in the making, for longer than anything is.
+        (Life::TimedOut, Some(SnapshotStatus::Pending | SnapshotStatus::Unknown(_))) => true,
+        (Life::Bad, Some(SnapshotStatus::Ready | SnapshotStatus::Failed)) => true,
+        _ => false,
+    };
+    fits && backup.snapshots.contains(snapshot) && prune::is_alone(state, backup)
+}
