@@ -9,7 +9,7 @@ use crate::domain::state::State;
 use crate::journal::Journal;
 use crate::journal::append::AppendError;
 use crate::journal::checkpoint::Checkpoint;
-use crate::journal::entry::{Head, Seq};
+use crate::journal::entry::{Head, Row, Seq};
 use crate::journal::fault::{Fault, Finding};
 use crate::journal::open::Durability;
 
@@ -56,11 +56,11 @@ pub fn rebuild(directory: &Path, simulated: bool) -> Result<Rebuilt, RebuildErro
         (None, Ok(Some(saved))) if saved.fold_id != FOLD_ID => Saved::ByOtherCode,
         (None, Ok(Some(saved))) => {
             after = saved.head.seq;
-            continue_fold(&journal, &mut state, Seq::START, after)?;
+            fold(&mut state, Seq::START, &mut None, |place| rows(&journal, place, after))?;
             if state.to_bytes() == saved.bytes { Saved::Same(after) } else { Saved::Differs(after) }
         }
     };
-    continue_fold(&journal, &mut state, after, head.seq)?;
+    fold(&mut state, after, &mut None, |place| rows(&journal, place, head.seq))?;
     let bytes = state.to_bytes();
     let length = bytes.len();
     journal.save_checkpoint(&Checkpoint { head, fold_id: FOLD_ID.to_owned(), bytes })?;
@@ -68,12 +68,11 @@ pub fn rebuild(directory: &Path, simulated: bool) -> Result<Rebuilt, RebuildErro
     Ok(Rebuilt { head, bytes: length, saved })
 }
 
-fn continue_fold(journal: &Journal, state: &mut State, after: Seq, end: Seq) -> Result<(), StartError> {
-    fold(state, after, &mut None, |after| {
-        let mut rows = journal.read(after, AT_ONCE)?;
-        rows.retain(|row| row.seq <= end);
-        Ok(rows)
-    })
+/// Of the rows after `after`, some, and none beyond `end`.
+fn rows(journal: &Journal, after: Seq, end: Seq) -> Result<Vec<Row>, Fault> {
+    let mut rows = journal.read(after, AT_ONCE)?;
+    rows.retain(|row| row.seq <= end);
+    Ok(rows)
 }
 
 #[cfg(test)]

@@ -4,19 +4,16 @@
 //! what a hostile rehearsal stores. A file that is there is never written again: it is what somebody's
 //! journal holds.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::process::Command;
 
 use quartermaster::domain::event::Recorded;
-use quartermaster::domain::time::{Seconds, Timestamp};
+use quartermaster::domain::time::Timestamp;
 use quartermaster::journal::entry::{Entry, Hash, Key, Row, Seq};
 use quartermaster::journal::reader::Reader;
 use quartermaster::journal::record::{KINDS, decode, encode, version};
-use quartermaster::rehearsal::run::{self, Nobody};
-use quartermaster::rehearsal::setup::Setup;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -26,7 +23,7 @@ const EVENTS: &str = include_str!("../../src/domain/event.rs");
 const MOST_SAMPLES: usize = 16;
 /// A kind that so many rehearsals did not store is written by hand.
 const REHEARSALS: u64 = 4;
-const DAYS: u64 = 20;
+const LENGTH: &str = "20d";
 
 /// One line of a golden file. The body is the very text that is stored and hashed.
 #[derive(Serialize, Deserialize)]
@@ -104,19 +101,21 @@ fn rehearsed() -> BTreeMap<String, Vec<Sample>> {
     let mut found: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
     for seed in 0..REHEARSALS {
         let folder = tempfile::tempdir().unwrap();
-        let setup = Setup {
-            length: Seconds::days(DAYS),
-            machines: 3,
-            keep_last: 2,
-            seed,
-            faults: "hostile".to_owned(),
-            dialect: crate::campaign::dialect(seed),
-            also: Default::default(),
-            disturbances: Vec::new(),
-            durable: false,
-            directory: folder.path().to_owned(),
-        };
-        run::run(&setup, Rc::new(RefCell::new(Nobody))).unwrap();
+        let (seed, data) = (seed.to_string(), folder.path().display().to_string());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quartermaster"));
+        command.args([
+            "demo",
+            "--for",
+            LENGTH,
+            "--faults",
+            "hostile",
+            "--seed",
+            &seed,
+            "--json",
+            "--data-dir",
+            &data,
+        ]);
+        assert!(command.output().unwrap().status.success(), "seed {seed}");
         let reader = Reader::open(folder.path()).unwrap();
         let mut after = Seq::START;
         loop {
