@@ -40,6 +40,10 @@ pub enum Bug {
     EndOfFreezeForgetsTheBound,
     /// A proof leaves out a survivor.
     ProofOfAnotherShelf,
+    /// A billing record that a walk shows twice is counted twice.
+    BillWithoutKey,
+    /// A correction of an hour that was told changes it in silence.
+    CorrectionEdits,
     /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
     NaiveSummerTime,
     /// A slot that is caught up is put off like one that comes in time.
@@ -51,7 +55,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -67,6 +71,8 @@ impl Bug {
         Self::GraceAfterEditIgnored,
         Self::EndOfFreezeForgetsTheBound,
         Self::ProofOfAnotherShelf,
+        Self::BillWithoutKey,
+        Self::CorrectionEdits,
         Self::NaiveSummerTime,
         Self::JitterOnCatchUp,
         Self::CatchUpIgnoresWindow,

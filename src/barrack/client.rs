@@ -11,6 +11,7 @@ use http::Method;
 use secrecy::SecretString;
 
 use super::asking::Asking;
+use super::billing::{self, Habit};
 use super::gate::KeyRefused;
 use super::key::KeyError;
 use super::line::{Answered, Line, ReadFailure, Unusable};
@@ -22,6 +23,8 @@ use super::single;
 use super::transport::Transport;
 use super::walk::{self, Gap, Memo, Route};
 use crate::domain::audit::Permit;
+use crate::domain::billing::ledger::Book;
+use crate::domain::billing::record::{BillKind, Reach};
 use crate::domain::digest::Digest;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::Call;
@@ -36,6 +39,7 @@ pub struct Client {
     /// A total was contradicted once; from then on, none is believed.
     total_lied: bool,
     excess: BTreeMap<Listing, u64>,
+    habits: BTreeMap<BillKind, Habit>,
 }
 
 /// What a look brought home.
@@ -57,7 +61,8 @@ pub struct Walked {
 impl Client {
     pub fn new(transport: Transport, settings: Settings, key: SecretString) -> Result<Self, KeyError> {
         let line = Line::new(transport, &settings, key)?;
-        Ok(Self { line, settings, memos: BTreeMap::new(), total_lied: false, excess: BTreeMap::new() })
+        let (memos, excess, habits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { line, settings, memos, total_lied: false, excess, habits })
     }
 
     pub async fn look(&mut self, scope: &Scope) -> Walked {
@@ -83,7 +88,35 @@ impl Client {
                 let asking = Asking::get(&paths.links, Some(id.as_str()));
                 self.read(scope, asking, |body| single::links(body, id)).await
             }
+            Scope::Billing(..) => {
+                let result = LookResult::Incomplete("billing lists are walked beside a book".to_owned());
+                let digest = Digest::default();
+                let (miscount, server_date, calls) = (None, None, Vec::new());
+                Walked { items: [].into(), unchanged: true, result, digest, miscount, server_date, calls }
+            }
         }
+    }
+
+    /// A walk through a billing list, as far as this book has questions; and what was asked on the way.
+    pub async fn bills(
+        &mut self,
+        kind: BillKind,
+        reach: Reach,
+        book: &Book,
+        now: Timestamp,
+    ) -> (billing::Walked, Vec<Call>, Option<Timestamp>) {
+        self.line.forget_server_date();
+        let paths = &self.settings.paths;
+        let endpoint = match kind {
+            BillKind::Instance => &paths.machine_billing,
+            BillKind::Snapshot => &paths.snapshot_billing,
+            BillKind::Volume => &paths.volume_billing,
+        };
+        let route = billing::Route { kind, endpoint, page_size: self.settings.billing_page_size };
+        let habit = self.habits.entry(kind).or_default();
+        let mut calls = Vec::new();
+        let walked = billing::walk(&mut self.line, &route, habit, reach, (book, now), &mut calls).await;
+        (walked, calls, self.line.server_date())
     }
 
     /// Sends the one request that was permitted, at most once.
@@ -116,7 +149,9 @@ impl Client {
             Scope::Machines => Listing::Machines,
             Scope::Snapshots => Listing::Snapshots,
             Scope::Images => Listing::Images,
-            Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) => return,
+            Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) | Scope::Billing(..) => {
+                return;
+            }
         };
         match excess {
             Some(excess) => self.excess.insert(listing, excess),

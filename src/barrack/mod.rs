@@ -6,6 +6,8 @@ pub mod settings;
 pub mod refusal;
 pub mod client;
 mod walk;
+pub mod billing;
+mod bill;
 pub mod page;
 mod single;
 mod parse;

@@ -16,6 +16,8 @@ pub struct Settings {
     /// For one whole call, from connecting to the last byte.
     pub timeout: Duration,
     pub page_size: u32,
+    /// Records on a page of a billing list, whose own custom is 20.
+    pub billing_page_size: u32,
     /// Requests in any rolling minute, of all sorts; the cloud cuts off at 500.
     pub rate_per_minute: u32,
     /// How often one page or object is asked for before a look gives up on it.
@@ -38,6 +40,9 @@ pub struct Paths {
     pub links: String,
     pub balance: String,
     pub prices: String,
+    pub machine_billing: String,
+    pub snapshot_billing: String,
+    pub volume_billing: String,
 }
 
 impl Default for Settings {
@@ -48,6 +53,7 @@ impl Default for Settings {
             key_scheme: "Bearer".to_owned(),
             timeout: Duration::from_secs(30),
             page_size: 50,
+            billing_page_size: 100,
             rate_per_minute: 300,
             read_attempts: 3,
             refusals: refusal::DEFAULTS.to_vec(),
@@ -67,6 +73,9 @@ impl Default for Paths {
             links: "/images/snapshot-relationship/{id}/".to_owned(),
             balance: "/balance/".to_owned(),
             prices: "/pricing/".to_owned(),
+            machine_billing: "/instances/billing/".to_owned(),
+            snapshot_billing: "/snapshots/billing/".to_owned(),
+            volume_billing: "/volumes/billing/".to_owned(),
         }
     }
 }

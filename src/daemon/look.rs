@@ -3,6 +3,7 @@
 use crate::barrack::client::Walked;
 use crate::barrack::page::Seen;
 use crate::daemon::engine::{Engine, Trouble};
+use crate::domain::billing::balance;
 use crate::domain::event::{Event, KeyJudged, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
 use crate::domain::state::State;
@@ -10,6 +11,9 @@ use crate::domain::state::State;
 impl Engine {
     /// A read that is under way when it is told to stop is given up: nobody will act on it.
     pub(super) async fn look(&mut self, scope: &Scope) -> Result<(), Trouble> {
+        if let Scope::Billing(kind, reach) = scope {
+            return self.look_at_bills(*kind, *reach).await;
+        }
         let began = self.clock.now();
         self.client.expect_excess(scope, self.state.fleet.excess(scope));
         let walked = tokio::select! {
@@ -57,11 +61,21 @@ fn changes(state: &State, scope: &Scope, walked: &Walked) -> Vec<Event> {
         Event::Observed(Observed { change: Change::Seen(Item::clone(&seen.item)), raw: seen.raw.to_string() })
     });
     let mut events: Vec<Event> = if walked.unchanged { Vec::new() } else { seen.collect() };
+    events.splice(0..0, walked.items.iter().flat_map(|seen| top_ups(state, &seen.item)));
     if walked.result == LookResult::Complete {
         let missing = missing(state, scope, walked).into_iter();
         events.extend(missing.map(|change| Event::Observed(Observed { change, raw: String::new() })));
     }
     events
+}
+
+fn top_ups(state: &State, item: &Item) -> Vec<Event> {
+    match item {
+        Item::Balance(balance) => balance::top_ups(state, balance),
+        Item::Machine(_) | Item::Snapshot(_) | Item::Image(_) | Item::Prices(_) | Item::Links { .. } => {
+            Vec::new()
+        }
+    }
 }
 
 fn differs(state: &State, item: &Item) -> bool {
@@ -108,6 +122,8 @@ fn missing(state: &State, scope: &Scope, walked: &Walked) -> Vec<Change> {
             let absent = fleet.images.keys().filter(|id| is_absent(id.as_str()));
             absent.map(|id| Change::ImageMissing(id.clone())).collect()
         }
-        Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) => Vec::new(),
+        Scope::Balance | Scope::Prices | Scope::Snapshot(_) | Scope::Links(_) | Scope::Billing(..) => {
+            Vec::new()
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! It says what was written down; errors are logged where they are handled.
 
 use crate::domain::backup::Judgement;
+use crate::domain::billing::event::{Billed, FinalsDiffered};
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{LookResult, Scope};
@@ -61,6 +62,16 @@ impl Teller {
             Event::Anomaly(anomaly) => {
                 tracing::warn!(about = %visible(&anomaly.about), "anomaly: {}", visible(&anomaly.what));
             }
+            Event::Billed(billed) => tell_odd(billed),
+            Event::FinalsDiffered(differed) => {
+                let FinalsDiffered { kind, day, currency, records, cost } = differed;
+                let kind = kind.word();
+                tracing::warn!(kind, %day, records, %cost, %currency, "final billing records changed; not counted");
+            }
+            Event::HourClosed(_) | Event::DayClosed(_) => {}
+            Event::ToppedUp(topped) => {
+                tracing::info!(amount = %topped.amount, currency = %topped.currency, "the balance rose");
+            }
         }
     }
 
@@ -83,6 +94,14 @@ impl Teller {
             | LookResult::Complete
             | LookResult::NotFound
             | LookResult::Unavailable(_) => {}
+        }
+    }
+}
+
+fn tell_odd(billed: &Billed) {
+    for sight in &billed.sights {
+        if let Some(why) = &sight.odd {
+            tracing::warn!(record = %visible(sight.bill.id.as_str()), "a billing record is odd: {}", visible(why));
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Ask;
 use super::backup::{Judgement, Proof};
+use super::billing::event::{Billed, DayClosed, FinalsDiffered, HourClosed, ToppedUp};
 use super::digest::Digest;
 use super::effect::{Effect, Outcome};
 use super::fleet::{Change, Look, Scope};
@@ -49,6 +50,12 @@ pub enum Event {
     Lapsed(Lapsed),
     /// What cannot be, and was seen all the same.
     Anomaly(Anomaly),
+    /// What a walk through a billing list found new.
+    Billed(Billed),
+    FinalsDiffered(FinalsDiffered),
+    HourClosed(HourClosed),
+    DayClosed(DayClosed),
+    ToppedUp(ToppedUp),
     /// The cloud refused the key, or takes it again.
     KeyJudged(KeyJudged),
     /// The total of a listing was off by the same number for long, and is corrected by it from now on.

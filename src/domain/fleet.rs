@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::billing::record::{BillKind, Reach};
 use super::digest::Digest;
 use super::id::{ImageId, MachineId, SnapshotId};
 use super::money::{Currency, Nanos};
@@ -118,6 +119,7 @@ pub enum Scope {
     Snapshot(SnapshotId),
     /// One snapshot's relation to images.
     Links(SnapshotId),
+    Billing(BillKind, Reach),
 }
 
 impl Scope {
@@ -130,6 +132,9 @@ impl Scope {
             Self::Prices => "prices",
             Self::Snapshot(_) => "snapshot",
             Self::Links(_) => "links",
+            Self::Billing(BillKind::Instance, _) => "instance billing",
+            Self::Billing(BillKind::Snapshot, _) => "snapshot billing",
+            Self::Billing(BillKind::Volume, _) => "volume billing",
         }
     }
 }

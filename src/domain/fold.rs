@@ -44,6 +44,11 @@ impl State {
             Event::KeyJudged(judged) => self.judge_key(judged, at),
             Event::TotalDisbelieved(of) => self.disbelieve_total(of),
             Event::Postponed(postponed) => self.postpone(postponed, at),
+            Event::Billed(billed) => self.bill(billed),
+            Event::FinalsDiffered(differed) => self.note_finals(differed),
+            Event::HourClosed(closed) => self.ledger.close_hour(closed, at),
+            Event::DayClosed(closed) => self.ledger.close_day(closed, at),
+            Event::ToppedUp(topped) => self.top_up(topped),
         }
     }
 
@@ -81,6 +86,7 @@ impl State {
         }
         fleet.details.clear();
         fleet.links = None;
+        self.ledger.start(at);
     }
 
     fn judge(&mut self, judged: &Judged, at: Timestamp) {

@@ -63,7 +63,7 @@ impl Fleet {
             Scope::Images => Some(&mut self.image_look),
             Scope::Balance => Some(&mut self.balance_look),
             Scope::Prices => Some(&mut self.price_look),
-            Scope::Snapshot(_) | Scope::Links(_) => None,
+            Scope::Snapshot(_) | Scope::Links(_) | Scope::Billing(..) => None,
         }
     }
 
@@ -74,7 +74,7 @@ impl Fleet {
             Scope::Images => Some(&self.image_look),
             Scope::Balance => Some(&self.balance_look),
             Scope::Prices => Some(&self.price_look),
-            Scope::Snapshot(_) | Scope::Links(_) => None,
+            Scope::Snapshot(_) | Scope::Links(_) | Scope::Billing(..) => None,
         }
     }
 

@@ -47,6 +47,10 @@ impl State {
                 fleet.links = Some(single(id, began, &look.result, images));
                 return;
             }
+            Scope::Billing(kind, reach) => {
+                self.ledger.look(*kind, *reach, look, began, at);
+                return;
+            }
         };
         freshness.tried = Some(began);
         freshness.unavailable = matches!(look.result, LookResult::Unavailable(_));
@@ -154,7 +158,7 @@ impl State {
             Change::Seen(Item::Image(image)) => {
                 self.fleet.images.insert(image.id.clone(), image.clone());
             }
-            Change::Seen(Item::Balance(balance)) => self.fleet.balance = balance.clone(),
+            Change::Seen(Item::Balance(balance)) => self.see_balance(balance),
             Change::Seen(Item::Prices(digest)) => self.fleet.prices = Some(*digest),
             Change::Seen(Item::Links { snapshot, images }) => {
                 self.fleet.links = Some(single(snapshot, at, &LookResult::Complete, images.clone()));

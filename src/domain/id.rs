@@ -47,6 +47,8 @@ pub enum OfBackup {}
 pub enum OfEffect {}
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfAsk {}
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfBill {}
 
 /// The cloud's id of a machine, such as `BRK-100001D`.
 pub type MachineId = Id<OfMachine>;
@@ -60,3 +62,5 @@ pub type BackupId = Id<OfBackup>;
 pub type EffectId = Id<OfEffect>;
 /// Ours: what a person asked for, once.
 pub type AskId = Id<OfAsk>;
+/// The cloud's id of a billing record, such as `BRK-100001SB`; each kind has a list of its own.
+pub type BillId = Id<OfBill>;

@@ -1,6 +1,8 @@
 //! Which looks are due: a cadence for each listing, and single objects while something is open.
 
 use super::backup::{Backup, Life};
+use super::billing::record::BillKind;
+use super::billing::walks;
 use super::due;
 use super::effect::{Standing, Verb};
 use super::fleet::{LookResult, Scope};
@@ -41,6 +43,9 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
         (Scope::Prices, next(&fleet.price_look, rules.prices_every)),
         (Scope::Images, next(&fleet.image_look, rules.prices_every)),
     ];
+    for kind in BillKind::ALL {
+        wanted.push(walks::next(&state.ledger, kind, rules.billing_every, now));
+    }
     for (id, since) in in_flight(state, now) {
         let looked = fleet.details.get(id).map_or(since, |single| single.began);
         wanted.push((Scope::Snapshot(id.clone()), looked.max(since) + rules.in_flight_every));

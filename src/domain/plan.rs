@@ -4,6 +4,7 @@
 //! action always rests on a state in which every conclusion is recorded.
 
 use super::backup::{Judgement, Life};
+use super::billing::close;
 use super::draft::{Plan, settled};
 use super::effect::{Outcome, Standing};
 use super::event::{ClockStepped, Event, Judged, TotalDisbelieved};
@@ -35,6 +36,7 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
     judge(state, now, &mut plan);
     due::plan_slots(state, now, &mut plan);
     doom::plan_dooms(state, now, &mut plan);
+    plan.events.extend(close::due(&state.ledger, now));
     if plan.events.is_empty() {
         hand::plan_requests(state, now, &mut plan);
         take::plan_creates(state, now, &mut plan);

@@ -131,8 +131,15 @@ pub struct Rules {
     pub snapshots_every: Seconds,
     pub balance_every: Seconds,
     pub prices_every: Seconds,
+    /// How often the billing lists are walked, just after the clock's round multiples of it.
+    #[serde(default = "hourly")]
+    pub billing_every: Seconds,
     /// How often snapshots and machines are looked at while something is in flight.
     pub in_flight_every: Seconds,
+}
+
+fn hourly() -> Seconds {
+    Seconds::hours(1)
 }
 
 impl Default for Rules {
@@ -157,6 +164,7 @@ impl Default for Rules {
             snapshots_every: Seconds::minutes(15),
             balance_every: Seconds::minutes(5),
             prices_every: Seconds::days(1),
+            billing_every: hourly(),
             in_flight_every: Seconds::minutes(1),
         }
     }

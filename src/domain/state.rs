@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::Rail;
 use super::backup::{Backup, Life};
+use super::billing::ledger::Ledger;
 use super::digest::Digest;
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
@@ -56,6 +57,7 @@ pub struct State {
     pub halts: Halts,
     pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
+    pub ledger: Ledger,
 }
 
 /// The policies in force, and since when.

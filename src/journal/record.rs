@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::billing::event::{Billed, Grown};
 use crate::domain::digest::Digest;
 use crate::domain::effect::Verb;
 use crate::domain::event::{Event, Lapsed, Recorded};
@@ -48,6 +49,11 @@ pub fn encode(event: &Event) -> Entry {
         Event::KeyJudged(body) => ("key_judged", text(body)),
         Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
         Event::Postponed(body) => ("postponed", text(body)),
+        Event::Billed(body) => ("billed", text(body)),
+        Event::FinalsDiffered(body) => ("finals_differed", text(body)),
+        Event::HourClosed(body) => ("hour_closed", text(body)),
+        Event::DayClosed(body) => ("day_closed", text(body)),
+        Event::ToppedUp(body) => ("topped_up", text(body)),
     };
     Entry {
         kind: kind.to_owned(),
@@ -60,7 +66,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 19] = [
+pub const KINDS: [&str; 24] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -80,6 +86,11 @@ pub const KINDS: [&str; 19] = [
     "key_judged",
     "total_disbelieved",
     "postponed",
+    "billed",
+    "finals_differed",
+    "hour_closed",
+    "day_closed",
+    "topped_up",
 ];
 
 pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
@@ -108,6 +119,11 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "key_judged" => read(body).map(Event::KeyJudged),
         "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
         "postponed" => read(body).map(Event::Postponed),
+        "billed" => read(body).map(Event::Billed),
+        "finals_differed" => read(body).map(Event::FinalsDiffered),
+        "hour_closed" => read(body).map(Event::HourClosed),
+        "day_closed" => read(body).map(Event::DayClosed),
+        "topped_up" => read(body).map(Event::ToppedUp),
         _ => return Err(unreadable(None)),
     };
     let event = event.map_err(|source| unreadable(Some(source)))?;
@@ -132,9 +148,12 @@ fn subject(event: &Event) -> String {
         Event::Called(call) => call.object.clone().unwrap_or_default(),
         Event::Looked(look) => match &look.scope {
             Scope::Snapshot(id) | Scope::Links(id) => id.to_string(),
-            Scope::Machines | Scope::Snapshots | Scope::Images | Scope::Balance | Scope::Prices => {
-                look.scope.word().to_owned()
-            }
+            Scope::Machines
+            | Scope::Snapshots
+            | Scope::Images
+            | Scope::Balance
+            | Scope::Prices
+            | Scope::Billing(..) => look.scope.word().to_owned(),
         },
         Event::Observed(observed) => match &observed.change {
             Change::Seen(Item::Machine(machine)) => machine.id.to_string(),
@@ -162,6 +181,11 @@ fn subject(event: &Event) -> String {
         Event::KeyJudged(_) => String::new(),
         Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
         Event::Postponed(postponed) => postponed.backup.to_string(),
+        Event::Billed(billed) => billed.kind.word().to_owned(),
+        Event::FinalsDiffered(differed) => differed.kind.word().to_owned(),
+        Event::HourClosed(closed) => closed.kind.word().to_owned(),
+        Event::DayClosed(closed) => closed.kind.word().to_owned(),
+        Event::ToppedUp(topped) => topped.currency.code().to_owned(),
     }
 }
 
@@ -172,6 +196,7 @@ fn key(event: &Event) -> Option<Key> {
             vec!["intended".to_owned(), intended.effect.id.to_string(), intended.attempt.to_string()]
         }
         Event::Asked(asked) => vec!["asked".to_owned(), asked.id.to_string()],
+        Event::Billed(billed) => revisions(billed),
         Event::Started(_)
         | Event::Stopped(_)
         | Event::ClockStepped(_)
@@ -188,9 +213,21 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Anomaly(_)
         | Event::KeyJudged(_)
         | Event::TotalDisbelieved(_)
-        | Event::Postponed(_) => return None,
+        | Event::Postponed(_)
+        | Event::FinalsDiffered(_)
+        | Event::HourClosed(_)
+        | Event::DayClosed(_)
+        | Event::ToppedUp(_) => return None,
     };
     Some(Key(Digest::of_fields(fields.iter().map(String::as_bytes)).half()))
+}
+
+/// A walk's revisions, by kind, record and ordinal: no walk can be stored twice.
+fn revisions(billed: &Billed) -> Vec<String> {
+    let grown = billed.grown.iter().map(|Grown(id, ordinal, ..)| (id, ordinal));
+    let sights = billed.sights.iter().map(|sight| (&sight.bill.id, &sight.ordinal));
+    let each = grown.chain(sights).map(|(id, ordinal)| format!("{ordinal} {id}"));
+    ["billed".to_owned(), billed.kind.word().to_owned()].into_iter().chain(each).collect()
 }
 
 /// The cloud's time of it, where the cloud told one.

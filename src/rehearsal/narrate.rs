@@ -183,7 +183,14 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         Event::Lapsed(lapsed) => vec![line(at, "lapsed", "", "", words::lapsed(lapsed))],
         Event::KeyJudged(_) | Event::TotalDisbelieved(_) | Event::Postponed(_) => Vec::new(),
         Event::Anomaly(anomaly) => vec![line(at, "anomaly", "", &anomaly.about, visible(&anomaly.what))],
-        Event::Called(_) | Event::Looked(_) | Event::Observed(_) => Vec::new(),
+        Event::Called(_)
+        | Event::Looked(_)
+        | Event::Observed(_)
+        | Event::Billed(_)
+        | Event::FinalsDiffered(_)
+        | Event::HourClosed(_)
+        | Event::DayClosed(_)
+        | Event::ToppedUp(_) => Vec::new(),
     }
 }
 

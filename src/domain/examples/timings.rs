@@ -2,6 +2,7 @@
 
 use super::world::{World, creates, daily, machine_id};
 use crate::domain::audit::Objection::Changed;
+use crate::domain::billing::record::{BillKind, Reach};
 use crate::domain::effect::{Cause, Effect, Outcome};
 use crate::domain::event::Event;
 use crate::domain::fleet::{MachineStatus, Scope, SnapshotStatus};
@@ -137,9 +138,11 @@ fn the_next_wake_is_when_the_first_slot_that_was_put_off_starts() {
         set.rules.machines_every = Seconds::hours(5);
         set.rules.snapshots_every = Seconds::hours(5);
         set.rules.balance_every = Seconds::hours(5);
+        set.rules.billing_every = Seconds::hours(5);
     });
     assert!(pass_at(&mut world, "2026-03-02T02:00:00Z").is_empty());
     world.look(&Scope::Prices);
+    BillKind::ALL.into_iter().for_each(|kind| world.look(&Scope::Billing(kind, Reach::Whole)));
     let slot = Slot { policy: daily(), machine: machine_id(1), due: world.now };
     let policy = world.state.policy(&daily()).unwrap();
     let start = policy.timing.start_of(&slot, world.state.schedule(&daily()).unwrap(), false);

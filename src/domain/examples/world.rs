@@ -238,7 +238,7 @@ impl World {
                 let images = cloud.related.clone();
                 vec![Change::Seen(Item::Links { snapshot: snapshot.clone(), images })]
             }
-            Scope::Images | Scope::Balance | Scope::Prices => Vec::new(),
+            Scope::Images | Scope::Balance | Scope::Prices | Scope::Billing(..) => Vec::new(),
         }
     }
 
