@@ -5,4 +5,6 @@
 pub mod foreign;
 pub mod words;
 pub mod status;
+pub mod asked;
+pub mod waste;
 pub mod status_text;

@@ -168,6 +168,7 @@ impl World {
             deleted: None,
             pinned: false,
             adopted: false,
+            given_up: false,
             disowned: false,
         });
         if let Some(machine) = self.machines.get_mut(&machine_number) {
