@@ -14,6 +14,7 @@ use quartermaster::domain::event::{Event, Recorded};
 use quartermaster::domain::fleet::{Machine, MachineStatus, Snapshot, SnapshotStatus};
 use quartermaster::domain::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use quartermaster::domain::plan::plan;
+use quartermaster::domain::policy::Retention;
 use quartermaster::domain::slot::Slot;
 use quartermaster::domain::state::{Known, State};
 use quartermaster::domain::time::{Seconds, Timestamp};
@@ -109,6 +110,7 @@ fn replay() {
         length: Seconds::days(60),
         machines: 20,
         keep_last: 15,
+        also: Retention::default(),
         seed: 1,
         faults: "none".to_owned(),
         dialect: Dialect::plain(),
@@ -151,6 +153,7 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
         length: Seconds::days(1),
         machines: 1,
         keep_last: 50,
+        also: Retention::default(),
         seed: 1,
         faults: "none".to_owned(),
         dialect: Dialect::plain(),
@@ -174,6 +177,8 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
                 name: machine.to_string(),
                 status: MachineStatus::Active,
                 region: "CANADA-1".to_owned(),
+                tier: "legacy".to_owned(),
+                labels: BTreeSet::new(),
                 created_at: None,
             },
             first_seen: begin,

@@ -22,6 +22,10 @@ pub enum Bug {
     PruneByLocalClock,
     /// Every keep rule keeps one less.
     KeepCountOffByOne,
+    /// Weeks begin on Sunday.
+    WeeksFromSunday,
+    /// A reach is counted from now, not from the newest backup.
+    WithinFromNow,
     /// Which machine comes first depends on the random state of a hash map.
     HashMapOrder,
     /// What the cloud refused is asked for again, as if it had never been sent.
@@ -32,6 +36,10 @@ pub enum Bug {
     BadDateIsNow,
     /// The cloud is asked first, and the intent written down afterwards.
     ActBeforeCommit,
+    /// A billing record that a walk shows twice is counted twice.
+    BillWithoutKey,
+    /// A correction of an hour that was told changes it in silence.
+    CorrectionEdits,
     /// A person's override reaches a hold too.
     OverrideIgnoresHold,
     /// Dooms after an edit have the ordinary grace.
@@ -40,10 +48,6 @@ pub enum Bug {
     EndOfFreezeForgetsTheBound,
     /// A proof leaves out a survivor.
     ProofOfAnotherShelf,
-    /// A billing record that a walk shows twice is counted twice.
-    BillWithoutKey,
-    /// A correction of an hour that was told changes it in silence.
-    CorrectionEdits,
     /// Times that are spelled out follow the wall clock too: skipped in a gap, twice in an overlap.
     NaiveSummerTime,
     /// A slot that is caught up is put off like one that comes in time.
@@ -52,31 +56,39 @@ pub enum Bug {
     CatchUpIgnoresWindow,
     /// A policy under a new name begins with empty shelves.
     RenameForgetsSlots,
+    /// A commit does not wait for the disk: `synchronous = NORMAL`.
+    CommitWithoutSync,
+    /// An append is answered while its transaction is still open; the next one commits it.
+    AnswerBeforeCommit,
 }
 
 impl Bug {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
         Self::NotFoundListIsEmpty,
         Self::PruneByLocalClock,
         Self::KeepCountOffByOne,
+        Self::WeeksFromSunday,
+        Self::WithinFromNow,
         Self::HashMapOrder,
         Self::RefusalRetried,
         Self::RetryAfterIgnored,
         Self::BadDateIsNow,
         Self::ActBeforeCommit,
+        Self::BillWithoutKey,
+        Self::CorrectionEdits,
         Self::OverrideIgnoresHold,
         Self::GraceAfterEditIgnored,
         Self::EndOfFreezeForgetsTheBound,
         Self::ProofOfAnotherShelf,
-        Self::BillWithoutKey,
-        Self::CorrectionEdits,
         Self::NaiveSummerTime,
         Self::JitterOnCatchUp,
         Self::CatchUpIgnoresWindow,
         Self::RenameForgetsSlots,
+        Self::CommitWithoutSync,
+        Self::AnswerBeforeCommit,
     ];
 
     /// Whether a story tells it, and not a rehearsal: what it breaks, people do too seldom there.

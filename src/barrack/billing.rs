@@ -90,6 +90,8 @@ struct Walk<'a> {
     repeated: bool,
     /// It ended where all that follows ended long ago.
     rest_is_past: bool,
+    /// A whole page held only closed, known records: further on there is no news but of open ones.
+    was_quiet: bool,
 }
 
 pub async fn walk(
@@ -166,9 +168,9 @@ async fn step(
 ) -> Result<(u64, bool), String> {
     let page = read(line, route, number, calls).await?;
     let (length, total) = (page.shown.len() as u64, page.total);
-    let is_quiet = walk.add(page) && length > 0;
+    walk.was_quiet |= walk.add(page) && length > 0;
     let has_all = total == Some(walk.ids.len() as u64);
-    Ok((length, walk.awaited.is_empty() && (is_quiet || has_all)))
+    Ok((length, walk.awaited.is_empty() && (walk.was_quiet || has_all)))
 }
 
 async fn whole(
@@ -283,6 +285,7 @@ impl<'a> Walk<'a> {
             unreadable: 0,
             repeated: false,
             rest_is_past: false,
+            was_quiet: false,
         }
     }
 
@@ -334,5 +337,132 @@ impl<'a> Walk<'a> {
     fn broken(self, number: u64, why: &str) -> Walked {
         let result = LookResult::Incomplete(format!("page {number}: {why}"));
         Walked { shown: self.shown, result, is_whole: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::barrack::client::Client;
+    use crate::barrack::scripted::{self, answer, json};
+    use crate::domain::billing::judge::{SeenBill, revisions};
+    use crate::domain::event::{Event, Recorded};
+    use crate::domain::state::State;
+
+    const KIND: BillKind = BillKind::Snapshot;
+    const SIZE: usize = 100;
+    const NOW: i64 = 1_780_000_000;
+
+    /// Record `number` began ten minutes after the one before it; open ones run on.
+    fn record(number: usize, is_open: bool) -> String {
+        let begin = 1_779_000_000 + number as i64 * 600;
+        let end = if is_open { "null".to_owned() } else { (begin + 300).to_string() };
+        format!(
+            r#"{{"billing_id":"B{number}","snapshot_id":"S{number}","start_time":{begin},"end_time":{end},"total_duration_minutes":5,"total_cost":"0.5","currency":"USD"}}"#
+        )
+    }
+
+    /// A cloud that lists these records in this order, with a total or without.
+    fn cloud(numbers: Vec<usize>, open: &'static [usize], has_total: bool) -> Client {
+        scripted::client(move |asked| {
+            let page = numbers.chunks(SIZE).nth(asked.page() - 1).unwrap_or_default();
+            let records: Vec<String> =
+                page.iter().map(|number| record(*number, open.contains(number))).collect();
+            let total = if has_total { format!(r#","total":{}"#, numbers.len()) } else { String::new() };
+            json(&format!(r#"{{"records":[{}]{total}}}"#, records.join(",")))
+        })
+    }
+
+    async fn bills(client: &mut Client, reach: Reach, book: &Book) -> (Walked, usize) {
+        let now = Timestamp::from_seconds(NOW);
+        let (walked, calls, _) = client.bills(KIND, reach, book, now).await;
+        (walked, calls.len())
+    }
+
+    /// A book that has taken in what a walk saw.
+    fn book(walked: &Walked) -> Book {
+        let (mut state, at) = (State::default(), Timestamp::from_seconds(NOW));
+        let seen = walked.shown.iter().map(|shown| SeenBill { bill: &shown.bill, raw: shown.raw() });
+        let events: Vec<Event> = revisions(KIND, &Book::default(), seen, at);
+        events.into_iter().for_each(|event| state.apply(&Recorded { seq: 1, at, event }));
+        state.ledger.books.remove(&KIND).unwrap_or_default()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_from_the_newest_ends_at_a_page_of_closed_and_known_records() {
+        let mut client = cloud((0..450).rev().collect(), &[449], true);
+        let (walked, calls) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert_eq!((walked.result.clone(), walked.shown.len(), calls), (LookResult::Complete, 450, 5));
+        let (again, calls) = bills(&mut client, Reach::Growing, &book(&walked)).await;
+        assert_eq!((again.result, again.is_whole, calls), (LookResult::Complete, false, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_open_record_is_looked_for_as_deep_as_it_stands() {
+        let mut client = cloud((0..450).rev().collect(), &[449, 120], true);
+        let (walked, _) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        let (again, calls) = bills(&mut client, Reach::Growing, &book(&walked)).await;
+        assert_eq!((again.shown.len(), calls), (400, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_last_page_grows_the_walk_begins_there() {
+        let mut client = cloud((0..450).collect(), &[449], true);
+        let (walked, _) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        let (again, calls) = bills(&mut client, Reach::Growing, &book(&walked)).await;
+        let first = again.shown.first().map(|shown| shown.bill.id.to_string());
+        assert_eq!((first.as_deref(), calls), (Some("B400"), 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_pages_have_no_order_every_walk_is_a_whole_one() {
+        let scrambled: Vec<usize> = (0..450).map(|number| number * 7 % 450).collect();
+        let mut client = cloud(scrambled, &[449], true);
+        let (walked, _) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        let (again, _) = bills(&mut client, Reach::Growing, &book(&walked)).await;
+        assert_eq!((again.is_whole, again.shown.len()), (true, 450));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_total_two_whole_walks_must_agree() {
+        let mut client = cloud((0..150).rev().collect(), &[], false);
+        let (walked, calls) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert_eq!((walked.result, walked.is_whole, calls), (LookResult::Complete, true, 6));
+        let mut client = scripted::client(|asked| match asked.page() {
+            1 => json(&format!(r#"{{"records":[{}]}}"#, record(asked.number, false))),
+            _ => json(r#"{"records":[]}"#),
+        });
+        let (walked, _) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("different")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_total_that_counts_its_page_does_not_end_a_whole_walk() {
+        let mut client = scripted::client(|asked| {
+            let begin = (asked.page() - 1) * SIZE;
+            let records: Vec<String> =
+                (begin..(begin + SIZE).min(250)).map(|one| record(one, false)).collect();
+            json(&format!(r#"{{"records":[{}],"total":{}}}"#, records.join(","), records.len()))
+        });
+        let (walked, _) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert_eq!((walked.result, walked.shown.len()), (LookResult::Complete, 250));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_fails_or_a_record_that_cannot_be_read_leaves_the_walk_incomplete() {
+        let mut client = scripted::client(|asked| match asked.page() {
+            1 => json(&format!(r#"{{"records":[{}],"total":2}}"#, record(1, true))),
+            _ => Ok(answer(502, "<html>")),
+        });
+        let (walked, _) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("page 2: HTTP 502")));
+        assert_eq!(walked.shown.len(), 1, "what was seen stays seen");
+        let mut client = scripted::client(|asked| match asked.page() {
+            1 => json(&format!(r#"{{"records":[{},{{"total_cost":1}}],"total":2}}"#, record(1, true))),
+            _ => json(r#"{"records":[],"total":2}"#),
+        });
+        let (walked, _) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("cannot be read")));
+        assert!(!walked.is_whole);
     }
 }

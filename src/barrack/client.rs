@@ -379,8 +379,9 @@ mod tests {
             tokio::time::advance(MINUTE * 15).await;
             let (outcome, _) = client.change(&create()).await;
             assert!(matches!(outcome, Outcome::NotSent { .. }));
+            assert!(!client.is_key_accepted());
             assert_eq!(client.look(&Scope::Machines).await.result, LookResult::Complete);
-            assert_eq!(client.key_refused(), None);
+            assert_eq!((client.key_refused(), client.is_key_accepted()), (None, true));
         }
     }
 

@@ -160,6 +160,17 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "planted-bugs")]
+    #[test]
+    fn a_retry_after_that_closes_nothing_is_noticed() {
+        use crate::planted::plant;
+        let (mut gate, now) = (RateGate::new(300), Instant::now());
+        plant(Some(Bug::RetryAfterIgnored));
+        gate.close(now, Some(Duration::from_secs(90)));
+        plant(None);
+        assert_eq!(gate.wait(now, true), Wait::No);
+    }
+
     #[test]
     fn a_refused_key_is_tried_again_after_pauses_that_double_up_to_two_hours() {
         let (mut gate, mut now, mut minutes) = (KeyGate::default(), Instant::now(), Vec::new());

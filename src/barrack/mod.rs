@@ -18,6 +18,7 @@ mod asking;
 pub mod key;
 pub mod gate;
 pub mod transport;
+pub mod inquiry;
 
 #[cfg(test)]
 mod scripted;

@@ -166,6 +166,7 @@ fn no(status: u16, words: &Words, patterns: &[RefusalPattern]) -> Class {
         (Some(Sort::Unsupported), _) => Class::Unsupported,
         (Some(Sort::Missing), _) | (None, 404) => Class::Missing,
         (Some(Sort::Busy), _) | (None, 409) => Class::Busy,
+        (Some(Sort::Other), _) => Class::OtherNo,
         (None, 403) => Class::KeyRefused,
         (None, _) => Class::OtherNo,
     }

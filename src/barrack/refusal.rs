@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::config::refusal::{RefusalClass, RefusalSetting};
+
 /// One row: it fits if the status lies in the range and the code, or else the message, is the cloud's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalPattern {
@@ -27,6 +29,30 @@ pub enum Sort {
     Missing,
     /// The object is in a state that will pass.
     Busy,
+    /// For none of these reasons.
+    Other,
+}
+
+/// What the configuration says, and then what is known anyway.
+pub fn table(settings: &[RefusalSetting]) -> Vec<RefusalPattern> {
+    settings.iter().map(RefusalPattern::from).chain(DEFAULTS.iter().cloned()).collect()
+}
+
+impl From<&RefusalSetting> for RefusalPattern {
+    fn from(setting: &RefusalSetting) -> Self {
+        let sort = match setting.class {
+            RefusalClass::Credit => Sort::Credit,
+            RefusalClass::Account => Sort::Account,
+            RefusalClass::Busy => Sort::Busy,
+            RefusalClass::Unsupported => Sort::Unsupported,
+            RefusalClass::NameTaken => Sort::NameTaken,
+            RefusalClass::Missing => Sort::Missing,
+            RefusalClass::Other => Sort::Other,
+        };
+        let status = setting.status.map_or((400, 499), |status| (status, status));
+        let (code, message) = (setting.code.clone().into(), setting.message.clone().into());
+        Self { status, code, message, sort }
+    }
 }
 
 impl RefusalPattern {
@@ -41,8 +67,8 @@ impl RefusalPattern {
 /// The first row that fits; `None` leaves it to the status alone.
 pub fn sort(patterns: &[RefusalPattern], status: u16, code: &str, message: &str) -> Option<Sort> {
     let message = message.to_lowercase();
-    // A 403 is about the key unless it plainly is about the account.
-    let may = |row: &&RefusalPattern| status != 403 || row.sort == Sort::Account;
+    // A 403 is about the key unless it plainly is about the account, or somebody set what it is about.
+    let may = |row: &&RefusalPattern| status != 403 || row.sort == Sort::Account || row.status == (403, 403);
     patterns.iter().filter(may).find(|row| row.fits(status, code, &message)).map(|row| row.sort)
 }
 
@@ -98,6 +124,31 @@ pub const DEFAULTS: &[RefusalPattern] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_configured_comes_first_and_may_speak_of_a_403() {
+        let setting = |status, code: &str, message: &str, class| RefusalSetting {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            class,
+        };
+        let table = table(&[
+            setting(None, "LIMIT_7", "", RefusalClass::Account),
+            setting(Some(403), "", "Frozen Machine", RefusalClass::Unsupported),
+            setting(None, "", "try again", RefusalClass::Other),
+        ]);
+        for (status, code, message, sorted) in [
+            (400, "limit_7", "try again", Some(Sort::Account)),
+            (403, "", "a frozen machine", Some(Sort::Unsupported)),
+            (400, "", "a frozen machine", None),
+            (409, "", "Please try again", Some(Sort::Other)),
+            (403, "", "please try again", None),
+            (402, "", "insufficient balance", Some(Sort::Credit)),
+        ] {
+            assert_eq!(sort(&table, status, code, message), sorted, "{status} {code} {message}");
+        }
+    }
 
     #[test]
     fn the_code_or_the_words_decide_and_a_vague_403_is_about_the_key() {

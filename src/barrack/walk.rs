@@ -342,6 +342,42 @@ mod tests {
         assert_eq!(walked.items.len(), 50);
     }
 
+    /// Five more are counted than the 60 that are shown.
+    fn miscounting() -> Client {
+        cloud(60, |_| r#","total":65"#.to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_total_that_is_off_by_the_number_that_was_learned_is_complete() {
+        let mut client = miscounting();
+        let walked = look(&mut client).await;
+        assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("counts 65")));
+        assert_eq!(walked.miscount, Some(Miscount { counted: 65, shown: 60 }));
+        for (excess, complete) in [(4, false), (5, true), (6, false)] {
+            client.expect_excess(&Scope::Snapshots, Some(excess));
+            let walked = look(&mut client).await;
+            assert_eq!(
+                (walked.result == LookResult::Complete, walked.items.len()),
+                (complete, 60),
+                "{excess}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_pages_that_are_cut_off_or_all_the_same_nothing_is_learned() {
+        // A hundred are shown of 130, as if no more than two pages could be asked for.
+        let mut cut_off = cloud(100, |_| r#","total":130"#.to_owned());
+        assert_eq!(look(&mut cut_off).await.miscount, None);
+        let mut same =
+            scripted::client(|_| json(&format!(r#"{{"snapshots":{},"total":60}}"#, scripted::items(0..40))));
+        assert_eq!(look(&mut same).await.miscount, None);
+        let mut nothing = cloud(0, |_| r#","total":7"#.to_owned());
+        assert_eq!(look(&mut nothing).await.miscount, None);
+        let mut wavering = cloud(60, |page| format!(r#","total":{}"#, 64 + page));
+        assert_eq!(look(&mut wavering).await.miscount, None);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_cloud_that_repeats_its_last_page_for_ever_is_walked_to_the_end() {
         let mut client = scripted::client(|asked| {

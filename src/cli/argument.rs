@@ -1,7 +1,12 @@
 //! Arguments as types that cannot be wrong: spans, dialects, faults, instants.
 
+use jiff::tz::TimeZone;
+
 use crate::config::span;
 use crate::domain::ask::Rail;
+use crate::domain::policy::Keep;
+use crate::domain::reach::Reach;
+use crate::domain::schedule;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::dialect::Dialect;
 
@@ -29,6 +34,28 @@ pub fn reason(text: &str) -> Result<String, String> {
         long if long > LONGEST_REASON => Err(format!("must be at most {LONGEST_REASON} characters")),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// As in the configuration: a positive number, `all` or -1.
+pub fn keep(text: &str) -> Result<Keep, String> {
+    match text.parse::<i64>() {
+        _ if text == "all" => Ok(Keep::All),
+        Ok(-1) => Ok(Keep::All),
+        Ok(0) => Err("must be at least 1; leave the rule out to keep none by it".to_owned()),
+        number => number
+            .ok()
+            .and_then(|number| u32::try_from(number).ok())
+            .map(Keep::Count)
+            .ok_or_else(|| "must be a positive whole number, or `all` (or -1)".to_owned()),
+    }
+}
+
+pub fn reach(text: &str) -> Result<Reach, String> {
+    text.parse()
+}
+
+pub fn zone(text: &str) -> Result<TimeZone, String> {
+    schedule::zone(text).map_err(|_| "is not in the IANA database; such as UTC or Europe/Berlin".to_owned())
 }
 
 /// The end of a day in UTC, or an instant.

@@ -14,6 +14,7 @@ use crate::cli::folder::Folder;
 use crate::cli::{interrupt, screen};
 use crate::clock::Clock;
 use crate::domain::event::Recorded;
+use crate::domain::policy::Retention;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
 use crate::rehearsal::narrate::{Line, Narrator};
@@ -65,6 +66,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
         length: arguments.length.unwrap_or(WATCHED),
         machines: arguments.machines,
         keep_last: arguments.keep_last,
+        also: Retention::default(),
         seed: arguments.seed,
         faults: arguments.faults.clone(),
         dialect: Dialect::named(&arguments.dialect, arguments.seed).unwrap_or(Dialect::plain()),

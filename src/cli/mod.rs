@@ -17,8 +17,10 @@ mod interrupt;
 mod log;
 mod place;
 mod request;
+mod retention;
 mod run;
 pub mod screen;
+mod scenario;
 mod sim;
 mod status;
 
@@ -31,6 +33,8 @@ Usage: {usage}
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
   log            The journal: list, show, verify, export; backup, restore, rebuild
+  retention preview
+                 What keep rules keep of a file of instants, or of the live fleet
 
 Back up:
   plan approve   Approve deletions that wait for a person
@@ -87,6 +91,9 @@ enum Verb {
     /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
     Log(log::LogVerb),
+    /// What the keep rules come to, and machines that have no young backup
+    #[command(subcommand)]
+    Retention(RetentionVerb),
     /// Approve what waits for a person
     #[command(subcommand)]
     Plan(PlanVerb),
@@ -110,9 +117,6 @@ enum Verb {
     /// Policies that were removed
     #[command(subcommand)]
     Policies(PoliciesVerb),
-    /// What the rules keep
-    #[command(subcommand)]
-    Retention(RetentionVerb),
     /// No creates and no deletes of policies for a while
     Pause(request::Pausing),
     /// End a pause
@@ -135,6 +139,14 @@ enum Verb {
 }
 
 #[derive(Debug, Subcommand)]
+enum RetentionVerb {
+    /// Show what is kept and what expires, and why: of a file of instants, or of the live fleet
+    Preview(retention::PreviewArguments),
+    /// Let the expired backups of a machine go that has no young one, and keep the newest few
+    Thaw(request::MachineThawing),
+}
+
+#[derive(Debug, Subcommand)]
 enum PlanVerb {
     /// Approve the deletion of exactly these backups
     Approve(ask::Approving),
@@ -152,12 +164,6 @@ enum SnapshotsVerb {
 enum PoliciesVerb {
     /// Let the backups of a policy go that is no longer in the configuration
     Retire(request::Retiring),
-}
-
-#[derive(Debug, Subcommand)]
-enum RetentionVerb {
-    /// Let the expired backups of a machine go that has no young one, and keep the newest few
-    Thaw(request::MachineThawing),
 }
 
 #[derive(Debug, Subcommand)]
@@ -182,6 +188,7 @@ impl Arguments {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
             Verb::Log(verb) => verb.perform(),
+            Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),

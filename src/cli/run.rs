@@ -11,6 +11,7 @@ use crate::cli::{interrupt, screen};
 use crate::clock::Clock;
 use crate::config::{self, describe};
 use crate::daemon::engine::StartError;
+use crate::daemon::reload::Reload;
 use crate::daemon::run::{Daemon, RunError};
 use crate::journal::open::OpenError;
 
@@ -34,8 +35,9 @@ pub fn run(arguments: &RunArguments) -> Result<(), Ending> {
         tracing::warn!(line = warning.line, "{}", warning.said);
     }
     let directory = arguments.data_dir.clone().unwrap_or_else(|| config.data_dir.clone());
-    let stop = interrupt::listen()?;
-    Daemon::build(config, &directory).and_then(|daemon| daemon.run_until(stop)).map_err(ending)
+    let (stop, asked) = interrupt::listen_for_reloads()?;
+    let reload = Reload { asked, file: arguments.config.clone() };
+    Daemon::build(config, &directory).and_then(|daemon| daemon.run_until(stop, reload)).map_err(ending)
 }
 
 pub fn check_config(path: &Path) -> Result<(), Ending> {

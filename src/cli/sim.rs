@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::argument::{self, FAULTS};
 use crate::cli::ending::Ending;
-use crate::cli::{interrupt, screen};
+use crate::cli::{interrupt, scenario, screen};
 use crate::clock::Clock;
 use crate::config::key;
 use crate::domain::money::Nanos;
@@ -62,6 +62,9 @@ pub struct ServeArguments {
     /// Faults end after this much simulated time [default: never]
     #[arg(long, value_name = "SPAN", value_parser = argument::span)]
     chaos_for: Option<Seconds>,
+    /// What happens to the cloud, and when: a file of steps
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
     /// The file with the key that is accepted; made, with a new key, where it is missing
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -111,6 +114,9 @@ pub fn serve(arguments: &ServeArguments) -> Result<(), Ending> {
         let epoch = arguments.epoch.unwrap_or_else(|| whole_seconds(Clock::system().now()));
         let clock = Clock::scaled(epoch, arguments.speed);
         let cloud = Cloud::new(arguments.start(clock.clone(), key.expose_secret().to_owned()));
+        if let Some(path) = &arguments.scenario {
+            scenario::play(path, &cloud, clock.now())?;
+        }
         let changes = Changes::of(&cloud);
         arguments.announce(address, epoch, &key_file.path)?;
         tokio::select! {

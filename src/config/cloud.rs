@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use super::refusal::{self, RefusalSetting};
 use super::section::{Found, Notes, Section};
 use crate::domain::policy::Images;
 use crate::domain::time::Seconds;
@@ -26,6 +27,8 @@ pub struct Cloud {
     pub rate_per_minute: u32,
     /// What decides where the cloud tells nothing of images.
     pub images: Images,
+    /// How the cloud's words for a no are sorted, before what is sorted anyway.
+    pub refusals: Vec<RefusalSetting>,
 }
 
 const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
@@ -52,6 +55,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
     let page_size = section.number("page_size", 1..=1_000, notes);
     let rate_per_minute = section.number("rate_per_minute", 1..=500, notes);
     let images = section.word("images", &IMAGES, notes);
+    let refusals = refusal::read(section.each("refusal", notes), notes);
     section.finish(notes);
     Cloud {
         base_url: base_url.unwrap_or_else(|| BASE_URL.to_owned()),
@@ -62,6 +66,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
         page_size: page_size.map_or(50, |found| found.value),
         rate_per_minute: rate_per_minute.map_or(300, |found| found.value),
         images: images.map_or(Images::Ask, |found| found.value),
+        refusals,
     }
 }
 

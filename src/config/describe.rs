@@ -7,7 +7,6 @@ use std::fmt::Write;
 use super::policy::PolicySetting;
 use super::{Config, Email};
 use crate::domain::busy::Asks;
-use crate::domain::policy::{Keep, Retention};
 use crate::domain::selection::Selection;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::{CatchUp, Timing};
@@ -56,7 +55,7 @@ fn write_policy(policy: &PolicySetting, now: Timestamp, text: &mut String) -> st
         "the machine must not be restarted"
     };
     writeln!(text, "  restart    {restart}")?;
-    writeln!(text, "  keeps      {}", kept(&policy.retention))?;
+    writeln!(text, "  keeps      {}", policy.retention)?;
     writeln!(text, "  schedule   {} in {}", policy.cron, policy.timezone)?;
     writeln!(text, "  that is    {}", policy.schedule.in_words())?;
     write_timing(&policy.timing, text)?;
@@ -105,16 +104,4 @@ fn write_timing(timing: &Timing, text: &mut String) -> std::fmt::Result {
         Some(Asks::Url(url)) => writeln!(text, "  busy       asks {url}"),
         None => Ok(()),
     }
-}
-
-fn kept(retention: &Retention) -> String {
-    let rules = [("last", retention.keep_last), ("daily", retention.keep_daily)];
-    let told = rules.into_iter().filter_map(|(word, keep)| {
-        keep.map(|keep| match keep {
-            Keep::All => format!("{word} all"),
-            Keep::Count(count) => format!("{word} {count}"),
-        })
-    });
-    let told: Vec<String> = told.collect();
-    if told.is_empty() { "everything".to_owned() } else { told.join(", ") }
 }

@@ -42,6 +42,15 @@ impl Faults {
         Self { name: name.to_owned(), text: text.to_owned(), list }
     }
 
+    /// Each on one line: place, setting, value, rule.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |fault: &Fault| {
+            let place = Place::of(&self.text, &fault.span);
+            format!("{}:{}: {}", place.line, place.column, fault.said)
+        };
+        self.list.iter().map(line).collect()
+    }
+
     pub fn list(&self) -> &[Fault] {
         &self.list
     }

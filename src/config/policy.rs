@@ -11,7 +11,8 @@ use super::section::{Found, Notes, Section};
 use super::value::integer;
 use super::{selection, timing};
 use crate::domain::id::PolicyName;
-use crate::domain::policy::{Keep, Mode, Retention};
+use crate::domain::policy::{Keep, Mode, Preset, Retention};
+use crate::domain::reach::Reach;
 use crate::domain::schedule::{Schedule, ScheduleError, zone};
 use crate::domain::selection::Selection;
 use crate::domain::timing::Timing;
@@ -185,16 +186,58 @@ fn mode(section: &mut Section<'_>, whole: Option<Mode>, notes: &mut Notes<'_>) -
 fn retention(section: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Retention> {
     let before = notes.faults.len();
     let mut inner = section.within("retention", notes);
-    if inner.is_empty() && notes.faults.len() == before {
-        let said = format!("{} has no rule: every backup is kept and billed", inner.path_of("keep_*"));
-        notes.warn(&inner.span, said);
+    let preset = inner.word("preset", &Preset::NAMED, notes);
+    let mut retention = Retention::default();
+    let counts = [
+        ("keep_last", &mut retention.keep_last),
+        ("keep_hourly", &mut retention.keep_hourly),
+        ("keep_daily", &mut retention.keep_daily),
+        ("keep_weekly", &mut retention.keep_weekly),
+        ("keep_monthly", &mut retention.keep_monthly),
+        ("keep_yearly", &mut retention.keep_yearly),
+    ];
+    for (key, place) in counts {
+        *place = keep(&mut inner, key, notes);
     }
-    let retention = Retention {
-        keep_last: keep(&mut inner, "keep_last", notes),
-        keep_daily: keep(&mut inner, "keep_daily", notes),
-    };
+    let reaches = [
+        ("keep_within", &mut retention.keep_within),
+        ("keep_within_hourly", &mut retention.keep_within_hourly),
+        ("keep_within_daily", &mut retention.keep_within_daily),
+        ("keep_within_weekly", &mut retention.keep_within_weekly),
+        ("keep_within_monthly", &mut retention.keep_within_monthly),
+        ("keep_within_yearly", &mut retention.keep_within_yearly),
+    ];
+    for (key, place) in reaches {
+        *place = reach(&mut inner, key, notes);
+    }
+    if let Some(preset) = preset {
+        if retention.has_rule() {
+            notes.refuse(
+                &preset,
+                "must stand alone: it is a set of rules; leave it out, or every keep_* word",
+            );
+        }
+        retention = preset.value.retention();
+    }
+    retention.delete_after = reach(&mut inner, "delete_after", notes);
+    if !retention.has_rule() && notes.faults.len() == before {
+        let fate = match retention.delete_after {
+            Some(limit) => format!("every backup is kept and billed until it is older than {limit}"),
+            None => "every backup is kept and billed".to_owned(),
+        };
+        notes.warn(&inner.span, format!("{} has no rule: {fate}", inner.path_of("keep_*")));
+    }
     inner.finish(notes);
     (notes.faults.len() == before).then_some(retention)
+}
+
+fn reach(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Reach> {
+    let found = section.take(key)?;
+    let DeValue::String(text) = found.value else {
+        notes.refuse(&found, "must be a reach in quotes, such as \"7d\" or \"1y6m\"");
+        return None;
+    };
+    text.parse().map_err(|rule: String| notes.refuse(&found, rule)).ok()
 }
 
 fn keep(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Keep> {

@@ -24,7 +24,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> (Rules, Lateness
     // `settle` stands first: the relation below needs its place.
     let settle = section.span_of("settle", ONE, notes);
     let has_settle = settle.is_some() || section.is_absent("settle");
-    let spans: [(&str, &mut Seconds, Seconds); 17] = [
+    let spans: [(&str, &mut Seconds, Seconds); 18] = [
         ("late_effect", &mut lateness.late_effect, NONE),
         ("list_lag", &mut lateness.list_lag, NONE),
         ("grace", &mut rules.grace, NONE),
@@ -40,6 +40,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> (Rules, Lateness
         ("snapshots_every", &mut rules.snapshots_every, ONE),
         ("balance_every", &mut rules.balance_every, ONE),
         ("prices_every", &mut rules.prices_every, ONE),
+        ("billing_every", &mut rules.billing_every, ONE),
         ("in_flight_every", &mut rules.in_flight_every, ONE),
         ("settle", &mut rules.settle, ONE),
     ];

@@ -6,6 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::refusal::RefusalClass;
 use crate::domain::policy::{Keep, Retention};
 use crate::domain::time::Seconds;
 
@@ -59,6 +60,16 @@ fn the_example_is_accepted_and_holds_the_defaults() {
 }
 
 #[test]
+fn refusals_are_read_in_their_order() {
+    let text = "[[cloud.refusal]]\nstatus = 403\ncode = \"A\"\nclass = \"account\"\n\
+        [[cloud.refusal]]\nmessage = \"b\"\nclass = \"name_taken\"\n";
+    let refusals = accepted(text).cloud.refusals;
+    let told = refusals.iter().map(|one| (one.status, one.code.as_str(), one.message.as_str(), one.class));
+    let expected = [(Some(403), "A", "", RefusalClass::Account), (None, "", "b", RefusalClass::NameTaken)];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn the_example_names_every_setting() {
     let keys: BTreeSet<&str> = EXAMPLE
         .lines()
@@ -66,7 +77,7 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    let sections = ["", "[cloud]", "[clock]", "[rules]", "[journal]", "[[policy]]"];
+    let sections = ["", "[cloud]", "[[cloud.refusal]]", "[clock]", "[rules]", "[journal]", "[[policy]]"];
     for section in sections.into_iter().chain(["[policy.retention]", "[policy.busy_check]"]) {
         let text = match section {
             "[policy.retention]" | "[policy.busy_check]" => {
@@ -76,7 +87,7 @@ fn the_example_names_every_setting() {
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        let tables = ["cloud", "clock", "rules", "journal", "policy", "retention", "busy_check"];
+        let tables = ["cloud", "clock", "rules", "journal", "policy", "retention", "busy_check", "refusal"];
         for key in said.split(", ").filter(|key| !tables.contains(key)) {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }
@@ -100,7 +111,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       of tier    legacy
       labelled   backup=yes
       restart    a snapshot may restart the machine
-      keeps      last 2, daily 7
+      keeps      last 2, hourly 6, daily 7, weekly 4, monthly 3, yearly 1, within 2d, hourly within 1d12h, daily within 7d, weekly within 1m, monthly within 6m, yearly within 1y6m, but nothing older than 2y
       schedule   30 2 * * * in Europe/Berlin
       that is    at 02:30; each time once a day, whatever the clock does
       window     22:00-06:00; nothing starts outside it
@@ -116,7 +127,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       mode       protect
       machines   trainer-1
       restart    the machine must not be restarted
-      keeps      last all
+      keeps      monthly 12
       schedule   @weekly in UTC
       that is    at 00:00, on Sunday; each time once a day, whatever the clock does
       next       Sun 2026-03-29 00:00:00 UTC = 2026-03-29 00:00:00 UTC

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::barrack::client::Client;
 use crate::clock::Clock;
+use crate::daemon::busy::Answers;
 use crate::daemon::inbox::Inbox;
 use crate::daemon::room::Room;
 use crate::domain::event::{ClockStepped, Event, Recorded, Started, Stopped};
@@ -45,6 +46,8 @@ pub struct Engine {
     pub(super) stop: CancellationToken,
     /// What the journal could not take for want of room; stored before anything else is done.
     pub(super) unsaved: Vec<Event>,
+    /// Nothing outside is asked until somebody says so: simulated time must not wait for it.
+    pub(super) answers: Answers,
     /// What the audit said against plans, each kept once.
     pub(super) objections: BTreeSet<String>,
     unsaved_checkpoint: u64,
@@ -101,6 +104,7 @@ impl Engine {
             listener,
             stop,
             unsaved: Vec::new(),
+            answers: Answers::Scripted(None),
             objections: BTreeSet::new(),
             unsaved_checkpoint: 0,
             is_starved: false,
@@ -119,6 +123,11 @@ impl Engine {
         }
         engine.record(events).await?;
         Ok(engine)
+    }
+
+    /// Who answers busy checks from now on.
+    pub fn answer_by(&mut self, answers: Answers) {
+        self.answers = answers;
     }
 
     /// From now on, nothing new is begun while the disk lacks this room.

@@ -12,5 +12,7 @@ pub mod rebuild;
 mod bell;
 mod tell;
 pub mod run;
+pub mod reload;
+pub mod busy;
 mod degraded;
 mod room;

@@ -39,6 +39,7 @@ impl Engine {
             self.look(&scope).await?;
             self.take_asks().await?;
         }
+        self.ask_busy().await?;
         let mut drafted = plan(&self.state, self.clock.now());
         for _ in 0..MOST_ROUNDS {
             if drafted.events.is_empty() {

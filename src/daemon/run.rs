@@ -3,6 +3,7 @@
 //! The calling thread becomes the engine's. A key that the cloud refuses, or a cloud that does not
 //! answer, does not end it.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::barrack::client::Client;
 use crate::barrack::key::KeyError;
+use crate::barrack::refusal;
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::{Transport, TransportError};
 use crate::clock::Clock;
@@ -24,9 +26,11 @@ use crate::config::key::{self, KeyError as KeyFileError};
 use crate::config::{Config, cloud::Cloud};
 use crate::daemon::backups;
 use crate::daemon::bell;
+use crate::daemon::busy::Answers;
 use crate::daemon::degraded;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
 use crate::daemon::inbox;
+use crate::daemon::reload::Reload;
 use crate::daemon::room::Room;
 use crate::daemon::tell::Teller;
 use crate::domain::state::State;
@@ -76,9 +80,10 @@ impl Daemon {
     }
 
     /// Passes until `stop`; then a change under way is waited for, and the journal is closed.
-    pub fn run_until(self, stop: CancellationToken) -> Result<(), RunError> {
+    /// Whenever `reload` is asked for, the file is read again between two passes.
+    pub fn run_until(self, stop: CancellationToken, reload: Reload) -> Result<(), RunError> {
         let Self { config, key, directory, runtime } = self;
-        runtime.block_on(Box::pin(serve(config, key, &directory, stop)))
+        runtime.block_on(Box::pin(serve(config, key, &directory, stop, reload)))
     }
 }
 
@@ -87,35 +92,67 @@ async fn serve(
     key: SecretString,
     directory: &Path,
     stop: CancellationToken,
+    reload: Reload,
 ) -> Result<(), RunError> {
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop).await;
     let Some(mut engine) = degraded::until_writable(&clock, &stop, begin).await? else { return Ok(()) };
     engine.heed(Room::new(directory, config.journal.free_space_mib));
     backups::start(directory, &config.journal, clock.clone()).map_err(RunError::Threads)?;
+    engine.answer_by(Answers::Asked);
     let bell = Arc::new(Notify::new());
     bell::start(bell.clone()).map_err(RunError::Threads)?;
-    let wake = async |_: &State, pause: Duration| {
-        if stop.is_cancelled() {
-            return false;
-        }
-        tokio::select! {
-            () = clock.sleep(pause.min(LONGEST_SLEEP)) => {}
-            () = bell.notified() => {}
-            () = stop.cancelled() => {}
-        }
-        !stop.is_cancelled()
-    };
+    let why = passes(&mut engine, &clock, &bell, &stop, &reload, &config).await?;
+    engine.stop(why).await?;
+    Ok(())
+}
+
+/// Passes and reloads until it is told to stop; gives why it ended.
+async fn passes(
+    engine: &mut Engine,
+    clock: &Clock,
+    bell: &Notify,
+    stop: &CancellationToken,
+    reload: &Reload,
+    config: &Config,
+) -> Result<&'static str, Trouble> {
     let bound = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_CALL).await;
     };
-    let why = tokio::select! {
-        ended = engine.run(wake) => ended.map(|()| "it was told to")?,
-        () = bound => "it was told to; the last call was not waited for",
-    };
-    engine.stop(why).await?;
-    Ok(())
+    tokio::pin!(bound);
+    loop {
+        let is_asked = Cell::new(false);
+        let wake = async |_: &State, pause: Duration| {
+            if stop.is_cancelled() {
+                return false;
+            }
+            tokio::select! {
+                () = clock.sleep(pause.min(LONGEST_SLEEP)) => {}
+                () = bell.notified() => {}
+                () = stop.cancelled() => {}
+                () = reload.asked.notified() => is_asked.set(true),
+            }
+            !stop.is_cancelled() && !is_asked.get()
+        };
+        tokio::select! {
+            ended = engine.run(wake) => ended?,
+            () = &mut bound => return Ok("it was told to; the last call was not waited for"),
+        }
+        if stop.is_cancelled() {
+            return Ok("it was told to");
+        }
+        match engine.reload(&reload.file, config).await {
+            Err(trouble @ Trouble::Fatal(_)) => return Err(trouble),
+            Err(trouble) => {
+                tracing::error!(
+                    error = &trouble as &dyn std::error::Error,
+                    "the configuration was not read again; ask once more"
+                );
+            }
+            Ok(()) => {}
+        }
+    }
 }
 
 /// Opens the journal in `directory`, which is made where it is missing.
@@ -155,7 +192,7 @@ async fn begin(
 }
 
 /// What the client is told of the configuration.
-fn settings(cloud: &Cloud, time_scale: u32) -> Settings {
+pub(super) fn settings(cloud: &Cloud, time_scale: u32) -> Settings {
     Settings {
         base_url: cloud.base_url.clone(),
         key_header: cloud.key_header.to_string(),
@@ -163,6 +200,7 @@ fn settings(cloud: &Cloud, time_scale: u32) -> Settings {
         timeout: cloud.timeout.duration(),
         page_size: cloud.page_size,
         rate_per_minute: cloud.rate_per_minute,
+        refusals: refusal::table(&cloud.refusals),
         time_scale,
         ..Settings::default()
     }

@@ -4,6 +4,7 @@
 
 use crate::domain::backup::Judgement;
 use crate::domain::billing::event::{Billed, FinalsDiffered};
+use crate::domain::downtime::Downtime;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{LookResult, Scope};
@@ -50,6 +51,28 @@ impl Teller {
             Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
             Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
             Event::Lapsed(lapsed) => tracing::warn!("{}", words::lapsed(lapsed)),
+            Event::Reloaded(reloaded) if reloaded.faults.is_empty() => {
+                tracing::info!(file = %reloaded.file, "the configuration was read again");
+            }
+            Event::Reloaded(reloaded) => {
+                for fault in &reloaded.faults {
+                    tracing::error!(file = %reloaded.file, "configuration refused, the old one goes on: {fault}");
+                }
+            }
+            Event::BusyAnswered(answered) => {
+                let (machine, due) = (&answered.slot.machine, answered.slot.due);
+                let busy = answered.busy.as_deref().map_or_else(|| "no".to_owned(), visible);
+                tracing::info!(%machine, %due, %busy, "asked whether it is busy");
+            }
+            Event::DowntimeSeen(seen) => {
+                let (machine, backup, what) = (&seen.machine, &seen.backup, words::downtime(&seen.downtime));
+                match seen.downtime {
+                    Downtime::StillDown { .. } => tracing::warn!(%machine, %backup, "{what}"),
+                    Downtime::Live { .. } | Downtime::Down { .. } | Downtime::Unwatched => {
+                        tracing::info!(%machine, %backup, "{what}");
+                    }
+                }
+            }
             Event::KeyJudged(judged) => match judged.refused {
                 Some(status) => tracing::error!(status, "the cloud refuses the key"),
                 None => tracing::info!("the cloud accepts the key again"),

@@ -4,6 +4,7 @@
 
 mod create;
 mod delete;
+mod expired;
 mod hand;
 
 use super::effect::{Cause, Effect, Standing, Verb};

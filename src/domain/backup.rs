@@ -44,6 +44,8 @@ pub struct Backup {
 pub struct Sized {
     pub bytes: i64,
     pub seen: Timestamp,
+    /// How often a size above zero became another one.
+    pub changes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

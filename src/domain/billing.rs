@@ -11,3 +11,5 @@ pub mod judge;
 pub mod close;
 pub mod walks;
 pub mod balance;
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,21 @@
 //! Dooms: what no rule keeps is condemned, visibly; what a rule keeps again is spared.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
 use super::backup::{Backup, Life, Proof, Survivor};
 use super::draft::{Plan, shelves};
 use super::event::{Doomed, Event, Spared};
 use super::fleet::SnapshotStatus;
 use super::id::{BackupId, PolicyName};
-use super::policy::Mode;
-use super::retention::{self, Calendar, Candidate, Verdict};
+use super::policy::{Mode, Retention};
+use super::reach::Reach;
+use super::retention::{self, Calendar, Candidate, Expiry, Verdict};
 use super::state::{Adopted, State};
 use super::time::Timestamp;
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 /// Dooms follow a listing within this part of the time for which it is fresh: weighing takes time,
 /// and nothing new comes out of it until the next one.
@@ -26,12 +31,11 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
         return;
     }
     for ((policy_name, _), backups) in shelves(state) {
-        if !state.retired.contains(policy_name)
-            && adopted.set.policies.get(policy_name).is_none_or(|policy| policy.mode != Mode::Enforce)
-        {
-            continue;
-        }
-        if let Some(weighed) = weigh(state, now, adopted, policy_name, &backups) {
+        let enforces = match adopted.set.policies.get(policy_name) {
+            Some(policy) => policy.mode == Mode::Enforce,
+            None => state.retired.contains(policy_name),
+        };
+        if enforces && let Some(weighed) = weigh_shelf(state, now, adopted, policy_name, &backups) {
             doom_shelf(state, now, adopted, &weighed, &backups, plan);
         }
     }
@@ -56,14 +60,24 @@ fn doom_expired(state: &State, now: Timestamp, adopted: &Adopted, plan: &mut Pla
 }
 
 /// What the rules make of the backups of one (policy, machine).
-struct Weighed<'a> {
+pub(super) struct Weighed<'a> {
     /// The oldest first, then what failed.
-    expired: Vec<(&'a BackupId, &'a Backup)>,
-    kept: Vec<(&'a BackupId, Ground)>,
+    pub(super) expired: Vec<(&'a BackupId, &'a Backup, Fate)>,
+    pub(super) kept: Vec<(&'a BackupId, Ground)>,
+    /// Of the kept: what is too old to be, but for its ground.
+    pub(super) overdue: Vec<(&'a BackupId, Reach)>,
+}
+
+/// Why a backup is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Rules(Expiry),
+    /// It failed in the cloud, and a newer good one exists.
+    Remnant,
 }
 
 /// What keeps a backup.
-enum Ground {
+pub(super) enum Ground {
     Rules(Vec<retention::Reason>),
     Pinned,
     NewestGood,
@@ -71,8 +85,17 @@ enum Ground {
     LeastGood,
 }
 
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules(expiry) => expiry.fmt(f),
+            Self::Remnant => f.write_str("it failed, and a newer good one exists"),
+        }
+    }
+}
+
 impl Ground {
-    fn reasons(&self) -> Vec<String> {
+    pub(super) fn reasons(&self) -> Vec<String> {
         match self {
             Self::Rules(reasons) => reasons.iter().map(ToString::to_string).collect(),
             Self::Pinned => vec!["pinned".to_owned()],
@@ -83,60 +106,78 @@ impl Ground {
     }
 }
 
-/// `None`: its policy is not in force, and nobody retired it.
-fn weigh<'a>(
+/// By the rules in force. `None`: its policy is in force no longer, and nobody retired it.
+fn weigh_shelf<'a>(
     state: &State,
     now: Timestamp,
     adopted: &Adopted,
     policy_name: &PolicyName,
     backups: &[(&'a BackupId, &'a Backup)],
 ) -> Option<Weighed<'a>> {
-    let rules = match (adopted.set.policies.get(policy_name), adopted.schedules.get(policy_name)) {
-        (Some(policy), Some(schedule)) => Some((&policy.retention, schedule.zone())),
-        (Some(_), None) => return None,
-        (None, _) if state.retired.contains(policy_name) => None,
-        (None, _) => return None,
+    let policy = adopted.set.policies.get(policy_name);
+    let schedule = adopted.schedules.get(policy_name);
+    let (rules, zone) = match (policy, schedule) {
+        (Some(policy), Some(schedule)) => (Some(&policy.retention), schedule.zone()),
+        (None, _) if state.retired.contains(policy_name) => (None, &TimeZone::UTC),
+        (Some(_) | None, _) => return None,
     };
+    let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
+    Some(weigh(state, rules, calendar, backups))
+}
+
+/// Without rules, nothing keeps a backup but the least number: a person retired its policy.
+pub(super) fn weigh<'a>(
+    state: &State,
+    rules: Option<&Retention>,
+    calendar: Calendar<'_>,
+    backups: &[(&'a BackupId, &'a Backup)],
+) -> Weighed<'a> {
     let good: Vec<_> = backups.iter().filter(|(_, backup)| backup.life == Life::Good).collect();
     let candidates: Vec<Candidate> =
         good.iter().map(|(id, backup)| Candidate { id, taken_at: backup.taken_at }).collect();
-    let mut verdicts = match rules {
-        Some((retention, zone)) => {
-            let calendar = Calendar { zone, now, skew: adopted.set.rules.skew };
-            retention::judge(&candidates, retention, calendar)
-        }
-        // Nothing keeps what a person retired but the least number.
-        None => BTreeMap::new(),
-    };
+    let judged = rules.map(|rules| retention::judge(&candidates, rules, calendar));
+    let mut verdicts = judged.unwrap_or_else(BTreeMap::new);
     // The newest few stay whatever else is kept: were they counted after pins and rules, one more
     // pin would add a victim.
     let mut order: Vec<_> = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).collect();
     order.sort_unstable_by(|one, other| other.cmp(one));
     let newest = order.first().copied();
     let thaw = backups.first().and_then(|(_, backup)| state.thawed.get(&backup.machine));
-    order.truncate(thaw.map_or(adopted.set.rules.min_good, |thaw| thaw.keep) as usize);
+    order.truncate(thaw.map_or(state.rules().min_good, |thaw| thaw.keep) as usize);
     let least = order.last().copied();
-    let mut weighed = Weighed { expired: Vec::new(), kept: Vec::new() };
+    let mut weighed = Weighed { expired: Vec::new(), kept: Vec::new(), overdue: Vec::new() };
     for (id, backup) in &good {
         let place = Some((backup.taken_at, Reverse(*id)));
-        let ground = match verdicts.remove(*id).unwrap_or(Verdict::Expire) {
-            Verdict::Keep { reasons } => Some(Ground::Rules(reasons)),
-            Verdict::Expire if backup.pinned => Some(Ground::Pinned),
-            Verdict::Expire if place == newest => Some(Ground::NewestGood),
-            Verdict::Expire if backup.is_protected(now) => Some(Ground::Held),
-            Verdict::Expire if least.is_some() && place >= least => Some(Ground::LeastGood),
-            Verdict::Expire => None,
+        let expiry = match verdicts.remove(*id) {
+            Some(Verdict::Keep { reasons }) => {
+                weighed.kept.push((id, Ground::Rules(reasons)));
+                continue;
+            }
+            Some(Verdict::Expire(expiry)) => expiry,
+            None => Expiry::NoRuleKeepsIt,
         };
-        match ground {
-            Some(ground) => weighed.kept.push((id, ground)),
-            None => weighed.expired.push((id, backup)),
+        let ground = if backup.pinned {
+            Ground::Pinned
+        } else if place == newest {
+            Ground::NewestGood
+        } else if backup.is_protected(calendar.now) {
+            Ground::Held
+        } else if least.is_some() && place >= least {
+            Ground::LeastGood
+        } else {
+            weighed.expired.push((id, backup, Fate::Rules(expiry)));
+            continue;
+        };
+        weighed.kept.push((id, ground));
+        if let Expiry::TooOld { limit } = expiry {
+            weighed.overdue.push((id, limit));
         }
     }
-    weighed.expired.sort_by_key(|(id, backup)| (backup.taken_at, *id));
-    let failed =
-        backups.iter().filter(|(_, backup)| is_failed_remnant(state, now, backup, newest.map(|(at, _)| at)));
-    weighed.expired.extend(failed);
-    Some(weighed)
+    weighed.expired.sort_by_key(|(id, backup, _)| (backup.taken_at, *id));
+    let newest = newest.map(|(at, _)| at);
+    let failed = backups.iter().filter(|(_, backup)| is_failed_remnant(state, calendar.now, backup, newest));
+    weighed.expired.extend(failed.map(|(id, backup)| (*id, *backup, Fate::Remnant)));
+    weighed
 }
 
 impl Weighed<'_> {
@@ -169,15 +210,15 @@ fn doom_shelf(
     plan: &mut Plan,
 ) {
     let is_new = |backup: &Backup| backup.doom.is_none() && state.sole_snapshot(backup).is_some();
-    let condemned = weighed.expired.iter().filter(|(_, backup)| is_new(backup));
+    let condemned = weighed.expired.iter().filter(|(_, backup, _)| is_new(backup));
     let mut proof = None;
-    for (id, _) in condemned {
+    for (id, ..) in condemned {
         let proof = proof.get_or_insert_with(|| weighed.proof(state, now, adopted)).clone();
         plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof }));
     }
     for (id, backup) in backups {
         let is_open = matches!(backup.life, Life::Good | Life::Failed | Life::Bad | Life::Disputed);
-        if backup.doom.is_some() && is_open && !weighed.expired.iter().any(|(expired, _)| expired == id) {
+        if backup.doom.is_some() && is_open && !weighed.expired.iter().any(|(expired, ..)| expired == id) {
             let why = "a rule keeps it again".to_owned();
             plan.events.push(Event::Spared(Spared { backup: (*id).clone(), why }));
         }
@@ -199,6 +240,6 @@ pub(super) fn proof(state: &State, now: Timestamp, backup: &Backup) -> Option<Pr
     let Some(slot) = &backup.slot else { return Some(bare_proof(state, now, adopted)) };
     let shelves = shelves(state);
     let backups = shelves.get(&(&slot.policy, &slot.machine))?;
-    let weighed = weigh(state, now, adopted, &slot.policy, backups);
+    let weighed = weigh_shelf(state, now, adopted, &slot.policy, backups);
     Some(weighed.map_or_else(|| bare_proof(state, now, adopted), |of| of.proof(state, now, adopted)))
 }

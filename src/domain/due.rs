@@ -265,19 +265,16 @@ pub(super) fn obstacle(
     if !fresh {
         return Some(Held::Unseen);
     }
-    let word = match &machine.item.status {
-        MachineStatus::Active => None,
-        MachineStatus::Shutoff => Some("SHUTOFF"),
-        MachineStatus::Hibernated => Some("HIBERNATED"),
-        MachineStatus::Deleted => Some("DELETED"),
-        MachineStatus::Error => Some("ERROR"),
-        MachineStatus::Changing(word) | MachineStatus::Unknown(word) => Some(word.as_str()),
-    };
-    match word {
-        Some(word) => Some(Held::NotActive(word.to_owned())),
-        None if !policy.may_restart => Some(Held::MayRestart),
-        None if !state.wall.lets_create(now) => Some(Held::ClockUnsure),
-        None => state.unresolved_on(&machine.item.id).next().map(|_| Held::Unknown),
+    match &machine.item.status {
+        MachineStatus::Active if !policy.may_restart && !state.snapshots_live() => Some(Held::MayRestart),
+        MachineStatus::Active if !state.wall.lets_create(now) => Some(Held::ClockUnsure),
+        MachineStatus::Active => state.unresolved_on(&machine.item.id).next().map(|_| Held::Unknown),
+        MachineStatus::Shutoff
+        | MachineStatus::Hibernated
+        | MachineStatus::Deleted
+        | MachineStatus::Error
+        | MachineStatus::Changing(_)
+        | MachineStatus::Unknown(_) => Some(Held::NotActive(machine.item.status.word().to_owned())),
     }
 }
 

@@ -6,9 +6,10 @@ use super::ask::Ask;
 use super::backup::{Judgement, Proof};
 use super::billing::event::{Billed, DayClosed, FinalsDiffered, HourClosed, ToppedUp};
 use super::digest::Digest;
+use super::downtime::Downtime;
 use super::effect::{Effect, Outcome};
 use super::fleet::{Change, Look, Scope};
-use super::id::{AskId, BackupId, EffectId};
+use super::id::{AskId, BackupId, EffectId, MachineId};
 use super::policy::PolicySet;
 use super::slot::{Decision, Slot};
 use super::time::Timestamp;
@@ -50,6 +51,12 @@ pub enum Event {
     Lapsed(Lapsed),
     /// What cannot be, and was seen all the same.
     Anomaly(Anomaly),
+    /// The configuration file was read again while running.
+    Reloaded(Reloaded),
+    /// Somebody was asked whether a machine is busy.
+    BusyAnswered(BusyAnswered),
+    /// Whether a snapshot took its machine down, as looks around it showed.
+    DowntimeSeen(DowntimeSeen),
     /// What a walk through a billing list found new.
     Billed(Billed),
     FinalsDiffered(FinalsDiffered),
@@ -62,6 +69,29 @@ pub enum Event {
     TotalDisbelieved(TotalDisbelieved),
     /// The audit let a planned deletion wait.
     Postponed(Postponed),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    pub file: String,
+    /// Each with place, value and rule. With any, the file was refused and the old one goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusyAnswered {
+    pub slot: Slot,
+    /// Why it counts as busy; `None`: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DowntimeSeen {
+    pub backup: BackupId,
+    pub machine: MachineId,
+    pub downtime: Downtime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

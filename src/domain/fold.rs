@@ -41,6 +41,9 @@ impl State {
             }
             Event::Lapsed(lapsed) => self.lapse(lapsed),
             Event::Anomaly(_) => self.counters.anomalies += 1,
+            Event::Reloaded(reloaded) => self.reload(reloaded, at),
+            Event::BusyAnswered(answered) => self.answer_busy(answered, at),
+            Event::DowntimeSeen(seen) => self.see_downtime(seen, at),
             Event::KeyJudged(judged) => self.judge_key(judged, at),
             Event::TotalDisbelieved(of) => self.disbelieve_total(of),
             Event::Postponed(postponed) => self.postpone(postponed, at),

@@ -18,6 +18,7 @@ impl State {
             Verb::CreateSnapshot { backup, machine, name, .. } => {
                 self.ask_for_backup(backup, machine, name, &effect.cause, at);
                 self.note_expiry(backup, &effect.cause, at);
+                self.watch(backup, machine);
                 self.note_probe(effect, at);
             }
             Verb::DeleteSnapshot { backup, machine, .. } => {

@@ -62,7 +62,9 @@ impl State {
                 let rival = Rival { since: at, is_settled: false };
                 halts.rivals.insert(effect.verb.backup().clone(), rival);
             }
-            Reason::NoSuchObject | Reason::Other => {
+            // Three machines that were deleted at once say nothing of their policy.
+            Reason::NoSuchObject => {}
+            Reason::Other => {
                 let Cause::Slot(slot) = &effect.cause else { return };
                 let halt = again(halts.policies.remove(&slot.policy), refusal, at);
                 halts.policies.insert(slot.policy.clone(), halt);

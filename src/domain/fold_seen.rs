@@ -61,6 +61,7 @@ impl State {
         }
         match (&look.scope, &look.result) {
             (Scope::Snapshots, LookResult::Complete) => self.weigh_listing(began, at),
+            (Scope::Machines, LookResult::Complete) => self.watch_machines(began),
             (Scope::Prices, _) => self.forget(at),
             _ => {}
         }
@@ -111,13 +112,27 @@ impl State {
         match verb {
             Verb::CreateSnapshot { backup, .. } => {
                 let seen = self.backups.get(&backup).is_some_and(|backup| !backup.snapshots.is_empty());
-                !seen && began >= since + settle
+                !seen && !self.may_be_unread(&backup) && began >= since + settle
             }
             Verb::DeleteSnapshot { snapshot, .. } => {
                 let known = self.fleet.snapshots.get(&snapshot);
                 began >= since && known.is_none_or(|known| known.missing_since.is_some())
             }
         }
+    }
+
+    /// Whether an object without a readable name stands there that may be this backup: on its machine,
+    /// or on one that cannot be read, nobody's yet, and first seen after it was asked for.
+    fn may_be_unread(&self, id: &BackupId) -> bool {
+        let Some(backup) = self.backups.get(id) else { return false };
+        self.fleet.snapshots.iter().any(|(snapshot, known)| {
+            let machine = known.item.machine.as_ref();
+            known.item.name.is_empty()
+                && known.missing_since.is_none()
+                && known.first_seen >= backup.requested_at
+                && machine.is_none_or(|machine| *machine == backup.machine)
+                && !self.owners.contains_key(snapshot)
+        })
     }
 
     /// What is missing is gone; the backup too, unless another object still bears its name.
@@ -207,8 +222,10 @@ impl State {
         };
         if snapshot.status == SnapshotStatus::Ready {
             let bytes = snapshot.size_bytes.unwrap_or(0);
-            if backup.sized.is_none_or(|sized| sized.bytes != bytes) {
-                backup.sized = Some(Sized { bytes, seen: at });
+            let before = backup.sized.filter(|sized| sized.bytes != bytes);
+            if backup.sized.is_none() || before.is_some() {
+                let changes = before.map_or(0, |sized| sized.changes + u32::from(sized.bytes > 0));
+                backup.sized = Some(Sized { bytes, seen: at, changes });
             }
         }
         if let Some(happening) = happening {

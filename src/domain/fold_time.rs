@@ -38,6 +38,7 @@ impl State {
             }
         }
         self.take_back_decisions(at);
+        self.forget_watches();
         for shelf in self.shelves.values_mut() {
             shelf.busy = None;
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));

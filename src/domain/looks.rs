@@ -36,8 +36,11 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
     let next = |look: &Freshness, every: Seconds| look.tried.map_or(now, |tried| tried + every);
     let waiting = waits_for_listing(state, now);
     let snapshots_every = if waiting { rules.in_flight_every } else { rules.snapshots_every };
+    // A restart is over within minutes: while one may come, machines are watched as closely.
+    let is_watched = state.watches.values().any(|watch| !watch.told);
+    let machines_every = if is_watched { rules.in_flight_every } else { rules.machines_every };
     let mut wanted = vec![
-        (Scope::Machines, next(&fleet.machine_look, rules.machines_every)),
+        (Scope::Machines, next(&fleet.machine_look, machines_every)),
         (Scope::Snapshots, next(&fleet.snapshot_look, snapshots_every)),
         (Scope::Balance, next(&fleet.balance_look, rules.balance_every)),
         (Scope::Prices, next(&fleet.price_look, rules.prices_every)),

@@ -3,10 +3,12 @@
 //! A plan reads them from the state, never from the file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::id::PolicyName;
+use super::reach::Reach;
 use super::selection::Selection;
 use super::time::Seconds;
 use super::timing::Timing;
@@ -82,7 +84,109 @@ pub struct Retention {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_last: Option<Keep>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_hourly: Option<Keep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_daily: Option<Keep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_weekly: Option<Keep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_monthly: Option<Keep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_yearly: Option<Keep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within: Option<Reach>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within_hourly: Option<Reach>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within_daily: Option<Reach>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within_weekly: Option<Reach>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within_monthly: Option<Reach>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within_yearly: Option<Reach>,
+    /// Not a rule that keeps: what is older goes whatever the rules say, and yields to pins, holds
+    /// and the least number of good backups alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after: Option<Reach>,
+}
+
+/// Sets of rules that have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// The newest, the last three days, and a weekly one: at most four.
+    Daily,
+    /// The newest alone: what matters is pinned by hand, and stays.
+    Milestone,
+    /// One for each of the last twelve months.
+    Compliance,
+}
+
+impl Preset {
+    pub const NAMED: [(&'static str, Self); 3] =
+        [("daily", Self::Daily), ("milestone", Self::Milestone), ("compliance", Self::Compliance)];
+
+    pub fn retention(self) -> Retention {
+        let count = |count| Some(Keep::Count(count));
+        let none = Retention::default();
+        match self {
+            Self::Daily => {
+                Retention { keep_last: count(1), keep_daily: count(3), keep_weekly: count(1), ..none }
+            }
+            Self::Milestone => Retention { keep_last: count(1), ..none },
+            Self::Compliance => Retention { keep_monthly: count(12), ..none },
+        }
+    }
+}
+
+impl Retention {
+    /// The rules that count, each under its word.
+    pub fn counts(&self) -> [(&'static str, Option<Keep>); 6] {
+        [
+            ("last", self.keep_last),
+            ("hourly", self.keep_hourly),
+            ("daily", self.keep_daily),
+            ("weekly", self.keep_weekly),
+            ("monthly", self.keep_monthly),
+            ("yearly", self.keep_yearly),
+        ]
+    }
+
+    /// The rules that reach back from the newest, each under its words.
+    pub fn reaches(&self) -> [(&'static str, Option<Reach>); 6] {
+        [
+            ("within", self.keep_within),
+            ("hourly within", self.keep_within_hourly),
+            ("daily within", self.keep_within_daily),
+            ("weekly within", self.keep_within_weekly),
+            ("monthly within", self.keep_within_monthly),
+            ("yearly within", self.keep_within_yearly),
+        ]
+    }
+
+    /// Whether anything is said about what to keep; `delete_after` says nothing about it.
+    pub fn has_rule(&self) -> bool {
+        self.counts().iter().any(|(_, keep)| keep.is_some())
+            || self.reaches().iter().any(|(_, reach)| reach.is_some())
+    }
+}
+
+/// Such as `last 2, daily 7, within 3d`, or `everything`.
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts().into_iter().filter_map(|(word, keep)| match keep? {
+            Keep::All => Some(format!("{word} all")),
+            Keep::Count(count) => Some(format!("{word} {count}")),
+        });
+        let reaches =
+            self.reaches().into_iter().filter_map(|(word, reach)| Some(format!("{word} {}", reach?)));
+        let mut told: Vec<String> = counts.chain(reaches).collect();
+        if told.is_empty() {
+            told.push("everything".to_owned());
+        }
+        told.extend(self.delete_after.map(|limit| format!("but nothing older than {limit}")));
+        f.write_str(&told.join(", "))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,20 +4,23 @@
 //! what no rule keeps is only named, and the rails around deletion decide the rest.
 //!
 //! The words and the meaning are those of restic's `forget` (`internal/data/snapshot_policy.go`):
-//! newest first, rules OR-ed, the newest of each of the n newest periods that hold any, and the
-//! oldest of all while a periodic rule has not used up its count. Two differences: periods are
-//! those of the policy's zone, and a backup from the future is kept outside every count.
+//! newest first, rules OR-ed, the newest of each of the n newest periods that hold any, the oldest
+//! of all while a periodic rule has not used up its count, and reaches counted back from the newest.
+//! Two differences: periods are those of the policy's zone, and a backup from the future is kept
+//! outside every count. `delete_after` is ours: what is older is no candidate for any rule.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::id::BackupId;
 use super::policy::{Keep, Retention};
+use super::reach::Reach;
 use super::time::{Seconds, Timestamp};
-use crate::planted::{Bug, is_planted};
+use rule::Rule;
+
+mod rule;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate<'a> {
@@ -31,7 +34,7 @@ pub enum Verdict {
     Keep {
         reasons: Vec<Reason>,
     },
-    Expire,
+    Expire(Expiry),
 }
 
 /// Why a backup is kept. Printed such as `last 2 of 3`, `daily 1 of all` or `no rule`.
@@ -45,6 +48,18 @@ pub enum Reason {
     Counted { rule: &'static str, used: u32, keep: Keep },
     /// The oldest of all, while the rule's count is not used up.
     Oldest { rule: &'static str },
+    /// Younger than the newest less the reach; the newest of its period where the rule has periods.
+    Within { rule: &'static str, reach: Reach },
+}
+
+/// Why it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    NoRuleKeepsIt,
+    /// Older than `delete_after`.
+    TooOld {
+        limit: Reach,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -55,6 +70,16 @@ impl fmt::Display for Reason {
             Self::Counted { rule, used, keep: Keep::All } => write!(f, "{rule} {used} of all"),
             Self::Counted { rule, used, keep: Keep::Count(count) } => write!(f, "{rule} {used} of {count}"),
             Self::Oldest { rule } => write!(f, "oldest, {rule} not used up"),
+            Self::Within { rule, reach } => write!(f, "{rule} {reach}"),
+        }
+    }
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRuleKeepsIt => f.write_str("no rule keeps it"),
+            Self::TooOld { limit } => write!(f, "older than delete_after {limit}"),
         }
     }
 }
@@ -77,17 +102,22 @@ pub fn judge<'a>(
     let (mut present, future): (Vec<Candidate>, Vec<Candidate>) =
         candidates.iter().partition(|candidate| candidate.taken_at <= latest);
     present.sort_by(|a, b| b.taken_at.cmp(&a.taken_at).then_with(|| a.id.cmp(b.id)));
-    let mut rows = rows(retention);
+    // What is too old has no part in what the rules keep, or the oldest would be kept in vain.
+    let too_old = retention.delete_after.map(|limit| (limit, limit.before(calendar.now, calendar.zone)));
+    let young =
+        too_old.map_or(present.len(), |(_, bound)| present.partition_point(|one| one.taken_at > bound));
+    let old = present.split_off(young);
     let mut verdicts = BTreeMap::new();
-    for (position, candidate) in present.iter().enumerate() {
-        let is_oldest = position + 1 == present.len();
-        let mut reasons: Vec<Reason> =
-            rows.iter_mut().filter_map(|row| row.keeps(*candidate, calendar.zone, is_oldest)).collect();
-        if rows.is_empty() {
-            reasons.push(Reason::NoRule);
+    if let Some(newest) = present.first() {
+        let mut rules = rule::rules(retention, newest.taken_at, calendar);
+        for (position, candidate) in present.iter().enumerate() {
+            let is_oldest = position + 1 == present.len();
+            let verdict = verdict(&mut rules, *candidate, calendar.zone, is_oldest);
+            verdicts.entry(candidate.id).or_insert(verdict);
         }
-        let verdict = if reasons.is_empty() { Verdict::Expire } else { Verdict::Keep { reasons } };
-        verdicts.entry(candidate.id).or_insert(verdict);
+    }
+    for (candidate, (limit, _)) in old.iter().zip(too_old.into_iter().cycle()) {
+        verdicts.entry(candidate.id).or_insert(Verdict::Expire(Expiry::TooOld { limit }));
     }
     for candidate in future {
         verdicts.insert(candidate.id, Verdict::Keep { reasons: vec![Reason::Future] });
@@ -95,73 +125,14 @@ pub fn judge<'a>(
     verdicts
 }
 
-/// One keep rule: how far it has counted, and the period that it counted last.
-struct Row<'a> {
-    rule: &'static str,
-    keep: Keep,
-    period: Period,
-    used: u32,
-    newest: Option<Mark<'a>>,
-}
-
-/// What a rule counts: every backup, or those days that hold any.
-#[derive(Clone, Copy)]
-enum Period {
-    Each,
-    Day,
-}
-
-/// The period in which a backup lies; two in the same compare equal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark<'a> {
-    Backup(&'a BackupId),
-    Day(Date),
-}
-
-impl Period {
-    fn mark<'a>(self, candidate: Candidate<'a>, zone: &TimeZone) -> Mark<'a> {
-        match self {
-            Self::Each => Mark::Backup(candidate.id),
-            Self::Day => Mark::Day(zone.to_datetime(candidate.taken_at.zoned()).date()),
-        }
+fn verdict(rules: &mut [Rule], candidate: Candidate, zone: &TimeZone, is_oldest: bool) -> Verdict {
+    if rules.is_empty() {
+        return Verdict::Keep { reasons: vec![Reason::NoRule] };
     }
-
-    /// restic keeps the oldest for a periodic rule, so that a young shelf grows to its full reach.
-    fn keeps_oldest(self) -> bool {
-        match self {
-            Self::Each => false,
-            Self::Day => true,
-        }
-    }
-}
-
-/// The rules that are set, in the order in which their reasons are told.
-fn rows<'a>(retention: &Retention) -> Vec<Row<'a>> {
-    let table = [("last", retention.keep_last, Period::Each), ("daily", retention.keep_daily, Period::Day)];
-    let row = |(rule, keep, period)| {
-        let keep: Option<Keep> = keep;
-        keep.map(|keep| Row { rule, keep, period, used: 0, newest: None })
-    };
-    table.into_iter().filter_map(row).collect()
-}
-
-impl<'a> Row<'a> {
-    /// The reason for which this rule keeps the candidate, if it does. Called from new to old.
-    fn keeps(&mut self, candidate: Candidate<'a>, zone: &TimeZone, is_oldest: bool) -> Option<Reason> {
-        if let Keep::Count(count) = self.keep
-            && self.used + u32::from(is_planted(Bug::KeepCountOffByOne)) >= count
-        {
-            return None;
-        }
-        let mark = self.period.mark(candidate, zone);
-        if self.newest != Some(mark) {
-            self.newest = Some(mark);
-            self.used += 1;
-            return Some(Reason::Counted { rule: self.rule, used: self.used, keep: self.keep });
-        }
-        (is_oldest && self.period.keeps_oldest()).then_some(Reason::Oldest { rule: self.rule })
-    }
+    let mut wall = rule::Wall::new(candidate.taken_at, zone);
+    let reasons: Vec<Reason> = rules.iter_mut().filter_map(|rule| rule.keeps(&mut wall, is_oldest)).collect();
+    if reasons.is_empty() { Verdict::Expire(Expiry::NoRuleKeepsIt) } else { Verdict::Keep { reasons } }
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;

@@ -11,6 +11,9 @@ use super::time::{Seconds, Timestamp};
 /// No zone that a date may lack is further from UTC.
 const WIDEST_ZONE: Seconds = Seconds::hours(15);
 
+/// Sizes above zero, each another than the one before, of a thing that never changes.
+const CHANGES_THAT_CONVINCE: u32 = 20;
+
 /// `None`: too early to tell.
 pub(super) fn level_one(state: &State, backup: &Backup) -> Option<Judgement> {
     let known = state.sole_snapshot(backup)?;
@@ -25,7 +28,7 @@ pub(super) fn level_one(state: &State, backup: &Backup) -> Option<Judgement> {
     if sized.bytes > 0 && sight > sized.seen {
         return Some(Judgement::Good { size_bytes: sized.bytes });
     }
-    no_size(state, backup, sized, sight)
+    no_size(state, sized, sight)
 }
 
 /// What makes it another snapshot than the one that was asked for.
@@ -48,14 +51,14 @@ fn misfit(state: &State, backup: &Backup, snapshot: &Snapshot) -> Option<String>
     created.map(|created| format!("it is dated {created}, long before it was asked for"))
 }
 
-/// A size that stays zero, or that still changes, for as long as a snapshot may be pending; a look at
-/// the end of that time must show it.
-fn no_size(state: &State, backup: &Backup, sized: Sized, sight: Timestamp) -> Option<Judgement> {
+/// A size that stays zero for as long as a snapshot may be pending, which a look at the end of that
+/// time must show; or one that never settles.
+fn no_size(state: &State, sized: Sized, sight: Timestamp) -> Option<Judgement> {
     let deadline = state.rules().pending_deadline.duration();
     let why = if sized.bytes <= 0 {
         (sight.since(sized.seen) >= deadline).then_some("no size above zero was ever shown")
     } else {
-        (sized.seen.since(backup.waiting_since) >= deadline * 2).then_some("its size does not settle")
+        (sized.changes >= CHANGES_THAT_CONVINCE).then_some("its size is another in every look")
     };
     why.map(|why| Judgement::Bad { why: why.to_owned() })
 }

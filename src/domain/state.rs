@@ -10,6 +10,7 @@ use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
 use super::digest::Digest;
+use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
 use super::halt::Halts;
@@ -51,6 +52,14 @@ pub struct State {
     pub unexplained: Vec<Timestamp>,
     /// Backups of ours that somebody else deleted in the last hour.
     pub foreign_deletions: Vec<Timestamp>,
+    /// Snapshots whose machines are watched for a restart.
+    pub watches: BTreeMap<BackupId, Watch>,
+    /// What was seen around the last snapshots, the newest last.
+    pub downtimes: Vec<Downtime>,
+    /// Machines that did not come back from a snapshot.
+    pub machines_down: BTreeMap<MachineId, NotBack>,
+    /// The file that was read again and refused; the policies of the one before go on.
+    pub refused_file: Option<RefusedFile>,
     /// Deletions that the audit let wait.
     pub postponed: BTreeMap<BackupId, Postponement>,
     /// What the cloud's refusals stop, and for whom.
@@ -58,6 +67,14 @@ pub struct State {
     pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
     pub ledger: Ledger,
+}
+
+/// A configuration that was refused while running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefusedFile {
+    pub file: String,
+    pub at: Timestamp,
+    pub faults: Vec<String>,
 }
 
 /// The policies in force, and since when.

@@ -107,7 +107,7 @@ impl Window {
         let hours = (0..=DAYS_AHEAD).flat_map(|day| {
             // An hour that the wall shows twice opens twice.
             let shown = wall_time(today, day, minute).map(|wall| zone.to_ambiguous_timestamp(wall));
-            let both = shown.map(|shown| [shown.clone().earlier(), shown.later()]);
+            let both = shown.map(|shown| [shown.earlier(), shown.later()]);
             both.into_iter().flatten().filter_map(|instant| Some(Timestamp::from(instant.ok()?)))
         });
         let end = at + Seconds::days(DAYS_AHEAD.unsigned_abs());

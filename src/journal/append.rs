@@ -11,6 +11,7 @@ use crate::journal::checkpoint::{self, Checkpoint};
 use crate::journal::entry::{Entry, Head, Key, Row};
 use crate::journal::fault::{Cause, Fault, shows_full_disk};
 use crate::journal::{Journal, rows};
+use crate::planted::{Bug, is_planted};
 
 const INSERT: &str = "INSERT INTO log (seq, recorded_at, occurred_at, kind, version, subject, key, body, \
      body_hash, prev_hash, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
@@ -67,6 +68,9 @@ impl Journal {
             let source = Cause::new("an earlier commit failed, and the journal was not opened since");
             return Err(AppendError::Ambiguous { source });
         }
+        if is_planted(Bug::AnswerBeforeCommit) && !self.connection.is_autocommit() {
+            self.run("COMMIT").map_err(not_written)?;
+        }
         self.run("BEGIN IMMEDIATE").map_err(not_written)?;
         let done = self.check_head(expected).and_then(|()| work(&self.connection)).and_then(|done| {
             // Writes all but the commit itself, so that a full disk shows while it is not ambiguous.
@@ -74,6 +78,7 @@ impl Journal {
             Ok(done)
         });
         match done {
+            Ok(done) if is_planted(Bug::AnswerBeforeCommit) => Ok(done),
             Ok(done) => self.run("COMMIT").map(|()| done).map_err(|error| self.poison(error)),
             Err(refusal) => self.roll_back().map(|()| Err(refusal))?,
         }

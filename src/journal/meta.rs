@@ -4,9 +4,10 @@
 
 use rusqlite::Connection;
 
-use crate::journal::fault::Fault;
+use crate::journal::fault::{Fault, Finding};
+use crate::journal::schema;
 
-const READ: &str = "SELECT simulated, clean FROM meta";
+const READ: &str = "SELECT simulated, clean, application_id FROM meta, pragma_application_id";
 const MARK: &str = "UPDATE meta SET clean = ?1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +17,16 @@ pub struct Meta {
 }
 
 pub fn read(connection: &Connection) -> Result<Meta, Fault> {
-    connection
-        .query_row(READ, (), |row| Ok(Meta { simulated: row.get(0)?, clean: row.get(1)? }))
-        .map_err(|error| Fault::classify("read what the journal knows of itself", "meta", error))
+    let (meta, application_id) = connection
+        .query_row(READ, (), |row| {
+            Ok((Meta { simulated: row.get(0)?, clean: row.get(1)? }, row.get::<_, i32>(2)?))
+        })
+        .map_err(|error| Fault::classify("read what the journal knows of itself", "meta", error))?;
+    if application_id != schema::application_id(meta.simulated) {
+        let what = "the header and it do not agree on whether the events are simulated";
+        return Err(Finding::new("meta: simulated", what).into());
+    }
+    Ok(meta)
 }
 
 pub fn mark_clean(connection: &Connection, clean: bool) -> Result<(), rusqlite::Error> {

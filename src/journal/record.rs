@@ -3,6 +3,8 @@
 //! Old versions are read for ever: a kind that changes gets a new version here, and its old one an
 //! upcast. Nothing else in the program knows how an event is written down.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,8 +27,40 @@ pub struct Unreadable {
     pub source: Option<serde_json::Error>,
 }
 
-/// The only version so far of every kind.
-const FIRST: u16 = 1;
+/// How the stored body of one version of a kind becomes that of the next.
+struct Step {
+    kind: &'static str,
+    lift: fn(String) -> Result<String, serde_json::Error>,
+}
+
+/// Every change of a stored form, the oldest first. The version of a kind is one more than its steps,
+/// and each version has its golden file in `tests/golden`, which stays there for ever.
+const STEPS: &[Step] = &[];
+
+/// The version in which events of this kind are written.
+pub fn version(kind: &str) -> u16 {
+    newest(STEPS, kind)
+}
+
+fn newest(steps: &[Step], kind: &str) -> u16 {
+    steps.iter().filter(|step| step.kind == kind).fold(1, |version, _| version + 1)
+}
+
+/// The body as the newest version has it; nothing if no such version was ever written.
+fn lifted<'a>(
+    steps: &[Step],
+    kind: &str,
+    version: u16,
+    body: &'a str,
+) -> Option<Result<Cow<'a, str>, serde_json::Error>> {
+    let newest = newest(steps, kind);
+    if version == newest {
+        return Some(Ok(Cow::Borrowed(body)));
+    }
+    let taken = usize::from(version.checked_sub(1).filter(|_| version < newest)?);
+    let mut left = steps.iter().filter(|step| step.kind == kind).skip(taken);
+    Some(left.try_fold(body.to_owned(), |body, step| (step.lift)(body)).map(Cow::Owned))
+}
 
 pub fn encode(event: &Event) -> Entry {
     let (kind, body) = match event {
@@ -46,6 +80,9 @@ pub fn encode(event: &Event) -> Entry {
         Event::Spared(body) => ("spared", text(body)),
         Event::Lapsed(body) => ("lapsed", text(body)),
         Event::Anomaly(body) => ("anomaly", text(body)),
+        Event::Reloaded(body) => ("reloaded", text(body)),
+        Event::BusyAnswered(body) => ("busy_answered", text(body)),
+        Event::DowntimeSeen(body) => ("downtime_seen", text(body)),
         Event::KeyJudged(body) => ("key_judged", text(body)),
         Event::TotalDisbelieved(body) => ("total_disbelieved", text(body)),
         Event::Postponed(body) => ("postponed", text(body)),
@@ -57,7 +94,7 @@ pub fn encode(event: &Event) -> Entry {
     };
     Entry {
         kind: kind.to_owned(),
-        version: FIRST,
+        version: version(kind),
         subject: subject(event),
         key: key(event),
         occurred_at: occurred_at(event),
@@ -66,7 +103,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 27] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -83,6 +120,9 @@ pub const KINDS: [&str; 24] = [
     "spared",
     "lapsed",
     "anomaly",
+    "reloaded",
+    "busy_answered",
+    "downtime_seen",
     "key_judged",
     "total_disbelieved",
     "postponed",
@@ -96,9 +136,8 @@ pub const KINDS: [&str; 24] = [
 pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
     let Entry { kind, version, body, .. } = &row.entry;
     let unreadable = |source| Unreadable { seq: row.seq.0, kind: kind.clone(), version: *version, source };
-    if *version != FIRST {
-        return Err(unreadable(None));
-    }
+    let body = lifted(STEPS, kind, *version, body).ok_or_else(|| unreadable(None))?;
+    let body = &body.map_err(|source| unreadable(Some(source)))?;
     let event = match kind.as_str() {
         "started" => read(body).map(Event::Started),
         "stopped" => read(body).map(Event::Stopped),
@@ -116,6 +155,9 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "spared" => read(body).map(Event::Spared),
         "lapsed" => read(body).map(Event::Lapsed),
         "anomaly" => read(body).map(Event::Anomaly),
+        "reloaded" => read(body).map(Event::Reloaded),
+        "busy_answered" => read(body).map(Event::BusyAnswered),
+        "downtime_seen" => read(body).map(Event::DowntimeSeen),
         "key_judged" => read(body).map(Event::KeyJudged),
         "total_disbelieved" => read(body).map(Event::TotalDisbelieved),
         "postponed" => read(body).map(Event::Postponed),
@@ -178,6 +220,9 @@ fn subject(event: &Event) -> String {
         Event::Lapsed(Lapsed::Freeze { .. }) => "freeze".to_owned(),
         Event::Lapsed(Lapsed::Request { ask, .. }) => ask.to_string(),
         Event::Anomaly(anomaly) => anomaly.about.clone(),
+        Event::Reloaded(_) => String::new(),
+        Event::BusyAnswered(answered) => answered.slot.machine.to_string(),
+        Event::DowntimeSeen(seen) => seen.machine.to_string(),
         Event::KeyJudged(_) => String::new(),
         Event::TotalDisbelieved(of) => of.scope.word().to_owned(),
         Event::Postponed(postponed) => postponed.backup.to_string(),
@@ -211,6 +256,9 @@ fn key(event: &Event) -> Option<Key> {
         | Event::Spared(_)
         | Event::Lapsed(_)
         | Event::Anomaly(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_)
+        | Event::DowntimeSeen(_)
         | Event::KeyJudged(_)
         | Event::TotalDisbelieved(_)
         | Event::Postponed(_)
@@ -240,5 +288,43 @@ fn occurred_at(event: &Event) -> Option<Timestamp> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(body: String, from: &str, to: &str) -> Result<String, serde_json::Error> {
+        let mut value: serde_json::Value = serde_json::from_str(&body)?;
+        if let Some(fields) = value.as_object_mut() {
+            let moved = fields.remove(from).unwrap_or_default();
+            fields.insert(to.to_owned(), moved);
+        }
+        serde_json::to_string(&value)
+    }
+
+    const TWO_CHANGES: [Step; 3] = [
+        Step { kind: "stopped", lift: |body| word(body, "because", "reason") },
+        Step { kind: "started", lift: |body| word(body, "number", "version") },
+        Step { kind: "stopped", lift: |body| word(body, "reason", "why") },
+    ];
+
+    #[test]
+    fn each_old_version_is_lifted_step_by_step_to_the_newest() {
+        let read = |version, body| {
+            lifted(&TWO_CHANGES, "stopped", version, body).map(|lifted| lifted.unwrap().into_owned())
+        };
+        let newest = Some(r#"{"why":"a signal"}"#.to_owned());
+        assert_eq!(read(1, r#"{"because":"a signal"}"#), newest);
+        assert_eq!(read(2, r#"{"reason":"a signal"}"#), newest);
+        assert_eq!(read(3, r#"{"why":"a signal"}"#), newest);
+        assert_eq!((read(0, "{}"), read(4, "{}")), (None, None));
+        assert!(lifted(&TWO_CHANGES, "stopped", 1, "no json").unwrap().is_err());
+        assert_eq!(newest_of(["stopped", "started", "looked"]), [3, 2, 1]);
+    }
+
+    fn newest_of(kinds: [&str; 3]) -> [u16; 3] {
+        kinds.map(|kind| newest(&TWO_CHANGES, kind))
     }
 }

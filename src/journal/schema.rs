@@ -14,8 +14,14 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_journal.sql")
 /// The version of a file that has seen every migration.
 pub const NEWEST: u32 = MIGRATIONS.len() as u32;
 
-/// Written into the file's header: "QMJL".
-const APPLICATION_ID: i32 = 0x514d_4a4c;
+/// Written into the file's header: "QMJL", or "QMSL" where the events are simulated. The file says that a
+/// second time inside, so that no flipped bit can turn the one into the other.
+const REAL_ID: i32 = 0x514d_4a4c;
+const SIMULATED_ID: i32 = 0x514d_534c;
+
+pub fn application_id(simulated: bool) -> i32 {
+    if simulated { SIMULATED_ID } else { REAL_ID }
+}
 
 /// Whose file it is, by its header.
 pub enum Owner {
@@ -57,10 +63,8 @@ pub fn owner(connection: &Connection) -> Result<Owner, rusqlite::Error> {
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     Ok(match (application_id, u32::try_from(version)) {
         (0, Ok(0)) if tables == 0 => Owner::Nobody,
-        (APPLICATION_ID, Ok(version @ 1..)) => Owner::Us { version },
-        (APPLICATION_ID, _) | (_, Ok(_) | Err(_)) => {
-            Owner::Other(Stranger::Database { application_id, tables })
-        }
+        (REAL_ID | SIMULATED_ID, Ok(version @ 1..)) => Owner::Us { version },
+        (_, Ok(_) | Err(_)) => Owner::Other(Stranger::Database { application_id, tables }),
     })
 }
 
@@ -68,7 +72,7 @@ pub fn owner(connection: &Connection) -> Result<Owner, rusqlite::Error> {
 /// ever, whether its events are simulated.
 pub fn migrate(connection: &Connection, version: u32, simulated: bool) -> Result<(), rusqlite::Error> {
     let transaction = connection.unchecked_transaction()?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "application_id", application_id(simulated))?;
     for (step, migration) in (1..).zip(MIGRATIONS).filter(|(step, _)| *step > version) {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", step)?;

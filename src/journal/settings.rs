@@ -6,6 +6,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, types::Value};
 
 use crate::journal::fault::Cause;
+use crate::planted::{Bug, is_planted};
 
 /// Below this version a checkpoint beside a commit can lose committed rows.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -56,7 +57,12 @@ pub fn prepare_reader(connection: &Connection) -> Result<(), Cause> {
 /// The writer's settings. `durable` makes every commit wait for the disk.
 pub fn prepare_writer(connection: &Connection, durable: bool) -> Result<(), Cause> {
     set(connection, "journal_mode", Value::Text("wal".to_owned()))?;
-    set(connection, "synchronous", if durable { 2 } else { 0 })?;
+    let synchronous = match (durable, is_planted(Bug::CommitWithoutSync)) {
+        (true, false) => 2,
+        (true, true) => 1,
+        (false, _) => 0,
+    };
+    set(connection, "synchronous", synchronous)?;
     set(connection, "recursive_triggers", 1)?;
     set(connection, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)?;
     set(connection, "journal_size_limit", LEFT_OVER_BYTES)

@@ -9,6 +9,8 @@ pub mod run;
 pub mod narrate;
 pub mod pace;
 mod crash;
+mod edits;
 mod person;
 mod watch;
+mod bookkeeper;
 mod recovery;

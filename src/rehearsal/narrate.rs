@@ -7,12 +7,13 @@ use std::fmt;
 
 use crate::domain::ask::Ask;
 use crate::domain::backup::{Judgement, Life};
+use crate::domain::downtime::Downtime;
 use crate::domain::draft::Hold;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::{BackupId, PolicyName, SnapshotId};
 use crate::domain::plan::plan;
-use crate::domain::policy::{Keep, Policy, PolicySet};
+use crate::domain::policy::{Keep, Policy, PolicySet, Retention};
 use crate::domain::slot::Decision;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -183,7 +184,13 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         Event::Lapsed(lapsed) => vec![line(at, "lapsed", "", "", words::lapsed(lapsed))],
         Event::KeyJudged(_) | Event::TotalDisbelieved(_) | Event::Postponed(_) => Vec::new(),
         Event::Anomaly(anomaly) => vec![line(at, "anomaly", "", &anomaly.about, visible(&anomaly.what))],
+        Event::DowntimeSeen(seen) => match seen.downtime {
+            Downtime::StillDown { .. } => about("not back", &seen.backup, words::downtime(&seen.downtime)),
+            Downtime::Live { .. } | Downtime::Down { .. } | Downtime::Unwatched => Vec::new(),
+        },
         Event::Called(_)
+        | Event::Reloaded(_)
+        | Event::BusyAnswered(_)
         | Event::Looked(_)
         | Event::Observed(_)
         | Event::Billed(_)
@@ -194,11 +201,17 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
     }
 }
 
+fn newest(count: u32) -> Retention {
+    Retention { keep_last: Some(Keep::Count(count)), ..Retention::default() }
+}
+
 fn policy_lines(at: Timestamp, set: &PolicySet) -> Vec<Line> {
     let policy = |(name, policy): (&PolicyName, &Policy)| {
         let kept = match policy.retention.keep_last {
-            Some(Keep::Count(count)) => format!("keeps the newest {count}"),
-            Some(Keep::All) | None => "keeps everything".to_owned(),
+            Some(Keep::Count(count)) if policy.retention == newest(count) => {
+                format!("keeps the newest {count}")
+            }
+            Some(_) | None => format!("keeps {}", policy.retention),
         };
         let schedule = format!("{} in {}", policy.schedule, policy.timezone);
         line(at, "policy", "", name.as_str(), format!("{schedule}, {kept}, mode {}", policy.mode.word()))

@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 use crate::daemon::inbox::{Outlet, Request};
-use crate::domain::ask::{Ask, Rail};
+use crate::domain::ask::{Ask, Halted, Rail};
 use crate::domain::backup::Life;
-use crate::domain::id::BackupId;
+use crate::domain::id::{BackupId, SnapshotId};
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::cloud::Cloud;
 use crate::sim::record::Actor;
 
+const MENDS_AFTER: Seconds = Seconds::hours(24);
 const VISITS: Seconds = Seconds::minutes(50);
 /// One in so many visits keeps something by a pin or a hold, or lets go of it.
 const PIN_EVERY: u32 = 150;
@@ -69,12 +70,13 @@ impl Person {
                     let promise = Promise::Adopt(snapshot.to_string());
                     self.ask(Ask::Adopt { snapshot }, promise);
                 }
-                Some(Actor::Person) | None => {
+                Some(Actor::Person | Actor::Cloud) | None => {
                     let promise = Promise::Disown(snapshot.to_string());
                     self.ask(Ask::Disown { snapshot, reason: "I made it by hand".to_owned() }, promise);
                 }
             }
         }
+        self.mend(state, now);
         self.keep(state, now);
         self.delete_overdue(state);
         if self.rng.u32(0..HAND_EVERY) == 0 {
@@ -106,6 +108,22 @@ impl Person {
         }
         if !waiting.is_empty() {
             self.ask(Ask::Approve { backups: waiting }, Promise::None);
+        }
+    }
+
+    /// A day after the cloud called a machine impossible, somebody has talked to its people.
+    fn mend(&mut self, state: &State, now: Timestamp) {
+        let is_old = |since: Timestamp| now.since(since) >= MENDS_AFTER.duration();
+        let old = state.halts.impossible.iter().filter(|(_, known)| is_old(known.since));
+        let machines: Vec<_> = old.map(|(machine, _)| machine.clone()).collect();
+        for machine in machines {
+            self.ask(Ask::Retry { halted: Halted::Machine(machine) }, Promise::None);
+        }
+        let is_foreign = |id: &SnapshotId| !state.owners.contains_key(id);
+        let odd: Vec<_> = state.unreadable().map(|one| one.id.clone()).filter(is_foreign).collect();
+        for snapshot in odd {
+            let promise = Promise::Disown(snapshot.to_string());
+            self.ask(Ask::Disown { snapshot, reason: "it is not one of yours".to_owned() }, promise);
         }
     }
 

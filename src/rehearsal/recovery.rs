@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use crate::domain::backup::{Backup, Life};
 use crate::domain::id::SnapshotId;
+use crate::domain::policy::Retention;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::watch::Observer;
 use crate::sim::cloud::Cloud;
 use crate::sim::dialect::Way;
+use crate::sim::machine::MachineStatus;
 use crate::sim::record::{Actor, Record};
 use crate::sim::truth::Truth;
 
@@ -41,11 +43,21 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     }
     let ending = Ending { setup, state, now };
     let mut found = ending.open_requests();
-    let machines = machines(cloud);
+    let there = machines(cloud);
+    let machines: Vec<String> = cloud.with_world(|world| {
+        let up = world.machines().filter(|machine| {
+            machine.status == MachineStatus::Active
+                && !machine.unsupported
+                && ending.is_older(machine.since, RECOVERY)
+        });
+        up.map(|machine| machine.id.clone()).collect()
+    });
     cloud.with_truth(|truth| {
-        let records: Vec<&Record> = truth.snapshots().collect();
+        let mut records: Vec<&Record> = truth.snapshots().collect();
         found.extend(ending.machines_without_backup(&machines, &records));
         found.extend(ending.wrong_inventory(&records));
+        // The backups of a lost machine are kept until a person decides.
+        records.retain(|record| there.contains(&record.machine));
         found.extend(ending.deletions_overdue(&records));
     });
     for line in found {
@@ -118,8 +130,13 @@ impl Ending<'_> {
 
     /// Good ones that enough newer ones replaced long ago, and that only the daemon could hold.
     fn deletions_overdue(&self, records: &[&Record]) -> Vec<String> {
+        // How many other words keep is not counted here.
+        if self.setup.also != Retention::default() {
+            return Vec::new();
+        }
         let mut shelves: BTreeMap<(String, String), Vec<&Record>> = BTreeMap::new();
-        for record in records.iter().filter(|record| record.is_good()) {
+        // What was odd once may have been disputed or judged bad, and waits for a person.
+        for record in records.iter().filter(|record| record.is_good() && !record.is_odd) {
             if let Some(group) = record.group() {
                 shelves.entry(group).or_default().push(record);
             }

@@ -21,8 +21,10 @@ use crate::domain::state::State;
 use crate::domain::time::Seconds;
 use crate::journal;
 use crate::journal::open::Durability;
+use crate::rehearsal::bookkeeper::Bookkeeper;
 use crate::rehearsal::crash::{Fuse, Mortal};
 use crate::rehearsal::disturb::DaemonClock;
+use crate::rehearsal::edits::Edits;
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
 use crate::rehearsal::setup::Setup;
@@ -108,9 +110,11 @@ struct Rehearsal<'a> {
     daemon_clock: DaemonClock<'a>,
     rng: fastrand::Rng,
     observer: Observer,
+    bookkeeper: Bookkeeper,
     onlooker: Rc<RefCell<dyn Onlooker>>,
     fuse: Fuse,
     person: Person,
+    edits: Edits,
     crashes: u64,
 }
 
@@ -142,9 +146,11 @@ impl<'a> Rehearsal<'a> {
             daemon_clock: DaemonClock::new(setup, &cloud, &clock),
             cloud,
             clock,
+            bookkeeper: Bookkeeper::new(&observer),
             observer,
             onlooker,
             fuse,
+            edits: Edits::new(setup),
             crashes: 0,
         }
     }
@@ -186,17 +192,21 @@ impl<'a> Rehearsal<'a> {
         let transport = Transport::local(self.service.clone(), &settings);
         let client = Client::new(transport, settings, SecretString::from(KEY))?;
         let (observer, onlooker) = (self.observer.clone(), self.onlooker.clone());
+        let bookkeeper = self.bookkeeper.clone();
         let mut danger = Danger::new(&self.cloud, &self.fuse, self.rng.u64(..));
         let listener = Box::new(move |state: &State, recorded: &Recorded| {
             if let Event::Intended(_) = recorded.event {
                 danger.comes();
             }
             observer.recorded(state, recorded);
+            bookkeeper.recorded(state, recorded);
             onlooker.borrow_mut().recorded(state, recorded);
         });
         let stop = CancellationToken::new();
         let parts = Parts { client, clock: self.daemon_clock.clock(), inbox, listener, stop };
-        let mut engine = Engine::start(folded, self.setup.policies(), parts).await?;
+        let policies = self.edits.adopted(self.setup, &self.cloud, self.clock.now());
+        let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
+        let mut engine = Engine::start(folded, policies, parts).await?;
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
         let lighting = async {
@@ -215,6 +225,7 @@ impl<'a> Rehearsal<'a> {
             () = tokio::time::sleep(time_left) => Some(Ok(())),
             ended = mortal => ended,
             () = lighting => None,
+            () = tokio::time::sleep(edit_over) => None,
             () = daemon_clock.keep_setting() => None,
         };
         match ended {
@@ -257,6 +268,7 @@ impl<'a> Rehearsal<'a> {
 
     /// The end: stopped on purpose, replayed from zero, judged.
     async fn finish(&mut self, engine: Engine) -> Result<(), RehearsalError> {
+        self.bookkeeper.judge(&self.cloud, engine.state(), self.clock.now());
         recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;
         let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
@@ -298,6 +310,7 @@ impl<'a> Rehearsal<'a> {
                 api_calls: truth.api_calls,
                 letters: 0,
                 chain_ok: verified.is_ok(),
+                ledger_matches_truth: self.bookkeeper.matches_truth(),
                 faults_hit,
                 head: head.map_or(String::new(), |head| head.hash.to_string()),
             }

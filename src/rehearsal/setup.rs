@@ -25,6 +25,8 @@ pub struct Setup {
     pub length: Seconds,
     pub machines: u32,
     pub keep_last: u32,
+    /// What the policy keeps besides.
+    pub also: Retention,
     pub seed: u64,
     /// A name that `sim::fault_plan::FaultPlan` knows.
     pub faults: String,
@@ -51,7 +53,7 @@ impl Setup {
         if self.faults == "none" { self.begins() } else { self.ends() - Seconds(calm) }
     }
 
-    /// One policy over all machines: daily at two, the newest `keep_last` kept.
+    /// One policy over all machines: daily at two, the newest `keep_last` kept, and what is said besides.
     pub fn policies(&self) -> PolicySet {
         let policy = Policy {
             mode: Mode::Enforce,
@@ -59,7 +61,7 @@ impl Setup {
             schedule: "0 2 * * *".to_owned(),
             timezone: "UTC".to_owned(),
             may_restart: true,
-            retention: Retention { keep_last: Some(Keep::Count(self.keep_last)), keep_daily: None },
+            retention: Retention { keep_last: Some(Keep::Count(self.keep_last)), ..self.also.clone() },
             longest_gap: Seconds::days(1),
             selection: Selection::default(),
             timing: Timing::default(),

@@ -30,6 +30,8 @@ pub struct Summary {
     pub api_calls: u64,
     pub letters: u64,
     pub chain_ok: bool,
+    /// The journal's billing is what the cloud answered, and what it is owed where nothing is late any more.
+    pub ledger_matches_truth: bool,
     /// How often each fault that was on struck.
     pub faults_hit: BTreeMap<&'static str, u64>,
     /// The journal's last hash: the same seed gives the same.
@@ -38,7 +40,11 @@ pub struct Summary {
 
 impl Summary {
     pub fn is_clean(&self) -> bool {
-        self.duplicates == 0 && self.unowned_deleted == 0 && self.invariant_violations == 0 && self.chain_ok
+        self.duplicates == 0
+            && self.unowned_deleted == 0
+            && self.invariant_violations == 0
+            && self.chain_ok
+            && self.ledger_matches_truth
     }
 
     /// For a person: what was done, and whether all of it was right.
@@ -61,6 +67,8 @@ impl Summary {
         }
         let chain = if self.chain_ok { "verifies" } else { "DOES NOT VERIFY" };
         lines.push(format!("The journal's chain {chain}; its head is {}.", self.head));
+        let ledger = if self.ledger_matches_truth { "matches" } else { "DOES NOT MATCH" };
+        lines.push(format!("The ledger {ledger} the cloud's books."));
         lines.push(match self.is_clean() {
             true => "By the cloud's truth: no duplicate, no wrong delete, no rule broken.".to_owned(),
             false => format!(

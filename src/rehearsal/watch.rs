@@ -169,7 +169,8 @@ impl Seen {
         let is_complete = look.scope == Scope::Snapshots && look.result == LookResult::Complete;
         let shown = look.items as usize;
         // The truth is asked only where the daemon itself could have been surprised.
-        if !is_complete || shown * 2 >= state.fleet.snapshots.len() {
+        let lied = self.cloud.lied_at().is_some_and(|at| self.truth.now().since(at) < LONGEST_LAG.duration());
+        if !is_complete || lied || shown * 2 >= state.fleet.snapshots.len() {
             return;
         }
         let now = self.truth.now();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::alarm::{self, Alarm};
 use super::asked::{self, Kept, Requested, Thawed};
 use super::waste::{self, Waste};
 use super::words;
@@ -17,6 +18,8 @@ use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::money::{Currency, Nanos};
 use crate::domain::plan::plan;
 use crate::domain::policy::{Images, Mode};
+use crate::domain::preview::{Overdue, overdue};
+use crate::domain::reach::Reach;
 use crate::domain::slot::Shelf;
 use crate::domain::state::{EffectLife, ShelfState, State};
 use crate::domain::time::Timestamp;
@@ -40,8 +43,12 @@ pub struct Status {
     pub last_event_at: Option<Timestamp>,
     pub shelves: Vec<ShelfStatus>,
     pub doomed: Vec<DoomStatus>,
+    /// Older than `delete_after`, and kept by something stronger.
+    pub overdue: Vec<OverdueStatus>,
     pub suspects: Vec<SuspectStatus>,
     pub open_effects: Vec<OpenEffect>,
+    /// What a person should know of, each with what to do about it.
+    pub alarms: Vec<Alarm>,
     pub frozen: Option<Frozen>,
     pub paused_until: Option<Timestamp>,
     /// A person said that this account makes no images; it decides where the cloud does not tell.
@@ -50,6 +57,12 @@ pub struct Status {
     pub requests: Vec<Requested>,
     pub thawed: Vec<Thawed>,
     pub waste: Vec<Waste>,
+    /// The configuration was read again and refused; the one before goes on.
+    pub refused_file: Option<RefusedFileShown>,
+    /// Whether snapshots restart machines: `live`, or `restarts, median 6 min`. `None`: not seen yet.
+    pub snapshots_are: Option<String>,
+    /// Machines that did not come back from a snapshot.
+    pub machines_down: Vec<MachineDown>,
     pub balance: BTreeMap<Currency, Nanos>,
     pub machines_seen_at: Option<Timestamp>,
     pub snapshots_seen_at: Option<Timestamp>,
@@ -72,6 +85,8 @@ pub struct ShelfStatus {
     pub newest_good: Option<NewestGood>,
     /// A slot that is due, and why nothing happens.
     pub held: Option<SlotHeld>,
+    /// Its machine is gone: what stands here is kept until a person says otherwise.
+    pub orphaned: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -100,6 +115,14 @@ pub struct DoomStatus {
     pub held: Option<String>,
 }
 
+#[derive(Clone, Debug, Serialize)]
+pub struct OverdueStatus {
+    pub backup: BackupId,
+    pub machine_name: String,
+    pub delete_after: Reach,
+    pub kept_by: Vec<String>,
+}
+
 /// A snapshot that could be ours and is not in the journal; it holds deletions until somebody says.
 #[derive(Clone, Debug, Serialize)]
 pub struct SuspectStatus {
@@ -123,6 +146,24 @@ pub struct OpenEffect {
 pub struct Frozen {
     pub until: Timestamp,
     pub reason: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedFileShown {
+    pub file: String,
+    pub at: Timestamp,
+    pub faults: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineDown {
+    pub machine: MachineId,
+    pub machine_name: String,
+    /// When it was found not to be back.
+    pub since: Timestamp,
+    /// The cloud's word for what it was then.
+    pub status: String,
+    pub backup: BackupId,
 }
 
 /// Where the journal stands, as whoever read it knows.
@@ -149,8 +190,10 @@ impl Status {
             last_event_at: source.last_event_at,
             shelves: shelves(state, now),
             doomed: doomed(state, &holds),
+            overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
+            alarms: alarm::alarms(state),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
             paused_until: state.paused(now),
             images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),
@@ -158,6 +201,13 @@ impl Status {
             requests: asked::requests(state, &holds),
             thawed: asked::thawed(state),
             waste: waste::of(state, now),
+            refused_file: state.refused_file.as_ref().map(|refused| RefusedFileShown {
+                file: refused.file.clone(),
+                at: refused.at,
+                faults: refused.faults.clone(),
+            }),
+            snapshots_are: words::snapshots_are(state),
+            machines_down: machines_down(state),
             balance: state.fleet.balance.clone(),
             machines_seen_at: state.fleet.machine_look.complete,
             snapshots_seen_at: state.fleet.snapshot_look.complete,
@@ -192,10 +242,22 @@ fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
                 taken_at: backup.taken_at,
                 age_seconds: now.since(backup.taken_at).as_secs(),
             }),
+            orphaned: state.is_lost(&shelf.machine),
             held: shelf_state.open.as_ref().map(|(due, held)| SlotHeld { due: *due, why: words::held(held) }),
         }
     };
     state.shelves.iter().map(shelf_status).collect()
+}
+
+fn machines_down(state: &State) -> Vec<MachineDown> {
+    let down = state.machines_down.iter().map(|(machine, not_back)| MachineDown {
+        machine: machine.clone(),
+        machine_name: machine_name(state, machine),
+        since: not_back.since,
+        status: not_back.status.clone(),
+        backup: not_back.backup.clone(),
+    });
+    down.collect()
 }
 
 fn doomed(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
@@ -220,8 +282,17 @@ fn doomed(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
     doomed.collect()
 }
 
+fn overdue_status(state: &State, overdue: Overdue<'_>) -> OverdueStatus {
+    OverdueStatus {
+        backup: overdue.backup.clone(),
+        machine_name: machine_name(state, overdue.machine),
+        delete_after: overdue.limit,
+        kept_by: overdue.kept_by,
+    }
+}
+
 /// An id as one word of a shell's: these commands are there to be copied, and the cloud chose the id.
-fn word(id: &str) -> String {
+pub(super) fn word(id: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':');
     if !id.is_empty() && !id.starts_with('-') && id.chars().all(is_plain) {
         return id.to_owned();

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::asked::{Kept, Requested};
-use super::foreign::visible;
+use super::foreign::{harmless, visible};
 use super::status::{DoomStatus, ShelfStatus, Status};
 use super::words::{instant, span};
 use crate::domain::money::Nanos;
@@ -31,6 +31,14 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if let Some(until) = status.paused_until {
         writeln!(text, "PAUSED until {}: policies make and delete nothing", instant(until))?;
     }
+    if let Some(refused) = &status.refused_file {
+        let (file, at) = (visible(&refused.file), instant(refused.at));
+        writeln!(
+            text,
+            "REFUSED    {file}, read {at}: {} faults; the one before goes on",
+            refused.faults.len()
+        )?;
+    }
     writeln!(text, "as of      {} UTC", instant(status.now))?;
     let (hash, seq) = (status.head.hash.get(..12).unwrap_or(&status.head.hash), status.head.seq);
     writeln!(text, "journal    {hash}@{seq}")?;
@@ -46,6 +54,22 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if status.images_said_absent {
         writeln!(text, "images     said to be none: that decides where the cloud does not tell")?;
     }
+    write_list(text, "alarms", &status.alarms, |alarm| {
+        let since = alarm.since.map_or_else(String::new, |at| format!("since {}: ", instant(at)));
+        // One line each: a message of the cloud's must not begin another.
+        format!("{since}{}", harmless(&alarm.said).replace('\n', " "))
+    })?;
+    if let Some(are) = &status.snapshots_are {
+        writeln!(text, "snapshots  {are}")?;
+    }
+    write_list(text, "machines that did not come back from a snapshot", &status.machines_down, |down| {
+        let (machine, since) = (visible(&down.machine_name), instant(down.since));
+        format!(
+            "{machine:<16} {} when looked at {since}, after {}",
+            visible(&down.status),
+            visible(down.backup.as_str())
+        )
+    })?;
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
             text,
@@ -54,18 +78,13 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     write_list(text, "backups", &status.shelves, shelf_row)?;
     write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
-    write_list(text, "asked for by hand", &status.requests, request_row)?;
-    write_list(text, "kept by a person", &status.kept, kept_row)?;
-    write_list(text, "thawed, though it has no young backup", &status.thawed, |thawed| {
-        let (machine, reason) = (visible(thawed.machine.as_str()), visible(&thawed.reason));
-        format!("{machine} down to the newest {}: {reason}", thawed.keep)
-    })?;
-    write_list(text, "waste: nothing deletes these by itself", &status.waste, |waste| {
-        let (least, most) = (cents(waste.least_usd_a_month), cents(waste.most_usd_a_month));
-        let (count, why) = (waste.backups.len(), visible(&waste.why));
+    write_asked(status, text)?;
+    write_list(text, "older than delete_after, and kept all the same", &status.overdue, |one| {
+        let (backup, machine) = (visible(one.backup.as_str()), visible(&one.machine_name));
         format!(
-            "{count} because {why}: {least} to {most} USD a month at list price\n    {}",
-            visible(&waste.command)
+            "{backup:<30} {machine:<16} older than {}; kept: {}",
+            one.delete_after,
+            one.kept_by.join(", ")
         )
     })?;
     write_list(text, "not known yet", &status.open_effects, |effect| {
@@ -83,6 +102,24 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         let [adopt, disown] = &suspect.commands;
         let name = visible(&suspect.name);
         format!("{name} of {machine}\n    {}\n    {}", visible(adopt), visible(disown))
+    })
+}
+
+/// What people said, and what waits for them.
+fn write_asked(status: &Status, text: &mut String) -> fmt::Result {
+    write_list(text, "asked for by hand", &status.requests, request_row)?;
+    write_list(text, "kept by a person", &status.kept, kept_row)?;
+    write_list(text, "thawed, though it has no young backup", &status.thawed, |thawed| {
+        let (machine, reason) = (visible(thawed.machine.as_str()), visible(&thawed.reason));
+        format!("{machine} down to the newest {}: {reason}", thawed.keep)
+    })?;
+    write_list(text, "waste: nothing deletes these by itself", &status.waste, |waste| {
+        let (least, most) = (cents(waste.least_usd_a_month), cents(waste.most_usd_a_month));
+        let (count, why) = (waste.backups.len(), visible(&waste.why));
+        format!(
+            "{count} because {why}: {least} to {most} USD a month at list price\n    {}",
+            visible(&waste.command)
+        )
     })
 }
 
@@ -134,7 +171,12 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
         .held
         .as_ref()
         .map_or_else(String::new, |held| format!("; due {} and held: {}", instant(held.due), held.why));
-    format!("{:<14} {:<16} {newest}{held}", visible(shelf.policy.as_str()), visible(&shelf.machine_name))
+    let orphaned = if shelf.orphaned { "; ORPHANED: its machine is gone" } else { "" };
+    format!(
+        "{:<14} {:<16} {newest}{held}{orphaned}",
+        visible(shelf.policy.as_str()),
+        visible(&shelf.machine_name)
+    )
 }
 
 fn request_row(request: &Requested) -> String {
@@ -168,6 +210,7 @@ fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::{Event, KeyJudged, Recorded};
     use crate::domain::state::State;
     use crate::report::status::Source;
 
@@ -178,6 +221,24 @@ mod tests {
         assert!(text(&status).contains("last looks machines never, snapshots never\n"));
         status.machines_seen_at = Some(Timestamp::from_seconds(600));
         assert!(text(&status).contains("last looks machines 20 min ago, snapshots never\n"));
+    }
+
+    #[test]
+    fn a_key_that_the_cloud_refuses_is_told_with_its_beginning() {
+        let mut state = State::default();
+        let source = || Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None };
+        let now = Timestamp::from_seconds(1_800);
+        for (seq, status) in [(1, 401), (2, 403)] {
+            let event = Event::KeyJudged(KeyJudged { refused: Some(status) });
+            state.apply(&Recorded { seq, at: Timestamp::from_seconds(60 * seq as i64), event });
+        }
+        let told = text(&Status::of(&state, now, source()));
+        let expected =
+            "since 1970-01-01 00:01:00: the cloud refuses the key (HTTP 403); nothing is backed up";
+        assert!(told.contains(expected), "{told}");
+        let event = Event::KeyJudged(KeyJudged { refused: None });
+        state.apply(&Recorded { seq: 3, at: now, event });
+        assert!(!text(&Status::of(&state, now, source())).contains("refuses the key"));
     }
 
     #[test]

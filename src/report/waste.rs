@@ -123,7 +123,7 @@ mod tests {
             life,
             snapshots: BTreeSet::from([id.clone()]),
             taken_at: NOW,
-            sized: Some(Sized { bytes: 40 * BYTES_A_GB, seen: NOW }),
+            sized: Some(Sized { bytes: 40 * BYTES_A_GB, seen: NOW, changes: 0 }),
             pinned: false,
             held: None,
             doom: None,

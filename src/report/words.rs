@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::foreign::visible;
+use crate::domain::downtime::Downtime;
 use crate::domain::draft::Hold;
 use crate::domain::effect::Refusal;
 use crate::domain::event::Lapsed;
 use crate::domain::slot::{Decision, Held, Skip};
+use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
 /// To the second, in UTC, without what everybody knows: `2026-03-01 02:00:07`.
@@ -108,6 +110,30 @@ pub fn lapsed(lapsed: &Lapsed) -> String {
         Lapsed::Freeze { until } => format!("the freeze ran out at {}", instant(*until)),
         Lapsed::Request { ask, why } => format!("request {ask} ended: {}", visible(why)),
     }
+}
+
+/// What a snapshot did to its machine.
+pub fn downtime(downtime: &Downtime) -> String {
+    match downtime {
+        Downtime::Live { looks } => format!("live: ACTIVE in {looks} looks"),
+        Downtime::Down { seconds } => format!("not ACTIVE for about {}", span(Duration::from_secs(*seconds))),
+        Downtime::Unwatched => "too few looks to tell".to_owned(),
+        Downtime::StillDown { status } => {
+            format!("not ACTIVE again 30 min after its backup: {}", visible(status))
+        }
+    }
+}
+
+/// Whether snapshots restart machines, as far as it was seen.
+pub fn snapshots_are(state: &State) -> Option<String> {
+    if state.snapshots_live() {
+        return Some("live".to_owned());
+    }
+    if let Some(median) = state.median_downtime() {
+        return Some(format!("restarts, median {}", span(median.duration())));
+    }
+    let count = state.downtimes.len();
+    (count > 0).then(|| format!("live so far, seen {count} times"))
 }
 
 /// The cloud's no, in its own words.

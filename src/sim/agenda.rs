@@ -6,16 +6,48 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::time::Timestamp;
+use crate::sim::fault::Fault;
+use crate::sim::machine::{Machine, MachineStatus};
+use crate::sim::quirk::Quirk;
 
 /// Something that happens by itself at its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Happening {
     /// A snapshot that is being made is done.
     Ripen(u64),
+    /// The cloud gives up on a snapshot that will be made for ever: its machine is free again.
+    Release(u64),
+    /// A good snapshot turns ERROR.
+    Spoil(u64),
+    /// A good snapshot is gone.
+    Disappear(u64),
+    /// A snapshot is shown oddly for this long.
+    ShowOddly {
+        number: u64,
+        fault: Fault,
+        quirk: Quirk,
+        lasts: Duration,
+    },
+    ShowRightly(u64),
+    /// A machine that has been in its status since then reaches this one.
+    Reach {
+        machine: u64,
+        since: Timestamp,
+        status: MachineStatus,
+    },
+    /// A machine is made again under its old name.
+    Remake(Box<Machine>),
+    /// What a person restored is thrown away.
+    Discard(u64),
+    /// A class of fault that strikes from time to time strikes.
+    Strike(Fault),
     /// A deleted snapshot that was still listed is listed no more.
     Unlist(u64),
     /// A request takes effect long after its client gave up; lists learn of it `lag` later.
-    Land { order: Order, lag: Duration },
+    Land {
+        order: Order,
+        lag: Duration,
+    },
     /// A person makes a snapshot in the web console.
     PersonMakes,
     /// A person removes what a person had made.

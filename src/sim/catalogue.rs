@@ -5,7 +5,10 @@
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 use crate::sim::books::SNAPSHOT_HOURLY;
+use crate::sim::dialect::Dialect;
+use crate::sim::fate::Account;
 use crate::sim::machine::{GPU_MODELS, REGIONS};
+use crate::sim::render::{self, Kind, Value};
 
 /// A rupee price is the dollar price times this; nothing here converts money.
 const INR_FACTOR: i64 = 100;
@@ -35,13 +38,39 @@ pub fn regions() -> String {
     format!(r#""regions":[{}]"#, regions.join(","))
 }
 
-pub fn gpu_stocks() -> String {
+pub fn gpu_stocks(available: u32) -> String {
     let stocks: Vec<String> = REGIONS
         .iter()
         .flat_map(|region| GPU_MODELS.iter().map(move |(model, _)| (region, model)))
-        .map(|(region, model)| format!(r#"{{"region":"{region}","gpu_type":"{model}","available":12}}"#))
+        .map(|(region, model)| {
+            format!(r#"{{"region":"{region}","gpu_type":"{model}","available":{available}}}"#)
+        })
         .collect();
     format!(r#""stocks":[{}]"#, stocks.join(","))
+}
+
+/// What another account's list shows.
+pub fn strangers(dialect: Dialect, word: &str, account: Account) -> Vec<String> {
+    let (kind, mark) = match word {
+        "snapshots" => (Kind::Snapshot, 'S'),
+        "instances" => (Kind::Machine, 'D'),
+        _ => return Vec::new(),
+    };
+    let numbers = if account == Account::Empty { 0..0 } else { 900_001..900_004 };
+    let stranger = |number: u64| {
+        let (id, name) = (format!("BRK-{number}{mark}"), format!("somebody-else-{number}"));
+        let status = if kind == Kind::Machine { "ACTIVE" } else { "SUCCESS" };
+        let fields = vec![
+            ("id", Value::Text(&id)),
+            ("name", Value::Text(&name)),
+            ("status", Value::State(status)),
+            ("region", Value::Text(REGIONS[0])),
+            ("size_gb", Value::Whole(80)),
+            ("created_at", Value::Text("2026-01-05T08:00:00Z")),
+        ];
+        render::object(dialect, kind, number, &fields)
+    };
+    numbers.map(stranger).collect()
 }
 
 fn prices(hourly: Nanos) -> String {

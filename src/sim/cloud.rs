@@ -19,6 +19,7 @@ use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
 use crate::sim::machine::MachineStatus;
 use crate::sim::record::Actor;
+use crate::sim::scenario::{Scenario, Step};
 use crate::sim::snapshot::snapshot_id;
 use crate::sim::stream::stream;
 use crate::sim::truth::{Rules, Truth};
@@ -67,6 +68,9 @@ pub(in crate::sim) struct Inside {
     request_ids: Rng,
     /// The minute that requests are being counted in, and how many it has seen.
     counted: (i64, u32),
+    /// When a list last showed another account.
+    pub lied_at: Option<Timestamp>,
+    scenario: Scenario,
 }
 
 impl Cloud {
@@ -79,9 +83,18 @@ impl Cloud {
             initial_balance: start.initial_balance,
             rules: start.rules,
             person: start.faults.person(),
+            mischief: start.faults.mischief(),
+            misbilling: start.faults.misbilling(),
         });
         let request_ids = stream(start.seed, "request ids");
-        let inside = Inside { world, faults: start.faults, request_ids, counted: (0, 0) };
+        let inside = Inside {
+            world,
+            faults: start.faults,
+            request_ids,
+            counted: (0, 0),
+            lied_at: None,
+            scenario: Scenario::default(),
+        };
         Self {
             inside: Arc::new(Mutex::new(inside)),
             listener: Arc::new(Mutex::new(None)),
@@ -152,6 +165,11 @@ impl Cloud {
         self.with_world(|world| world.next_event())
     }
 
+    /// Lets this happen then.
+    pub fn play(&self, at: Timestamp, step: Step) {
+        self.enter(|inside| inside.scenario.add(at, step));
+    }
+
     /// Hits by published code, for every class that is on in this run.
     pub fn hits(&self) -> BTreeMap<&'static str, u64> {
         self.enter(|inside| inside.faults.hits())
@@ -160,6 +178,11 @@ impl Cloud {
     /// Counts a fault that the harness carried out itself.
     pub fn note_hit(&self, fault: Fault) {
         self.enter(|inside| inside.faults.hit(fault));
+    }
+
+    /// When a list last showed another account: what is concluded from it is nobody's mistake.
+    pub fn lied_at(&self) -> Option<Timestamp> {
+        self.enter(|inside| inside.lied_at)
     }
 
     /// The chance per ten thousand of a class that the harness carries out; zero in the calm.
@@ -175,7 +198,9 @@ impl Cloud {
     pub(in crate::sim) fn enter<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.advance(self.clock.now());
-        act(&mut inside)
+        let done = act(&mut inside);
+        inside.count_mischief();
+        done
     }
 
     pub(in crate::sim) fn draw_fate(&self, verb: Verb) -> Fate {
@@ -207,10 +232,20 @@ impl Inside {
     }
 
     fn advance(&mut self, now: Timestamp) {
+        while let Some((at, step)) = self.scenario.take_due(now) {
+            self.world.advance(at);
+            step.play(&mut self.world, &mut self.faults);
+        }
         let before = self.world.hand_made();
         self.world.advance(now);
         for _ in before..self.world.hand_made() {
             self.faults.hit(Fault::HandMade);
+        }
+    }
+
+    fn count_mischief(&mut self) {
+        for fault in self.world.take_hits() {
+            self.faults.hit(fault);
         }
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::domain::time::Timestamp;
+use crate::sim::canned;
+use crate::sim::canned::{Canned, CannedBody, Mangling, RETRY_AFTER};
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
 
@@ -15,12 +17,16 @@ use crate::sim::fault_plan::FaultPlan;
 pub enum Verb {
     /// Reads one list; only such a request can meet a 404 as a server error or a bent page.
     ReadList,
+    ReadBalance,
     Read,
     Create,
     Delete,
+    /// Changes something that is no snapshot.
+    Change,
 }
 
 impl Verb {
+    /// Creates and deletes of snapshots: what is announced, and may be late or done in secret.
     pub fn is_change(self) -> bool {
         matches!(self, Self::Create | Self::Delete)
     }
@@ -39,13 +45,17 @@ pub struct Fate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
     Delivers,
-    NeverSends,
-    LosesRequest(Silence),
-    LosesAnswer(Silence),
+    NeverSends(Fault),
+    LosesRequest(Fault, Silence),
+    LosesAnswer(Fault, Silence),
     /// Answers in the server's place; the request goes nowhere.
     Answers(Canned),
     /// Delivers, and puts this in place of a success.
     Misreports(Canned),
+    /// Delivers, and does this to the body of a success.
+    Mangles(Fault, Mangling),
+    /// Delivers, and takes its time.
+    Dawdles,
     /// The server will act later; the client hears nothing.
     Delays(Silence),
 }
@@ -58,21 +68,6 @@ pub enum Silence {
     Stall,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Canned {
-    pub fault: Fault,
-    pub status: u16,
-    pub body: CannedBody,
-    pub retry_after: Option<&'static str>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CannedBody {
-    Json,
-    Html,
-    Empty,
-}
-
 /// What the server does with a request that reaches it; carried in the request's extensions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Instructions {
@@ -80,6 +75,8 @@ pub struct Instructions {
     /// How long lists do not know of the effect.
     pub lag: Duration,
     pub bend: Option<Bend>,
+    /// Whose list is shown, if not ours.
+    pub account: Option<Account>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +86,13 @@ pub enum EffectTime {
     After(Duration),
     /// The answer claims it happened.
     Never,
+}
+
+/// Somebody else's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    Empty,
+    Strange,
 }
 
 /// How a page is bent, and where.
@@ -107,16 +111,8 @@ pub enum BendKind {
     WrongTotal,
 }
 
-const RETRY_AFTER: [Option<&str>; 8] = [
-    None,
-    None,
-    Some("5"),
-    Some("60"),
-    Some("86400000"),
-    Some("-5"),
-    Some("soon"),
-    Some("Fri, 31 Dec 2099 23:59:59 GMT"),
-];
+const BENDS: [BendKind; 5] =
+    [BendKind::Misses, BendKind::Repeats, BendKind::Reorders, BendKind::Shifts, BendKind::WrongTotal];
 
 impl FaultPlan {
     pub fn fate(&mut self, verb: Verb, now: Timestamp) -> Fate {
@@ -127,6 +123,11 @@ impl FaultPlan {
             transport: Transport::Delivers,
             instructions: Instructions::default(),
         };
+        // An outage can be ordered for the calm, too.
+        if let Some(transport) = self.outage(now) {
+            fate.transport = transport;
+            return fate;
+        }
         if now >= self.chaos_until {
             return fate;
         }
@@ -163,51 +164,71 @@ impl FaultPlan {
 
     fn befall(&mut self, fate: &mut Fate, fault: Fault, mut random: Rng, verb: Verb, now: Timestamp) {
         let silence = if random.bool() { Silence::Reset } else { Silence::Stall };
+        let minutes = |most: u64| Duration::from_secs(60 * most);
         match fault {
-            Fault::NeverSent => fate.transport = Transport::NeverSends,
-            Fault::LostRequest => fate.transport = Transport::LosesRequest(silence),
-            Fault::LostAnswer => fate.transport = Transport::LosesAnswer(silence),
+            Fault::NeverSent | Fault::NoSession => fate.transport = Transport::NeverSends(fault),
+            Fault::LostRequest => fate.transport = Transport::LosesRequest(fault, silence),
+            Fault::StaleConnection => fate.transport = Transport::LosesRequest(fault, Silence::Reset),
+            Fault::LostAnswer => fate.transport = Transport::LosesAnswer(fault, silence),
+            Fault::ResetInBody => fate.transport = Transport::LosesAnswer(fault, Silence::Reset),
+            Fault::SlowAnswer => {
+                fate.after = Duration::from_secs(random.u64(5..=120));
+                fate.transport = Transport::Dawdles;
+            }
+            Fault::HugeBody | Fault::MangledBody | Fault::OddBalance => {
+                fate.transport = Transport::Mangles(fault, Mangling::drawn(fault, &mut random));
+            }
+            Fault::Redirected => fate.transport = Transport::Answers(canned::redirect(&mut random)),
+            Fault::CaptivePortal => fate.transport = Transport::Answers(canned::portal(&mut random)),
             Fault::LateEffect => {
                 fate.transport = Transport::Delays(silence);
                 fate.instructions.effect = EffectTime::After(Duration::from_secs(random.u64(60..=30 * 60)));
             }
             Fault::ServerError => {
-                self.maybe_burst(fault, &mut random, now);
-                fate.transport = Transport::Answers(server_error(verb, &mut random));
+                self.maybe_burst(fault, &mut random, now, minutes(3));
+                fate.transport =
+                    Transport::Answers(canned::server_error(verb == Verb::ReadList, &mut random));
             }
             Fault::RateLimited => {
-                self.maybe_burst(fault, &mut random, now);
+                self.maybe_burst(fault, &mut random, now, minutes(3));
                 let retry_after = RETRY_AFTER[random.usize(..RETRY_AFTER.len())];
-                let canned = Canned { fault, status: 429, body: CannedBody::Json, retry_after };
-                fate.transport = Transport::Answers(canned);
+                let header = retry_after.map(|value| ("retry-after", value));
+                fate.transport =
+                    Transport::Answers(Canned { header, ..Canned::new(fault, 429, CannedBody::Json) });
             }
-            Fault::CreatedNothing => fate.instructions.effect = EffectTime::Never,
+            Fault::KeyRefused => {
+                self.maybe_burst(fault, &mut random, now, minutes(20));
+                let status = if random.bool() { 401 } else { 403 };
+                fate.transport = Transport::Answers(Canned::new(fault, status, CannedBody::Json));
+            }
+            Fault::Refused => {
+                self.maybe_burst(fault, &mut random, now, minutes(90));
+                fate.transport = Transport::Answers(canned::refusal(&mut random));
+            }
+            Fault::CreatedNothing | Fault::DeletedNothing => fate.instructions.effect = EffectTime::Never,
             Fault::ErrorButDone => {
                 // A 400 that lies is met on creates only.
                 let status = if verb == Verb::Create && random.bool() { 400 } else { 500 };
-                let canned = Canned { fault, status, body: CannedBody::Json, retry_after: None };
-                fate.transport = Transport::Misreports(canned);
+                fate.transport = Transport::Misreports(Canned::new(fault, status, CannedBody::Json));
             }
             Fault::BentPage => {
-                const KINDS: [BendKind; 5] = [
-                    BendKind::Misses,
-                    BendKind::Repeats,
-                    BendKind::Reorders,
-                    BendKind::Shifts,
-                    BendKind::WrongTotal,
-                ];
-                let kind = KINDS[random.usize(..KINDS.len())];
+                let kind = BENDS[random.usize(..BENDS.len())];
                 fate.instructions.bend = Some(Bend { kind, at: random.usize(..1_000) });
             }
-            Fault::ListLag | Fault::DateSkew | Fault::ClockSkew | Fault::HandMade | Fault::Crash => {}
+            Fault::WrongAccount => {
+                self.maybe_burst(fault, &mut random, now, minutes(180));
+                let account = if random.bool() { Account::Empty } else { Account::Strange };
+                fate.instructions.account = Some(account);
+            }
+            _ => {}
         }
     }
 
-    /// One in four errors is the first of many: up to three minutes of them.
-    fn maybe_burst(&mut self, fault: Fault, random: &mut Rng, now: Timestamp) {
+    /// One in four is the first of many, for up to `most`.
+    fn maybe_burst(&mut self, fault: Fault, random: &mut Rng, now: Timestamp, most: Duration) {
         let in_burst = self.bursts.get(&fault).is_some_and(|until| now < *until);
         if random.u8(..4) == 0 && !in_burst {
-            self.bursts.insert(fault, now + Duration::from_secs(random.u64(10..=180)));
+            self.bursts.insert(fault, now + Duration::from_secs(random.u64(10..=most.as_secs())));
         }
     }
 }
@@ -215,18 +236,15 @@ impl FaultPlan {
 /// Whether this class can befall such a request at all.
 fn concerns(fault: Fault, verb: Verb) -> bool {
     match fault {
-        Fault::LostRequest | Fault::LostAnswer | Fault::NeverSent => true,
-        Fault::ServerError | Fault::RateLimited => true,
+        Fault::LostRequest | Fault::LostAnswer | Fault::NeverSent | Fault::NoSession => true,
+        Fault::ResetInBody | Fault::SlowAnswer | Fault::StaleConnection | Fault::Redirected => true,
+        Fault::HugeBody | Fault::MangledBody | Fault::CaptivePortal => true,
+        Fault::ServerError | Fault::RateLimited | Fault::KeyRefused => true,
         Fault::LateEffect | Fault::ErrorButDone | Fault::ListLag => verb.is_change(),
-        Fault::CreatedNothing => verb == Verb::Create,
-        Fault::BentPage => verb == Verb::ReadList,
-        Fault::DateSkew | Fault::ClockSkew | Fault::HandMade | Fault::Crash => false,
+        Fault::CreatedNothing | Fault::Refused => verb == Verb::Create,
+        Fault::DeletedNothing => verb == Verb::Delete,
+        Fault::BentPage | Fault::WrongAccount => verb == Verb::ReadList,
+        Fault::OddBalance => verb == Verb::ReadBalance,
+        _ => false,
     }
-}
-
-fn server_error(verb: Verb, random: &mut Rng) -> Canned {
-    let choices = if verb == Verb::ReadList { 5 } else { 4 };
-    let status = [500, 502, 503, 504, 404][random.usize(..choices)];
-    let body = [CannedBody::Json, CannedBody::Html, CannedBody::Empty][random.usize(..3)];
-    Canned { fault: Fault::ServerError, status, body, retry_after: None }
 }

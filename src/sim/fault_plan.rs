@@ -8,11 +8,17 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::domain::time::Timestamp;
+use crate::sim::fate::Transport;
 use crate::sim::fault::Fault;
+use crate::sim::misbilling::Misbilling;
+use crate::sim::mischief::Mischief;
+use crate::sim::outage::Outages;
 use crate::sim::person::Person;
 use crate::sim::rates::{Rate, Strength, rates};
 use crate::sim::stream::{numbered, stream};
 
+/// Chaos without an end: a thousand years.
+const FOR_EVER: Duration = Duration::from_secs(1_000 * 365 * 86_400);
 /// How long a wrong clock stays wrong in the same way.
 const SKEW_WINDOW_SECONDS: i64 = 6 * 3_600;
 /// Errors of the server's date, in seconds.
@@ -31,6 +37,7 @@ pub struct FaultPlan {
     pub(in crate::sim) bursts: BTreeMap<Fault, Timestamp>,
     pub(in crate::sim) requests: u64,
     hits: BTreeMap<Fault, u64>,
+    outages: Outages,
     /// The windows in which a wrong clock was last seen.
     seen_windows: BTreeMap<Fault, i64>,
 }
@@ -89,8 +96,19 @@ impl FaultPlan {
             bursts: BTreeMap::new(),
             requests: 0,
             hits,
+            outages: Outages::default(),
             seen_windows: BTreeMap::new(),
         }
+    }
+
+    /// From now on, and for as long as nothing says otherwise.
+    pub(in crate::sim) fn set_rate(&mut self, fault: Fault, per_ten_thousand: u32) {
+        if self.chaos_until == Timestamp::EPOCH {
+            self.chaos_until = Timestamp::EPOCH + FOR_EVER;
+        }
+        self.rates.insert(fault, Rate { reads: per_ten_thousand, changes: per_ten_thousand });
+        self.streams.entry(fault).or_insert_with(|| stream(self.seed, fault.code()));
+        self.hits.entry(fault).or_insert(0);
     }
 
     pub fn chaos_until(&self) -> Timestamp {
@@ -124,11 +142,38 @@ impl FaultPlan {
         self.skew(Fault::ClockSkew, &CLOCK_ERRORS, now)
     }
 
+    /// What the wire does in the outage of now, if there is one; each outage counts as one hit.
+    pub(in crate::sim) fn outage(&mut self, now: Timestamp) -> Option<Transport> {
+        let rate = self.rate(Fault::Outage, now);
+        let (outage, is_new) = self.outages.at(self.seed, rate, now)?;
+        if is_new {
+            self.hit(Fault::Outage);
+        }
+        Some(outage)
+    }
+
+    /// An outage from now on, as a scenario wants it.
+    pub(in crate::sim) fn begin_outage(&mut self, from: Timestamp, until: Timestamp) {
+        self.outages.ordered(from, until);
+    }
+
+    /// What befalls the things of the world in this run.
+    pub(in crate::sim) fn mischief(&self) -> Mischief {
+        let rates = self.rates.iter().map(|(fault, rate)| (*fault, rate.changes)).collect();
+        Mischief::new(self.seed, rates, self.chaos_until)
+    }
+
     /// The person who makes snapshots by hand, if there is one in this run.
     pub(in crate::sim) fn person(&self) -> Option<Person> {
         let visits_per_ten_thousand_hours = self.rates.get(&Fault::HandMade)?.changes.max(1);
         let every = Duration::from_secs(3_600 * 10_000 / u64::from(visits_per_ten_thousand_hours));
         Some(Person::new(stream(self.seed, "person"), every, self.chaos_until))
+    }
+
+    /// How wrong the billing lists are, if they can be in this run.
+    pub(in crate::sim) fn misbilling(&self) -> Option<Misbilling> {
+        let per_ten_thousand = self.rates.get(&Fault::Misbilled)?.changes;
+        Some(Misbilling { seed: self.seed, per_ten_thousand, until: self.chaos_until })
     }
 
     fn skew(&mut self, fault: Fault, errors: &[i64; 6], now: Timestamp) -> i64 {

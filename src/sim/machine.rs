@@ -95,6 +95,8 @@ pub struct Machine {
     pub gpu_type: &'static str,
     pub hourly: Nanos,
     pub created_at: Timestamp,
+    /// Its flavour can never be snapshotted.
+    pub unsupported: bool,
     /// The number of the snapshot that is being made of it.
     pub running_snapshot: Option<u64>,
     /// The number of the snapshot that it is a restore of.
@@ -126,6 +128,7 @@ impl Machine {
             gpu_type,
             hourly,
             created_at,
+            unsupported: false,
             running_snapshot: None,
             restored_from: None,
             volumes: Vec::new(),
@@ -144,6 +147,7 @@ impl Machine {
             gpu_type: self.gpu_type,
             hourly: self.hourly,
             created_at: now,
+            unsupported: false,
             running_snapshot: None,
             restored_from: None,
             volumes: Vec::new(),

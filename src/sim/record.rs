@@ -11,6 +11,8 @@ pub enum Actor {
     Daemon,
     /// A person in the web console.
     Person,
+    /// The cloud itself, by its own fault.
+    Cloud,
 }
 
 /// What a description's fixed line says a backup is for.
@@ -53,6 +55,14 @@ pub struct Record {
     pub given_up: bool,
     pub adopted: bool,
     pub disowned: bool,
+    /// Made in one stroke with another of its name: nobody asked for it.
+    pub is_twin: bool,
+    /// Something befell it that the cloud alone is to blame for.
+    pub is_odd: bool,
+    /// An image was made of it.
+    pub is_linked: bool,
+    /// It was ready, and is an ERROR now.
+    pub is_spoilt: bool,
 }
 
 impl Record {
@@ -63,7 +73,7 @@ impl Record {
 
     /// Whether it could be restored from now.
     pub fn is_good(&self) -> bool {
-        self.ready_at.is_some() && self.deleted.is_none()
+        self.ready_at.is_some() && self.deleted.is_none() && !self.is_spoilt
     }
 
     /// The policy and machine that it counts for.

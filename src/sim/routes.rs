@@ -2,6 +2,9 @@
 //!
 //! Faults reach a route only as the instructions in its request's extensions.
 
+pub mod machines;
+pub mod stores;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,11 +26,13 @@ use crate::sim::page::Page;
 use crate::sim::record::Actor;
 use crate::sim::render;
 use crate::sim::snapshot::Snapshot;
-use crate::sim::world::Refusal;
+use crate::sim::world::{Refusal, World};
 
 const USUAL_PAGE: usize = 50;
 const USUAL_BILLING_PAGE: usize = 20;
 const LARGEST_BILLING_PAGE: usize = 100;
+/// A little more than a record's text has.
+const BILLING_RECORD_BYTES: usize = 480;
 
 type Told = Option<Extension<Instructions>>;
 
@@ -71,8 +76,7 @@ pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes
     cloud.enter(|inside| {
         let id = inside.request_id();
         let Ok(body) = serde_json::from_slice::<CreateBody>(&body) else {
-            let message = "The body needs instance_id and name.";
-            return Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message, &id);
+            return unreadable("instance_id and name", &id);
         };
         let CreateBody { instance_id: machine, name, description, is_image } = body;
         let wanted = Wanted { machine, name, description, is_image };
@@ -89,7 +93,12 @@ pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes
                 inside.count_effect(told);
                 one(&cloud, StatusCode::CREATED, "snapshot", &text, &id)
             }
-            Err(refusal) => refused(refusal, &id),
+            Err(refusal) => {
+                if refusal == Refusal::Unsupported {
+                    inside.faults.hit(Fault::Refused);
+                }
+                refused(refusal, &id)
+            }
         }
     })
 }
@@ -100,6 +109,10 @@ pub async fn delete_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<Stri
         let id = inside.request_id();
         if let EffectTime::After(wait) = told.effect {
             return inside.postpone(Order::Delete { id: wanted }, wait, told.lag, &id);
+        }
+        if told.effect == EffectTime::Never && inside.world.may_delete(&wanted, Actor::Daemon).is_ok() {
+            inside.faults.hit(Fault::DeletedNothing);
+            return found("", &id);
         }
         match inside.world.delete(&wanted, Actor::Daemon, told.lag) {
             Ok(()) => {
@@ -132,15 +145,6 @@ pub async fn show_machine(State(cloud): State<Cloud>, Path(wanted): Path<String>
     })
 }
 
-pub async fn list_images(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    let id = cloud.enter(Inside::request_id);
-    if cloud.dialect.has(Way::NoImages) {
-        return Answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found.", &id);
-    }
-    let none: [&str; 0] = [];
-    list(&cloud, "images", &none, &parameters(&uri), &told, &id).0
-}
-
 pub async fn show_relation(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
@@ -148,7 +152,7 @@ pub async fn show_relation(State(cloud): State<Cloud>, Path(wanted): Path<String
             return no_images(&id);
         }
         match inside.world.shown_snapshot(&wanted) {
-            Some(_) => found(&format!(r#""relationship":{}"#, unlinked(&wanted)), &id),
+            Some(_) => found(&format!(r#""relationship":{}"#, relation(inside, &wanted)), &id),
             None => refused(Refusal::NoSuchSnapshot, &id),
         }
     })
@@ -166,34 +170,24 @@ pub async fn list_relations(State(cloud): State<Cloud>, body: Bytes) -> Answer {
             return no_images(&id);
         }
         let Ok(body) = serde_json::from_slice::<RelationsBody>(&body) else {
-            let message = "The body needs snapshot_ids.";
-            return Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message, &id);
+            return unreadable("snapshot_ids", &id);
         };
         let known = body.snapshot_ids.iter().filter(|wanted| inside.world.shown_snapshot(wanted).is_some());
-        let relations: Vec<String> = known.map(|wanted| unlinked(wanted)).collect();
+        let relations: Vec<String> = known.map(|wanted| relation(inside, wanted)).collect();
         found(&format!(r#""relationships":[{}]"#, relations.join(",")), &id)
     })
 }
 
 pub async fn snapshot_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| {
-        let (answer, bent) = billing(inside, inside.world.snapshot_ledger(), &uri, &told);
-        inside.count_bent(bent);
-        answer
-    })
+    cloud.enter(|inside| billing(inside, World::snapshot_ledger_mut, &uri, &told))
 }
 
 pub async fn machine_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| {
-        let (answer, bent) = billing(inside, inside.world.machine_ledger(), &uri, &told);
-        inside.count_bent(bent);
-        answer
-    })
+    cloud.enter(|inside| billing(inside, World::machine_ledger_mut, &uri, &told))
 }
 
-/// There are no volumes here yet.
 pub async fn volume_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| billing(inside, &Ledger::default(), &uri, &told).0)
+    cloud.enter(|inside| billing(inside, World::volume_ledger_mut, &uri, &told))
 }
 
 pub async fn balance(State(cloud): State<Cloud>) -> Answer {
@@ -216,7 +210,10 @@ pub async fn regions(State(cloud): State<Cloud>) -> Answer {
 }
 
 pub async fn gpu_stocks(State(cloud): State<Cloud>) -> Answer {
-    found(&catalogue::gpu_stocks(), &cloud.enter(Inside::request_id))
+    cloud.enter(|inside| {
+        let id = inside.request_id();
+        found(&catalogue::gpu_stocks(inside.world.stock), &id)
+    })
 }
 
 impl Inside {
@@ -239,9 +236,12 @@ impl Inside {
         }
     }
 
-    fn count_bent(&mut self, bent: bool) {
-        if bent {
-            self.faults.hit(Fault::BentPage);
+    fn count_bent(&mut self, bent: Option<Fault>) {
+        if let Some(fault) = bent {
+            self.faults.hit(fault);
+            if fault == Fault::WrongAccount {
+                self.lied_at = Some(self.world.now());
+            }
         }
     }
 }
@@ -257,7 +257,7 @@ fn parameters(uri: &Uri) -> BTreeMap<String, String> {
         .unwrap_or_default()
 }
 
-/// A page of ready texts, and whether a fault bent it.
+/// A page of ready texts, and the fault that bent it.
 fn list<T: AsRef<str>>(
     cloud: &Cloud,
     word: &str,
@@ -265,21 +265,47 @@ fn list<T: AsRef<str>>(
     parameters: &BTreeMap<String, String>,
     told: &Told,
     id: &str,
-) -> (Answer, bool) {
+) -> (Answer, Option<Fault>) {
     let page = Page::asked(parameters, "pageSize", USUAL_PAGE, cloud.dialect.largest_page());
+    if let Some(account) = told.as_ref().and_then(|Extension(told)| told.account) {
+        let strange = catalogue::strangers(cloud.dialect, word, account);
+        let strange: Vec<&str> = strange.iter().map(String::as_str).collect();
+        let shown = page.slice(strange.len(), None).positions;
+        let items: Vec<&str> = shown.into_iter().map(|at| strange[at]).collect();
+        return (
+            render::list(cloud.dialect, word, &items, &page, strange.len(), id),
+            Some(Fault::WrongAccount),
+        );
+    }
     let slice = page.slice(texts.len(), told.as_ref().and_then(|Extension(told)| told.bend));
     let items: Vec<&str> = slice.positions.iter().map(|position| texts[*position].as_ref()).collect();
-    (render::list(cloud.dialect, word, &items, &page, slice.total, id), slice.bent)
+    (render::list(cloud.dialect, word, &items, &page, slice.total, id), slice.bent.then_some(Fault::BentPage))
 }
 
-fn billing(inside: &Inside, ledger: &Ledger, uri: &Uri, told: &Told) -> (Answer, bool) {
+fn billing(
+    inside: &mut Inside,
+    ledger: impl Fn(&mut World) -> &mut Ledger,
+    uri: &Uri,
+    told: &Told,
+) -> Answer {
     let page = Page::asked(&parameters(uri), "limit", USUAL_BILLING_PAGE, LARGEST_BILLING_PAGE);
-    let slice = page.slice(ledger.len(), told.as_ref().and_then(|Extension(told)| told.bend));
     let now = inside.world.now();
-    let records: Vec<String> =
-        slice.positions.iter().map(|position| ledger.rendered(*position, now)).collect();
-    let fields = page.fields("records", &records.join(","), slice.total);
-    (Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now))), slice.bent)
+    let ledger = ledger(&mut inside.world);
+    let listed = ledger.listed(now);
+    let slice = page.slice(listed.len(), told.as_ref().and_then(|Extension(told)| told.bend));
+    let mut records = String::with_capacity(slice.positions.len() * BILLING_RECORD_BYTES);
+    let mut wrong = 0;
+    for position in &slice.positions {
+        if !records.is_empty() {
+            records.push(',');
+        }
+        wrong += ledger.answer(listed[*position], now, &mut records);
+    }
+    let fields = page.fields("records", &records, slice.total);
+    let answer = Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now)));
+    (0..wrong).for_each(|_| inside.faults.hit(Fault::Misbilled));
+    inside.count_bent(slice.bent.then_some(Fault::BentPage));
+    answer
 }
 
 /// The answer with one object.
@@ -292,8 +318,15 @@ fn no_images(id: &str) -> Answer {
     Answer::error(StatusCode::FORBIDDEN, "PERMISSION_DENIED", message, id)
 }
 
-fn unlinked(snapshot: &str) -> String {
-    format!(r#"{{"snapshot_id":{},"image_ids":[]}}"#, json_text(snapshot))
+fn relation(inside: &Inside, snapshot: &str) -> String {
+    let images = json_text(&inside.world.images_of(snapshot));
+    format!(r#"{{"snapshot_id":{},"image_ids":{images}}}"#, json_text(snapshot))
+}
+
+/// A body that lacks what the route needs.
+fn unreadable(needs: &str, id: &str) -> Answer {
+    let message = format!("The body needs {needs}.");
+    Answer::error(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", &message, id)
 }
 
 fn found(fields: &str, id: &str) -> Answer {
@@ -309,6 +342,20 @@ fn refused(refusal: Refusal, id: &str) -> Answer {
             (StatusCode::CONFLICT, "BUSY", "Another snapshot of this instance is still running.")
         }
         Refusal::StillCreating => (StatusCode::CONFLICT, "BUSY", "The snapshot is still being created."),
+        Refusal::BeingRestored => {
+            (StatusCode::CONFLICT, "BUSY", "A restore from this snapshot is in progress.")
+        }
+        Refusal::NotThere => (StatusCode::NOT_FOUND, "NOT_FOUND", "Not found."),
+        Refusal::WrongState => {
+            (StatusCode::BAD_REQUEST, "INVALID_STATE", "This cannot be done in the present state.")
+        }
+        Refusal::NotInThisTier => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", "This is not supported in the legacy tier.")
+        }
+        Refusal::Unsupported => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", "Snapshots are not supported for this flavor.")
+        }
+        Refusal::NoStock => (StatusCode::BAD_REQUEST, "NO_STOCK", "No stock of this GPU in the region."),
         Refusal::BadName => (
             StatusCode::BAD_REQUEST,
             "VALIDATION_ERROR",

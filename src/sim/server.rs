@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use crate::sim::answer::{Answer, http_date};
 use crate::sim::cloud::{Cloud, Inside};
 use crate::sim::dialect::Way;
-use crate::sim::routes;
+use crate::sim::routes::{self, machines, stores};
 
 /// Requests per minute; the rest of the minute is refused.
 const RATE_LIMIT: u32 = 500;
@@ -25,12 +25,21 @@ impl Cloud {
         let routes = Router::new()
             .route("/snapshots/", get(routes::list_snapshots).post(routes::create_snapshot))
             .route("/snapshots/billing/", get(routes::snapshot_billing))
+            .route("/snapshots/eligible-instances/", get(machines::eligible))
+            .route("/snapshots/{id}/restore/", post(machines::restore))
             .route("/snapshots/{id}/", get(routes::show_snapshot).delete(routes::delete_snapshot))
             .route("/instances/", get(routes::list_machines))
             .route("/instances/billing/", get(routes::machine_billing))
-            .route("/instances/{id}/", get(routes::show_machine))
+            .route("/instances/{id}/", get(routes::show_machine).delete(machines::delete))
+            .route("/instances/{id}/firewalls/", get(machines::firewalls))
+            .route("/instances/{id}/{verb}/", post(machines::act))
+            .route("/volumes/", get(stores::list_volumes).post(stores::create_volume))
+            .route("/volumes/{id}/", get(stores::show_volume).delete(stores::delete_volume))
+            .route("/volumes/{id}/{verb}/", post(stores::act_on_volume))
+            .route("/firewalls/", get(machines::firewalls))
             .route("/volumes/billing/", get(routes::volume_billing))
-            .route("/images/", get(routes::list_images))
+            .route("/images/", get(stores::list_images).post(stores::create_image))
+            .route("/images/{id}/", get(stores::show_image).delete(stores::delete_image))
             .route("/images/snapshot-relationship/{id}/", get(routes::show_relation))
             .route("/images/snapshot-relationships/", post(routes::list_relations))
             .route("/balance/", get(routes::balance))
@@ -167,6 +176,9 @@ mod tests {
             "/balance/".to_owned(),
             "/pricing/".to_owned(),
             "/regions/".to_owned(),
+            "/volumes/".to_owned(),
+            "/firewalls/".to_owned(),
+            "/snapshots/eligible-instances/?region=CANADA-1".to_owned(),
             "/gpu-stocks/".to_owned(),
             "/snapshots/billing/".to_owned(),
             "/instances/billing/?limit=2".to_owned(),

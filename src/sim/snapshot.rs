@@ -8,8 +8,17 @@ use crate::domain::time::Timestamp;
 use crate::sim::agenda::Wanted;
 use crate::sim::dialect::Dialect;
 use crate::sim::machine::Machine;
+use crate::sim::quirk::Quirk;
 use crate::sim::render::{self, Kind, Value};
 use crate::sim::stream::numbered;
+
+/// How far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Creating,
+    Ready,
+    Failed,
+}
 
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -17,19 +26,22 @@ pub struct Snapshot {
     pub name: String,
     /// The number of its machine.
     pub machine: u64,
-    pub ready: bool,
+    pub stage: Stage,
+    /// A machine is being made of it.
+    pub restoring: bool,
     pub created_at: Timestamp,
     /// Lists and details do not know it before this instant.
     pub hidden_until: Timestamp,
     /// Deleted in truth, though lists may still show it.
     pub deleted: bool,
-    region: &'static str,
+    pub region: &'static str,
     machine_id: String,
     machine_name: String,
     description: String,
     is_image: bool,
     size_gb: u32,
     dialect: Dialect,
+    quirk: Option<Quirk>,
     text: String,
 }
 
@@ -62,7 +74,8 @@ impl Snapshot {
             number,
             name: wanted.name,
             machine: machine_number,
-            ready: false,
+            stage: Stage::Creating,
+            restoring: false,
             created_at: now,
             hidden_until: now,
             deleted: false,
@@ -73,6 +86,7 @@ impl Snapshot {
             is_image: wanted.is_image,
             size_gb: 0,
             dialect,
+            quirk: None,
             text: String::new(),
         };
         snapshot.text = snapshot.rendered();
@@ -80,9 +94,28 @@ impl Snapshot {
     }
 
     pub fn ripen(&mut self, size_gb: u32) {
-        self.ready = true;
+        self.stage = Stage::Ready;
         self.size_gb = size_gb;
         self.text = self.rendered();
+    }
+
+    pub fn spoil(&mut self) {
+        self.stage = Stage::Failed;
+        self.text = self.rendered();
+    }
+
+    pub fn restore(&mut self, restoring: bool) {
+        self.restoring = restoring;
+        self.text = self.rendered();
+    }
+
+    pub fn show(&mut self, quirk: Option<Quirk>) {
+        self.quirk = quirk;
+        self.text = self.rendered();
+    }
+
+    pub fn size_gb(&self) -> u32 {
+        self.size_gb
     }
 
     pub fn is_shown(&self, now: Timestamp) -> bool {
@@ -96,11 +129,17 @@ impl Snapshot {
 
     fn rendered(&self) -> String {
         let id = snapshot_id(self.number);
-        let fields = vec![
+        let status = match self.stage {
+            Stage::Creating => "CREATING",
+            Stage::Ready if self.restoring => "RESTORING",
+            Stage::Ready => "SUCCESS",
+            Stage::Failed => "ERROR",
+        };
+        let mut fields = vec![
             ("id", Value::Text(&id)),
             ("name", Value::Text(&self.name)),
             ("description", Value::Text(&self.description)),
-            ("status", Value::State(if self.ready { "SUCCESS" } else { "CREATING" })),
+            ("status", Value::State(status)),
             ("size_gb", Value::Whole(self.size_gb.into())),
             ("region", Value::Text(self.region)),
             ("instance_id", Value::Text(&self.machine_id)),
@@ -108,6 +147,9 @@ impl Snapshot {
             ("is_image", Value::Flag(self.is_image)),
             ("created_at", Value::Instant(self.created_at)),
         ];
+        if let Some(quirk) = &self.quirk {
+            quirk.bend(&mut fields);
+        }
         render::object(self.dialect, Kind::Snapshot, self.number, &fields)
     }
 }

@@ -3,12 +3,17 @@
 //! It never sees an answer or a list; it is told of each effect at the moment it lands.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 use crate::sim::record::{Actor, Record};
 
 /// Lines of text kept per kind of verdict; the counters go on.
 const LINES_KEPT: usize = 200;
+/// No list hides a twin for longer.
+const TWIN_KNOWN_WITHIN: Duration = Duration::from_secs(3_600);
+/// What the cloud or a person took away is known to the daemon within this, if the cloud lets it look.
+const KNOWN_WITHIN_MICROS: i64 = 2 * 3_600 * 1_000_000;
 
 /// What the policies of the daemon under test promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +58,13 @@ pub struct Truth {
     numbers: BTreeMap<String, u64>,
     /// The slots and names that API creates have served.
     served: BTreeSet<String>,
-    /// Good snapshots per policy and machine; a higher number is newer.
-    good: BTreeMap<(String, String), BTreeSet<u64>>,
+    /// Good snapshots per policy and machine; a higher number is newer. One that was lost, and not by
+    /// the daemon, counts for a while more: nobody can know of it at once.
+    good: BTreeMap<(String, String), BTreeMap<u64, Option<Timestamp>>>,
+    /// The instant up to which everything has happened.
+    pub(in crate::sim) now: Timestamp,
+    /// The rules before the last change, and until when they excuse what they allowed.
+    former: Option<(Rules, Timestamp)>,
 }
 
 impl Truth {
@@ -71,6 +81,8 @@ impl Truth {
             numbers: BTreeMap::new(),
             served: BTreeSet::new(),
             good: BTreeMap::new(),
+            now: Timestamp::EPOCH,
+            former: None,
         }
     }
 
@@ -90,7 +102,7 @@ impl Truth {
     /// Why it would be wrong to delete this one now; nothing if it would be right.
     pub fn is_wrong_victim(&self, id: &str) -> Option<String> {
         let Some(record) = self.snapshot(id) else { return Some(format!("{id} never was")) };
-        let objections = self.objections(record);
+        let objections = self.objections(record, self.now);
         (!objections.is_empty()).then(|| objections.join("; "))
     }
 
@@ -119,7 +131,7 @@ impl Truth {
     }
 
     pub fn made(&mut self, record: Record) {
-        if record.made_by == Actor::Daemon {
+        if record.made_by == Actor::Daemon && !record.is_twin {
             self.judge_create(&record);
         }
         self.numbers.insert(record.id.clone(), record.number);
@@ -138,9 +150,40 @@ impl Truth {
             self.judge_delete(number, at);
             self.backups_deleted += 1;
         }
-        self.discount_good(number);
+        let lost = (by != Actor::Daemon).then_some(at);
+        self.discount_good(number, lost);
         if let Some(record) = self.records.get_mut(&number) {
             record.deleted = Some((at, by));
+        }
+    }
+
+    /// It was good, and the cloud has broken it.
+    pub fn spoilt(&mut self, number: u64, at: Timestamp) {
+        self.discount_good(number, Some(at));
+        if let Some(record) = self.records.get_mut(&number) {
+            (record.is_spoilt, record.is_odd) = (true, true);
+        }
+    }
+
+    /// Something befell it that the cloud alone is to blame for.
+    pub fn is_odd(&mut self, number: u64) {
+        if let Some(record) = self.records.get_mut(&number) {
+            record.is_odd = true;
+        }
+    }
+
+    /// Whether an image was made of it: then it stays, whatever the daemon believes of images.
+    pub fn linked(&mut self, number: u64, is_linked: bool) {
+        if let Some(record) = self.records.get_mut(&number) {
+            record.is_linked = is_linked;
+        }
+    }
+
+    /// Other rules are in force from now on; what the old ones allowed may still be on its way.
+    pub fn adopt_rules(&mut self, rules: Rules) {
+        if rules != self.rules {
+            self.former = Some((self.rules, self.now.shifted(KNOWN_WITHIN_MICROS)));
+            self.rules = rules;
         }
     }
 
@@ -151,7 +194,7 @@ impl Truth {
 
     fn change(&mut self, id: &str, change: impl FnOnce(&mut Record)) -> bool {
         let Some(number) = self.numbers.get(id).copied() else { return false };
-        self.discount_good(number);
+        self.discount_good(number, None);
         if let Some(record) = self.records.get_mut(&number) {
             change(record);
         }
@@ -162,14 +205,17 @@ impl Truth {
     fn count_good(&mut self, number: u64) {
         let Some(record) = self.records.get(&number).filter(|record| record.is_good()) else { return };
         if let Some(group) = record.group() {
-            self.good.entry(group).or_default().insert(number);
+            self.good.entry(group).or_default().insert(number, None);
         }
     }
 
-    fn discount_good(&mut self, number: u64) {
+    fn discount_good(&mut self, number: u64, lost: Option<Timestamp>) {
         let Some(group) = self.records.get(&number).and_then(Record::group) else { return };
         if let Some(members) = self.good.get_mut(&group) {
-            members.remove(&number);
+            match members.get_mut(&number) {
+                Some(known) if lost.is_some() => *known = lost,
+                _ => _ = members.remove(&number),
+            }
         }
     }
 
@@ -191,7 +237,7 @@ impl Truth {
         let Some(record) = self.records.get(&number) else { return };
         let unowned = !record.is_owned();
         let lines: Vec<String> =
-            self.objections(record).into_iter().map(|objection| format!("{at}: {objection}")).collect();
+            self.objections(record, at).into_iter().map(|objection| format!("{at}: {objection}")).collect();
         for line in lines {
             if unowned {
                 self.unowned_deleted.note(line.clone());
@@ -200,7 +246,26 @@ impl Truth {
         }
     }
 
-    fn objections(&self, record: &Record) -> Vec<String> {
+    /// Whether another of its name was made in the same stroke, lives, and could be known of.
+    fn has_living_twin(&self, record: &Record) -> bool {
+        let neighbours = record.number.saturating_sub(1)..=record.number + 1;
+        self.records.range(neighbours).any(|(number, other)| {
+            let is_other = *number != record.number && (other.is_twin || record.is_twin);
+            let is_known = self.now.since(other.created_at) > TWIN_KNOWN_WITHIN;
+            is_other && other.name == record.name && other.deleted.is_none() && is_known
+        })
+    }
+
+    /// The laxer of the rules in force and those that were until just now.
+    fn rules_at(&self, at: Timestamp) -> Rules {
+        let former = self.former.filter(|(_, until)| at < *until).map_or(self.rules, |(former, _)| former);
+        Rules {
+            min_good: self.rules.min_good.min(former.min_good),
+            keep_last: self.rules.keep_last.min(former.keep_last),
+        }
+    }
+
+    fn objections(&self, record: &Record, at: Timestamp) -> Vec<String> {
         let id = &record.id;
         if let Some((at, _)) = record.deleted {
             return vec![format!("{id} was already deleted at {at}")];
@@ -218,16 +283,27 @@ impl Truth {
         if record.ready_at.is_none() {
             objections.push(format!("{id} is pending"));
         }
+        if record.is_linked {
+            objections.push(format!("{id} is linked to an image"));
+        }
+        if self.has_living_twin(record) {
+            objections.push(format!("{id} shares its name with another"));
+        }
         let group = record.group().and_then(|group| Some((self.good.get(&group)?, group)));
         if let Some((members, (policy, machine))) =
-            group.filter(|(members, _)| members.contains(&record.number))
+            group.filter(|(members, _)| members.contains_key(&record.number))
         {
-            let left = members.len() - 1;
-            if left < self.rules.min_good {
+            let rules = self.rules_at(at);
+            let counts =
+                |lost: &Option<Timestamp>| lost.is_none_or(|lost| at < lost.shifted(KNOWN_WITHIN_MICROS));
+            let left =
+                members.iter().filter(|(number, lost)| **number != record.number && counts(lost)).count();
+            if left < rules.min_good {
                 objections.push(format!("deleting {id} leaves {policy} on {machine} with {left} good"));
             }
-            if members.range(record.number + 1..).count() < self.rules.keep_last {
-                let kept = self.rules.keep_last;
+            let newer = members.range(record.number + 1..).filter(|(_, lost)| counts(lost)).count();
+            if newer < rules.keep_last {
+                let kept = rules.keep_last;
                 objections.push(format!("{id} is among the {kept} newest of {policy} on {machine}"));
             }
         }

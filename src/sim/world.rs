@@ -2,19 +2,28 @@
 //!
 //! A pure, seeded state machine. It reads no clock: `advance` tells it the time, and verbs happen then.
 
+mod fleet;
+mod people;
+pub mod stores;
+mod trouble;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::money::Nanos;
+use crate::domain::money::{Currency, Nanos};
 use crate::domain::time::Timestamp;
 use crate::sim::agenda::{Agenda, Happening, Order, Wanted};
-use crate::sim::books::{Ledger, SNAPSHOT_HOURLY, Subject};
+use crate::sim::books::{Ledger, SNAPSHOT_HOURLY, Subject, VOLUME_HOURLY};
 use crate::sim::dialect::{Dialect, Way};
+use crate::sim::fault::Fault;
 use crate::sim::machine::{Machine, MachineStatus, machine_id};
+use crate::sim::misbilling::Misbilling;
+use crate::sim::mischief::Mischief;
 use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
-use crate::sim::snapshot::{Snapshot, ripening, snapshot_id, snapshot_number};
+use crate::sim::snapshot::{Snapshot, Stage, ripening, snapshot_id, snapshot_number};
 use crate::sim::truth::{Rules, Truth};
+use crate::sim::world::stores::Stores;
 
 /// Why the cloud declines a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +33,19 @@ pub enum Refusal {
     NotActive,
     BusySnapshotting,
     StillCreating,
+    BeingRestored,
+    NotThere,
+    NotInThisTier,
+    WrongState,
+    NoStock,
+    Unsupported,
     BadName,
     NameTaken,
     InsufficientBalance,
 }
+
+/// Nobody rents so many at once; a scenario may make it nothing.
+const USUAL_STOCK: u32 = 12;
 
 /// What a world is made from.
 pub struct Origin {
@@ -38,6 +56,8 @@ pub struct Origin {
     pub initial_balance: Nanos,
     pub rules: Rules,
     pub person: Option<Person>,
+    pub mischief: Mischief,
+    pub misbilling: Option<Misbilling>,
 }
 
 pub struct World {
@@ -51,11 +71,19 @@ pub struct World {
     last_snapshot: u64,
     machine_ledger: Ledger,
     snapshot_ledger: Ledger,
+    volume_ledger: Ledger,
     /// What was ever paid in.
     credit: Nanos,
     agenda: Agenda,
     person: Option<Person>,
     hand_made: u64,
+    mischief: Mischief,
+    last_machine: u64,
+    stores: Stores,
+    /// How many more machines of each model fit into each region.
+    pub stock: u32,
+    /// When the credit will be used up, as things are.
+    zero_at: Option<Timestamp>,
 }
 
 impl World {
@@ -68,21 +96,32 @@ impl World {
             machines: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             last_snapshot: 0,
-            machine_ledger: Ledger::default(),
-            snapshot_ledger: Ledger::default(),
+            machine_ledger: Ledger::new("F32 machine", origin.misbilling),
+            snapshot_ledger: Ledger::new("F32 snapshot", origin.misbilling),
+            volume_ledger: Ledger::new("F32 volume", origin.misbilling),
             credit: origin.initial_balance,
             agenda: Agenda::default(),
             person: origin.person,
             hand_made: 0,
+            mischief: origin.mischief,
+            last_machine: u64::from(origin.machines),
+            stores: Stores::default(),
+            stock: USUAL_STOCK,
+            zero_at: None,
         };
         for number in 1..=u64::from(origin.machines) {
-            let machine = Machine::drawn(origin.seed, number, origin.epoch);
+            let mut machine = Machine::drawn(origin.seed, number, origin.epoch);
+            // The first is spared: a fleet of nothing else would prove nothing.
+            machine.unsupported = number > 1 && world.is_unsupported(number);
             let (id, name) = (machine.id.clone(), machine.name.clone());
             let subject = Subject::Machine { id, name, gpu_type: machine.gpu_type };
             world.machine_ledger.open(number, subject, machine.hourly, origin.epoch);
             world.machines.insert(number, machine);
         }
+        world.open_volumes(origin.epoch);
         world.expect_person();
+        world.expect_strikes();
+        world.foresee_depletion();
         world
     }
 
@@ -90,9 +129,14 @@ impl World {
     pub fn advance(&mut self, now: Timestamp) {
         while let Some((at, happening)) = self.agenda.take_due(now) {
             self.now = self.now.max(at);
+            self.truth.now = self.now;
             self.happen(happening);
         }
         self.now = self.now.max(now);
+        self.truth.now = self.now;
+        if self.zero_at.is_some_and(|at| at <= self.now) {
+            self.deplete();
+        }
     }
 
     /// When something happens next by itself.
@@ -105,12 +149,14 @@ impl World {
     }
 
     pub fn balance(&self) -> Nanos {
-        let spent = self.machine_ledger.cost(self.now).0 + self.snapshot_ledger.cost(self.now).0;
+        let ledgers = [&self.machine_ledger, &self.snapshot_ledger, &self.volume_ledger];
+        let spent: i64 = ledgers.into_iter().map(|ledger| ledger.cost(Currency::Usd, self.now).0).sum();
         Nanos(self.credit.0 - spent)
     }
 
     pub fn top_up(&mut self, amount: Nanos) {
         self.credit.0 += amount.0;
+        self.foresee_depletion();
     }
 
     pub fn machines(&self) -> impl Iterator<Item = &Machine> {
@@ -121,18 +167,28 @@ impl World {
         self.machines.values().find(|machine| machine.id == id)
     }
 
-    pub fn set_status(&mut self, id: &str, status: MachineStatus) {
-        if let Some(machine) = self.machines.values_mut().find(|machine| machine.id == id) {
-            machine.status = status;
+    pub fn machine_ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.machine_ledger
+    }
+
+    pub fn snapshot_ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.snapshot_ledger
+    }
+
+    pub fn volume_ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.volume_ledger
+    }
+
+    /// One volume for each currency; only their bills are simulated, and only where bills can be wrong.
+    fn open_volumes(&mut self, epoch: Timestamp) {
+        if self.volume_ledger.is_always_right() {
+            return;
         }
-    }
-
-    pub fn machine_ledger(&self) -> &Ledger {
-        &self.machine_ledger
-    }
-
-    pub fn snapshot_ledger(&self) -> &Ledger {
-        &self.snapshot_ledger
+        for (number, currency) in (1..).zip(Currency::ALL) {
+            let (id, name) = (format!("BRK-{}V", 100_000 + number), format!("data-{number}"));
+            let subject = Subject::Volume { id, name };
+            self.volume_ledger.open_in(currency, number, subject, VOLUME_HOURLY, epoch);
+        }
     }
 
     /// How many snapshots the scheduled person has made by hand.
@@ -152,6 +208,25 @@ impl World {
     /// Makes a snapshot now; lists learn of it `lag` later.
     pub fn create(&mut self, wanted: Wanted, by: Actor, lag: Duration) -> Result<&Snapshot, Refusal> {
         let machine_number = self.may_create(&wanted)?;
+        let number = self.make(machine_number, wanted.clone(), by, lag, false)?;
+        let twins = self.mischief.strikes(Fault::Twins, number, self.now);
+        if by == Actor::Daemon && !self.dialect.unique_names() && twins.is_some() {
+            let twin = self.make(machine_number, wanted, by, lag, true)?;
+            self.mischief.hit(Fault::Twins);
+            self.truth.is_odd(number);
+            self.truth.is_odd(twin);
+        }
+        self.snapshots.get(&number).ok_or(Refusal::NoSuchSnapshot)
+    }
+
+    fn make(
+        &mut self,
+        machine_number: u64,
+        wanted: Wanted,
+        by: Actor,
+        lag: Duration,
+        is_twin: bool,
+    ) -> Result<u64, Refusal> {
         let slot = Slot::parse(&wanted.description);
         let mut snapshot = self.sketch(machine_number, wanted)?;
         snapshot.hidden_until = self.now + lag;
@@ -170,6 +245,10 @@ impl World {
             adopted: false,
             given_up: false,
             disowned: false,
+            is_twin,
+            is_odd: false,
+            is_linked: false,
+            is_spoilt: false,
         });
         if let Some(machine) = self.machines.get_mut(&machine_number) {
             machine.running_snapshot = Some(number);
@@ -179,9 +258,10 @@ impl World {
         }
         let subject = Subject::Snapshot { id: snapshot_id(number), name: snapshot.name.clone() };
         self.snapshot_ledger.open(number, subject, SNAPSHOT_HOURLY, self.now);
-        let (takes, _) = ripening(self.seed, number);
-        self.agenda.schedule(self.now + takes, Happening::Ripen(number));
-        Ok(self.snapshots.entry(number).or_insert(snapshot))
+        self.snapshots.insert(number, snapshot);
+        self.befall_new(number, by);
+        self.foresee_depletion();
+        Ok(number)
     }
 
     /// The answer to a create that makes nothing: its number is used up, and nothing else happens.
@@ -192,24 +272,38 @@ impl World {
 
     /// Deletes now; lists learn of it `lag` later.
     pub fn delete(&mut self, id: &str, by: Actor, lag: Duration) -> Result<(), Refusal> {
-        let number = snapshot_number(id).ok_or(Refusal::NoSuchSnapshot)?;
-        let found = self.snapshots.get_mut(&number).filter(|snapshot| !snapshot.deleted);
-        let snapshot = found.ok_or(Refusal::NoSuchSnapshot)?;
-        if !snapshot.ready {
-            if by == Actor::Daemon {
-                self.truth.pending_delete_asked(number, self.now);
-            }
-            return Err(Refusal::StillCreating);
+        let number = self.may_delete(id, by)?;
+        if let Some(snapshot) = self.snapshots.get_mut(&number) {
+            snapshot.deleted = true;
         }
-        snapshot.deleted = true;
         self.truth.deleted(number, self.now, by);
         self.snapshot_ledger.close(number, self.now);
+        self.foresee_depletion();
         if lag.is_zero() {
             self.snapshots.remove(&number);
         } else {
             self.agenda.schedule(self.now + lag, Happening::Unlist(number));
         }
         Ok(())
+    }
+
+    /// The number of the snapshot, if it can be deleted now.
+    pub fn may_delete(&mut self, id: &str, by: Actor) -> Result<u64, Refusal> {
+        let number = snapshot_number(id).ok_or(Refusal::NoSuchSnapshot)?;
+        let found = self.snapshots.get(&number).filter(|snapshot| !snapshot.deleted);
+        let snapshot = found.ok_or(Refusal::NoSuchSnapshot)?;
+        let of = self.machines.get(&snapshot.machine);
+        let is_running = of.is_some_and(|machine| machine.running_snapshot == Some(number));
+        if snapshot.restoring {
+            return Err(Refusal::BeingRestored);
+        }
+        if snapshot.stage == Stage::Creating && by == Actor::Daemon {
+            self.truth.pending_delete_asked(number, self.now);
+        }
+        if is_running {
+            return Err(Refusal::StillCreating);
+        }
+        Ok(number)
     }
 
     /// The order takes effect at `at`, if it still can.
@@ -225,6 +319,9 @@ impl World {
         let (number, machine) = found.ok_or(Refusal::NoSuchMachine)?;
         if machine.status != MachineStatus::Active {
             return Err(Refusal::NotActive);
+        }
+        if machine.unsupported {
+            return Err(Refusal::Unsupported);
         }
         let mut living = self.snapshots.values().filter(|snapshot| !snapshot.deleted);
         if self.dialect.unique_names() && living.any(|snapshot| snapshot.name == wanted.name) {
@@ -260,6 +357,20 @@ impl World {
             }
             Happening::PersonMakes => self.person_makes(),
             Happening::PersonTidies(number) => self.person_tidies(number),
+            Happening::Release(number) => self.release(number),
+            Happening::Spoil(number) => self.spoil(number),
+            Happening::Disappear(number) => self.disappear(number),
+            Happening::ShowOddly { number, fault, quirk, lasts } => {
+                self.show_oddly(number, fault, quirk, lasts);
+            }
+            Happening::ShowRightly(number) => self.show_rightly(number),
+            Happening::Reach { machine, since, status } => self.reach(machine, since, status),
+            Happening::Remake(machine) => self.remake(&machine),
+            Happening::Discard(machine) => {
+                // It may be busy or gone; then somebody else sees to it.
+                let _refused = self.remove_machine(machine).is_err();
+            }
+            Happening::Strike(fault) => self.strike(fault),
         }
     }
 
@@ -267,40 +378,8 @@ impl World {
         let Some(snapshot) = self.snapshots.get_mut(&number) else { return };
         let (_, size_gb) = ripening(self.seed, number);
         snapshot.ripen(size_gb);
-        if let Some(machine) = self.machines.get_mut(&snapshot.machine) {
-            machine.running_snapshot = None;
-            if self.dialect.has(Way::Restarts) {
-                machine.status = MachineStatus::Active;
-            }
-        }
+        self.release(number);
         self.truth.ripened(number, self.now);
-    }
-
-    fn expect_person(&mut self) {
-        if let Some(at) = self.person.as_mut().and_then(|person| person.next_visit(self.now)) {
-            self.agenda.schedule(at, Happening::PersonMakes);
-        }
-    }
-
-    fn person_makes(&mut self) {
-        let machines = self.machines.len();
-        let Some((wanted, stays)) = self.person.as_mut().and_then(|person| person.idea(machines)) else {
-            return;
-        };
-        if let Ok(snapshot) = self.create(wanted, Actor::Person, Duration::ZERO) {
-            let number = snapshot.number;
-            self.hand_made += 1;
-            self.agenda.schedule(self.now + stays, Happening::PersonTidies(number));
-        }
-        self.expect_person();
-    }
-
-    fn person_tidies(&mut self, number: u64) {
-        let id = snapshot_id(number);
-        if self.truth.snapshot(&id).is_some_and(|record| !record.is_owned()) {
-            // It may be gone already; then there is nothing to tidy.
-            let _gone = self.delete(&id, Actor::Person, Duration::ZERO).is_err();
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use quartermaster::domain::policy::Retention;
 use quartermaster::domain::time::Seconds;
 use quartermaster::rehearsal::run::{self, Nobody};
 use quartermaster::rehearsal::setup::Setup;
@@ -16,8 +17,17 @@ use quartermaster::rehearsal::summary::Summary;
 use quartermaster::sim::dialect::Dialect;
 use quartermaster::sim::fault::Fault;
 
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 100;
 pub const DAYS: u64 = 10;
+/// Long enough for what takes weeks to go wrong.
+const LONG_SEEDS: u64 = 2;
+const LONG_DAYS: u64 = 60;
+/// The seeds of the long ones are none of the others.
+const FIRST_LONG_SEED: u64 = 1_001;
+/// Of runs this long each has the next dialect of all.
+const WHOLE_YEAR: u64 = 365;
+/// In so many days every class must have struck.
+const DAYS_FOR_ALL: u64 = 900;
 const YEAR_SECONDS: f64 = 365.25 * 86_400.0;
 
 /// The dialects in which the daemon's own names are all, or pages are short: where duplicates are near.
@@ -34,6 +44,12 @@ pub fn dialect(seed: u64) -> Dialect {
     }
 }
 
+fn dialect_of(seed: u64, days: u64) -> Dialect {
+    let names = Dialect::names();
+    let name = names[usize::try_from(seed).unwrap() % names.len()];
+    if days < WHOLE_YEAR { dialect(seed) } else { Dialect::named(name, seed).unwrap() }
+}
+
 /// Three sizes of shelf, each with every dialect; one of them is under the least number of good backups.
 fn keep_last(seed: u64) -> u32 {
     let sizes = [3, 2, 1];
@@ -47,9 +63,10 @@ pub fn rehearse(seed: u64, days: u64) -> Result<Summary, String> {
         length: Seconds::days(days),
         machines: 3,
         keep_last: keep_last(seed),
+        also: Retention::default(),
         seed,
         faults: "hostile".to_owned(),
-        dialect: dialect(seed),
+        dialect: dialect_of(seed, days),
         durable: false,
         directory: directory.path().to_owned(),
         disturbances: Vec::new(),
@@ -97,7 +114,7 @@ fn fault_of(seed: u64, days: u64, outcome: &Result<Summary, String>) -> Option<S
         ),
         Err(error) => error.clone(),
     };
-    Some(format!("seed {seed}, {}, {days} days: {found}", dialect(seed).name()))
+    Some(format!("seed {seed}, {}, {days} days: {found}", dialect_of(seed, days).name()))
 }
 
 /// The hits of every class over all runs; zero for a class that never struck.
@@ -109,10 +126,30 @@ fn hits<'a>(summaries: impl Iterator<Item = &'a Summary>) -> BTreeMap<&'static s
     hits
 }
 
+/// All hits of each class, and in how many runs it struck.
+fn print_hits(hits: &BTreeMap<&'static str, u64>, summaries: &[&Summary]) {
+    println!("  fault      hits    runs");
+    for fault in Fault::ALL {
+        let code = fault.code();
+        let struck = |summary: &&&Summary| summary.faults_hit.get(code).is_some_and(|count| *count > 0);
+        let runs = summaries.iter().filter(struck).count();
+        println!("  {code:<6} {:>8} {runs:>7}  {fault:?}", hits[code]);
+    }
+}
+
 #[test]
 fn hostile_seeds_make_no_duplicate_and_no_wrong_delete() {
     let first = setting("QUARTERMASTER_FIRST_SEED", 0);
     let (seeds, days) = (setting("QUARTERMASTER_SEEDS", SEEDS), setting("QUARTERMASTER_DAYS", DAYS));
+    campaign(first, seeds, days);
+}
+
+#[test]
+fn long_hostile_runs_make_no_duplicate_and_no_wrong_delete() {
+    campaign(FIRST_LONG_SEED, LONG_SEEDS, LONG_DAYS);
+}
+
+fn campaign(first: u64, seeds: u64, days: u64) {
     let began = Instant::now();
     let outcomes = rehearse_all(first, seeds, days);
     let wall = began.elapsed();
@@ -130,13 +167,12 @@ fn hostile_seeds_make_no_duplicate_and_no_wrong_delete() {
     println!("  unowned deleted   {}", sum(|one| one.unowned_deleted));
     println!("  violations        {}", sum(|one| one.invariant_violations));
     println!("  chains broken     {}", sum(|one| u64::from(!one.chain_ok)));
-    let told: Vec<String> = hits.iter().map(|(code, count)| format!("{code} {count}")).collect();
-    println!("  hits              {}", told.join("  "));
+    print_hits(&hits, &summaries);
     let found: Vec<String> =
         outcomes.iter().filter_map(|(seed, outcome)| fault_of(*seed, days, outcome)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
     println!("  at 95 %           at most {:.1} % of such seeds go wrong", 300.0 / seeds as f64);
-    if seeds >= SEEDS {
+    if seeds * days >= DAYS_FOR_ALL {
         let never: Vec<_> = hits.iter().filter(|(_, count)| **count == 0).map(|(code, _)| code).collect();
         assert!(never.is_empty(), "never struck, so nothing is proven of them: {never:?}");
     }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod reload;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 /// For whatever a process is waited for; a slow machine is no failure.
 const PATIENCE: Duration = Duration::from_secs(60);

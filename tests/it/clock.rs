@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use quartermaster::domain::policy::Retention;
 use quartermaster::domain::time::Seconds;
 use quartermaster::rehearsal::disturb::{Disturbance, What};
 use quartermaster::rehearsal::run::{self, Nobody};
@@ -34,6 +35,7 @@ fn twenty_days(disturbances: &[(u64, What)]) -> Summary {
         dialect: Dialect::plain(),
         durable: false,
         directory: directory.path().to_owned(),
+        also: Retention::default(),
         disturbances: disturbances.collect(),
     };
     let summary = run::run(&setup, Rc::new(RefCell::new(Nobody))).unwrap();

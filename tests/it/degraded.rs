@@ -249,3 +249,44 @@ fn a_daemon_backs_its_journal_up_on_schedule() {
     command.args(["log", "restore"]).arg(&backups[0]).arg("--data-dir").arg(&restored);
     assert!(command.status().unwrap().success());
 }
+
+#[test]
+fn a_daemon_whose_commit_fails_ends_with_1_and_says_that_it_does_not_know() {
+    if !Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .output()
+        .is_ok_and(|run| run.status.success())
+    {
+        println!("SKIPPED: strace is not installed, or may not trace here");
+        return;
+    }
+    let (cloud, settings) = listener();
+    let mut is_unknown = false;
+    // The syncs before are those of a new file: without it the daemon waits, and does not end.
+    for number in 7..=16 {
+        if is_unknown {
+            break;
+        }
+        let site = Site::new(&settings, "");
+        fs::create_dir(site.path("disk")).unwrap();
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("inject=fsync:error=EIO:when={number}")])
+            .args(["timeout", "1", PROGRAM, "run", "--config"])
+            .arg(&site.configuration);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            // It was up until it was told to end: it went on, or it waited.
+            Some(124) => {}
+            Some(1) => {
+                assert!(said.contains("whether it is stored is not known"), "{said}");
+                is_unknown = true;
+            }
+            other => panic!("fsync {number}: it ended with {other:?}: {said}"),
+        }
+        assert!(site.verified(), "fsync {number}: {said}");
+    }
+    assert!(is_unknown, "no commit failed");
+    drop(cloud);
+}

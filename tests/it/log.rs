@@ -304,3 +304,50 @@ fn what_is_no_journal_of_this_version_is_told_in_one_sentence_and_left_as_it_is(
         assert_eq!(databases(&site.path(name)), before, "{name}");
     }
 }
+
+/// Runs the program as a user who owns nothing; nothing where this process may not do that.
+fn as_nobody(site: &Site, words: &[&str]) -> Option<Output> {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", PROGRAM]).args(words);
+    let output = command.args(["--data-dir", &site.text("data")]).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (!said.contains("setpriv") && code(&output) != 126 && code(&output) != 127).then_some(output)
+}
+
+#[test]
+fn whoever_may_only_read_the_file_reads_all_of_it_or_is_told_why_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new();
+    let head = site.head();
+    let mode =
+        |name: &str, mode| fs::set_permissions(site.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    mode("", 0o755);
+    mode("data", 0o755);
+    mode("data/journal.db", 0o644);
+    mode("data/journal.lock", 0o644);
+    for beside in ["data/journal.db-wal", "data/journal.db-shm"] {
+        drop(fs::remove_file(site.path(beside)));
+    }
+    let Some(output) = as_nobody(&site, &["log", "verify", "--json"]) else {
+        println!("SKIPPED: this process may not become another user, or that user may not run the program");
+        return;
+    };
+    let verified: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(verified["head"], Value::from(head));
+
+    // Committed rows in a write-ahead log that this user cannot share: not passed over, but refused.
+    fs::write(site.path("data/journal.db-wal"), "committed rows").unwrap();
+    mode("data/journal.db-wal", 0o600);
+    let output = as_nobody(&site, &["status"]).unwrap();
+    refused(&output, 1, "cannot be read completely as this user");
+    // A writer that lives could be about to commit.
+    fs::remove_file(site.path("data/journal.db-wal")).unwrap();
+    let lock = fs::File::open(site.path("data/journal.lock")).unwrap();
+    lock.lock().unwrap();
+    refused(&as_nobody(&site, &["status"]).unwrap(), 1, "cannot be read completely as this user");
+    // And who may not even read the file is told so.
+    mode("data/journal.db", 0o600);
+    let output = as_nobody(&site, &["log", "list"]).unwrap();
+    assert_eq!(code(&output), 1, "{}", String::from_utf8_lossy(&output.stderr));
+}

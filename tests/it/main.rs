@@ -4,8 +4,13 @@ mod kill;
 mod cli;
 mod by_hand;
 mod log;
+mod flips;
+mod injection;
+mod power;
+mod golden;
 mod degraded;
 mod tidy;
+mod restic;
 mod campaign;
 mod clock;
 #[cfg(feature = "planted-bugs")]

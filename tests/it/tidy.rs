@@ -12,7 +12,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("planted", &[]),
     ("domain", &["planted"]),
     ("clock", &["domain"]),
-    ("journal", &["domain"]),
+    ("journal", &["planted", "domain"]),
     ("metrics", &["domain"]),
     ("config", &["domain"]),
     ("report", &["domain"]),

@@ -171,6 +171,12 @@ fn examine(
     if let Some(source) = unproven {
         return Err(ReadError::Damaged { path, source });
     }
+    // What the revisions sum to was judged before each was written: a journal that contradicts itself
+    // was not written by this program.
+    if let Some(what) = state.ledger.faults().into_iter().next() {
+        let source = Finding { place: "the billing ledger".to_owned(), what };
+        return Err(ReadError::Damaged { path, source });
+    }
     match noted.map(|noted| compare(&reader, noted)) {
         None | Some(Ok(())) => Ok((report, proven)),
         Some(Err(fault)) => Err(ReadError::from_fault(&path, fault)),

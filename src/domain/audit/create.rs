@@ -8,6 +8,7 @@ use wildmatch::WildMatch;
 
 use super::{Changed, Forbidden, Verdict, require};
 use crate::domain::backup::{Backup, Life};
+use crate::domain::downtime::Downtime;
 use crate::domain::effect::Cause;
 use crate::domain::fleet::{Machine, MachineStatus};
 use crate::domain::halt::Halt;
@@ -32,7 +33,10 @@ pub(super) fn may_create(
     let allowed = adopted.set.mode.min(policy.mode) != Mode::Observe;
     require(allowed, Forbidden("the mode is observe"))?;
     require(state.paused_until.is_none_or(|end| end <= now), Changed("policies are paused"))?;
-    require(policy.may_restart, Forbidden("its policy does not let the machine restart"))?;
+    let restarts = |seen: &Downtime| !matches!(seen, Downtime::Live { .. });
+    let newest = &state.downtimes[state.downtimes.len().saturating_sub(3)..];
+    let was_live = newest.len() == 3 && !newest.iter().any(restarts);
+    require(policy.may_restart || was_live, Forbidden("its policy does not let the machine restart"))?;
     require(slot.due <= now, Forbidden("the slot is not due yet"))?;
     let since = adopted.scheduled_since.get(named).copied().unwrap_or(now);
     require(slot.due > since, Forbidden("the slot is older than the schedule"))?;
@@ -115,8 +119,8 @@ fn is_welcome(state: &State, now: Timestamp, slot: &Slot, machine: &Machine) -> 
     let policy = policy.is_some_and(|halt| halt.refusals > 2 && is_recent(halt));
     require(!policy, Changed("the cloud refused three of this policy"))?;
     let told = state.halts.impossible.get(&slot.machine);
-    let same =
-        |was: &Machine| was.id == machine.id && was.name == machine.name && was.region == machine.region;
+    // It may run or stand still; in all else it is what it was when the cloud said so.
+    let same = |was: &Machine| Machine { status: was.status.clone(), ..machine.clone() } == *was;
     let same = told.is_some_and(|told| told.machine.as_ref().is_none_or(same));
     require(!same, Changed("the cloud cannot snapshot this machine"))
 }

@@ -1,17 +1,17 @@
 //! What must hold before a snapshot is deleted, each rule in words of its own.
 
 use super::create::is_for;
+use super::expired::{Place, is_expired};
 use super::{Changed, Forbidden, Verdict, require};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::effect::Cause;
 use crate::domain::fleet::{LookResult, Snapshot, SnapshotStatus};
 use crate::domain::id::{BackupId, MachineId, SnapshotId};
-use crate::domain::policy::{Images, Keep, Mode, Policy, Rules};
+use crate::domain::policy::{Images, Mode, Policy, Rules};
 use crate::domain::schedule;
 use crate::domain::slot::Slot;
 use crate::domain::state::{Adopted, State};
 use crate::domain::time::Timestamp;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -59,7 +59,11 @@ pub(super) fn may_delete(
         let policy = adopted.set.policies.get(&slot.policy);
         leaves_enough(state, now, policy, slot, id, backup, rules)?;
         if let Some(policy) = policy {
-            is_expired(state, policy, slot, id, backup, latest)?;
+            let zone = schedule::zone(&policy.timezone);
+            let zone = zone.map_err(|_| Forbidden("its policy's zone is not known"))?;
+            let others = neighbours(state, slot, id).collect();
+            let place = Place { backup, others, zone: &zone, now, latest };
+            is_expired(&policy.retention, &place)?;
         }
     }
     was_seen_just_now(state, now, snapshot, backup, rules)?;
@@ -163,48 +167,6 @@ pub(super) fn neighbours<'a>(
             && of.is_some_and(|of| of.policy == slot.policy && of.machine == slot.machine)
             && other.snapshots.iter().all(present)
     })
-}
-
-/// No rule keeps it, counted from its side: enough newer ones, or days that newer ones fill. What is
-/// dated after `latest` counts for no rule.
-fn is_expired(
-    state: &State,
-    policy: &Policy,
-    slot: &Slot,
-    id: &BackupId,
-    backup: &Backup,
-    latest: Timestamp,
-) -> Verdict {
-    if backup.life == Life::Failed {
-        return Ok(());
-    }
-    let rules = &policy.retention;
-    require(
-        rules.keep_last.is_some() || rules.keep_daily.is_some(),
-        Forbidden("its policy keeps everything"),
-    )?;
-    let is_newer = |other: &&Backup| {
-        let is_later = other.taken_at > backup.taken_at && other.taken_at <= latest;
-        is_later || (other.taken_at == backup.taken_at && other.name < backup.name)
-    };
-    let newer: Vec<&Backup> = neighbours(state, slot, id).filter(is_newer).collect();
-    let kept_by_last = match rules.keep_last {
-        None => false,
-        Some(Keep::All) => true,
-        Some(Keep::Count(count)) => newer.len() < count as usize,
-    };
-    require(!kept_by_last, Forbidden("keep_last keeps it"))?;
-    let Some(daily) = rules.keep_daily else { return Ok(()) };
-    let zone = schedule::zone(&policy.timezone).map_err(|_| Forbidden("its policy's zone is not known"))?;
-    let day = |at: Timestamp| zone.to_datetime(at.zoned()).date();
-    let newer_days: BTreeSet<_> = newer.iter().map(|other| day(other.taken_at)).collect();
-    let is_first_of_day = !newer_days.contains(&day(backup.taken_at));
-    let is_oldest = !neighbours(state, slot, id).any(|other| other.taken_at < backup.taken_at);
-    let room = match daily {
-        Keep::All => true,
-        Keep::Count(count) => newer_days.len() < count as usize,
-    };
-    require(!(room && (is_first_of_day || is_oldest)), Forbidden("keep_daily keeps it"))
 }
 
 /// In a complete listing, and read again by itself, both a moment ago, and still what it was.

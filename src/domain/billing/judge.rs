@@ -121,10 +121,8 @@ pub fn finals_that_differ<'a>(
         sum.records = sum.records.saturating_add(1);
         sum.cost = Nanos(sum.cost.0.saturating_add(bill.cost.0));
     }
-    let had = book
-        .finals
-        .range(days.clone())
-        .flat_map(|(day, sums)| sums.iter().map(|(currency, _)| (*day, *currency)));
+    let had =
+        book.finals.range(days.clone()).flat_map(|(day, sums)| sums.keys().map(|currency| (*day, *currency)));
     let keys: BTreeSet<(i64, Currency)> = had.chain(shown.keys().copied()).collect();
     let differs = |(day, currency): &(i64, Currency)| {
         let had = book.finals.get(day).and_then(|sums| sums.get(currency)).copied().unwrap_or_default();

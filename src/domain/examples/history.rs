@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proptest::array::uniform3;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::Index;
@@ -15,6 +16,7 @@ use crate::domain::effect::{Effect, Outcome, Verb};
 use crate::domain::fleet::{Image, Snapshot, SnapshotStatus};
 use crate::domain::id::{BackupId, ImageId, SnapshotId};
 use crate::domain::policy::{Keep, Mode};
+use crate::domain::reach::Reach;
 use crate::domain::time::Seconds;
 
 /// One thing that happens in a world, between two passes.
@@ -33,6 +35,8 @@ pub enum Step {
     Thaw,
     KeepLast(u32),
     KeepDaily(Option<u32>),
+    /// keep_weekly, and in days keep_within and delete_after.
+    KeepOther([Option<u32>; 3]),
     Mode(Mode),
     Crash,
     ClockJump(i32),
@@ -68,6 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Thaw),
         1 => (0_u32..5).prop_map(Step::KeepLast),
         1 => proptest::option::of(0_u32..4).prop_map(Step::KeepDaily),
+        1 => uniform3(proptest::option::of(1_u32..9)).prop_map(Step::KeepOther),
         1 => prop_oneof![Just(Mode::Observe), Just(Mode::Protect), Just(Mode::Enforce)].prop_map(Step::Mode),
         1 => Just(Step::Crash),
         1 => (-200_000_i32..200_000).prop_map(Step::ClockJump),
@@ -163,6 +168,13 @@ impl History {
             }),
             Step::KeepDaily(count) => world.adopt(|set| {
                 set.policies.get_mut(&daily()).unwrap().retention.keep_daily = count.map(Keep::Count);
+            }),
+            Step::KeepOther([weekly, within, limit]) => world.adopt(|set| {
+                let retention = &mut set.policies.get_mut(&daily()).unwrap().retention;
+                let days =
+                    |days: &Option<u32>| days.map(|days| Reach { years: 0, months: 0, days, hours: 0 });
+                retention.keep_weekly = weekly.map(Keep::Count);
+                (retention.keep_within, retention.delete_after) = (days(within), days(limit));
             }),
             Step::Mode(mode) => world.adopt(|set| set.mode = *mode),
             Step::SmallBounds => world.adopt(|set| {

@@ -57,6 +57,17 @@ fn an_unclear_create_that_is_absent_after_the_settle_time_is_asked_again_by_the_
 }
 
 #[test]
+fn an_unclear_create_is_not_asked_again_beside_one_whose_name_cannot_be_read() {
+    let (mut world, _) = asked(unclear());
+    let nameless = world.make("", 1, SnapshotStatus::Pending);
+    settle(&mut world);
+    assert_eq!(creates(&world.pass()), []);
+    world.cloud.snapshots.remove(&nameless);
+    settle(&mut world);
+    assert_eq!(creates(&world.pass()).len(), 1);
+}
+
+#[test]
 fn an_unclear_create_is_not_asked_again_before_the_settle_time() {
     let (mut world, create) = asked(unclear());
     for _ in 0..6 {

@@ -12,7 +12,7 @@ use crate::domain::draft::{Action, Hold, Plan};
 use crate::domain::effect::{Effect, Outcome, Verb};
 use crate::domain::event::{Asked, ClockStepped, Event, Intended, Observed, Recorded, Settled, Started};
 use crate::domain::fleet::{
-    Change, Image, Item, Look, LookResult, Machine, MachineStatus, Scope, Snapshot, SnapshotStatus,
+    Change, Image, Item, Look, LookResult, Machine, MachineStatus, Miscount, Scope, Snapshot, SnapshotStatus,
 };
 use crate::domain::id::{BackupId, ImageId, MachineId, PolicyName, SnapshotId};
 use crate::domain::plan::plan;
@@ -35,6 +35,8 @@ pub struct Cloud {
     pub relation: LookResult,
     pub related: BTreeSet<ImageId>,
     pub image_list: LookResult,
+    /// How many more snapshots it counts than it shows.
+    pub excess: u64,
     /// Whether it tells the time, and how far that is behind ours.
     pub date: Option<i64>,
 }
@@ -63,7 +65,7 @@ pub fn policies() -> PolicySet {
         schedule: "0 2 * * *".to_owned(),
         timezone: "UTC".to_owned(),
         may_restart: true,
-        retention: Retention { keep_last: Some(Keep::Count(2)), keep_daily: None },
+        retention: Retention { keep_last: Some(Keep::Count(2)), ..Retention::default() },
         longest_gap: Seconds::days(1),
         selection: Selection::default(),
         timing: Timing::default(),
@@ -96,6 +98,7 @@ impl World {
             relation: LookResult::Complete,
             related: BTreeSet::new(),
             image_list: LookResult::Complete,
+            excess: 0,
             date: Some(0),
         };
         let now = Timestamp::from_seconds(1_772_366_400);
@@ -173,10 +176,17 @@ impl World {
         let mut result = match scope {
             Scope::Images => self.cloud.image_list.clone(),
             Scope::Links(_) => self.cloud.relation.clone(),
+            Scope::Snapshots if self.cloud.excess > 0 => {
+                let is_expected = self.state.fleet.excess(scope) == Some(self.cloud.excess);
+                let said = || LookResult::Incomplete("it counts more than it shows".to_owned());
+                if is_expected { LookResult::Complete } else { said() }
+            }
             _ => LookResult::Complete,
         };
         for change in self.changes(scope) {
-            self.record(Event::Observed(Observed { change, raw: String::new() }));
+            if result == LookResult::Complete || matches!(change, Change::Seen(_)) {
+                self.record(Event::Observed(Observed { change, raw: String::new() }));
+            }
         }
         if let Scope::Snapshot(id) = scope
             && !self.cloud.snapshots.contains_key(id)
@@ -197,6 +207,9 @@ impl World {
     }
 
     fn looked(&mut self, scope: &Scope, result: LookResult) {
+        let shown = self.cloud.snapshots.len() as u64;
+        let excess = Some(self.cloud.excess).filter(|excess| *excess > 0);
+        let miscount = excess.map(|excess| Miscount { counted: shown + excess, shown });
         let server_date = self.cloud.date.map(|behind| self.now.shifted(-behind));
         let look = Look {
             scope: scope.clone(),
@@ -205,7 +218,7 @@ impl World {
             digest: Digest::default(),
             items: 0,
             server_date,
-            miscount: None,
+            miscount: miscount.filter(|_| *scope == Scope::Snapshots),
         };
         self.record(Event::Looked(look));
     }
@@ -319,6 +332,10 @@ impl World {
 
     pub fn snapshot_of(&self, id: &BackupId) -> SnapshotId {
         self.backup(id).snapshots.first().unwrap().clone()
+    }
+
+    pub fn in_cloud_by_id(&mut self, id: &SnapshotId) -> &mut Snapshot {
+        self.cloud.snapshots.get_mut(id).unwrap()
     }
 
     /// The cloud's own copy of a backup.

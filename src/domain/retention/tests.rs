@@ -1,21 +1,24 @@
-//! Retention against examples one can check by eye, its laws, and a second reading of the rules.
-
-use std::collections::BTreeSet;
-
-use proptest::prelude::*;
+//! Retention in examples that one can check by eye; the laws stand beside them.
 
 use super::*;
+use crate::domain::policy::Preset;
 
-const NOW: i64 = 1_772_330_400; // 2026-03-01T02:00:00Z
+pub mod laws;
+
+pub const NOW: i64 = 1_772_330_400; // 2026-03-01T02:00:00Z
 
 /// A backup and when it was taken.
-type Taken = (BackupId, Timestamp);
+pub type Taken = (BackupId, Timestamp);
 
-fn candidate(id: &str, taken_at: &str) -> Taken {
+pub fn candidate(id: &str, taken_at: &str) -> Taken {
     (BackupId::new(id), taken_at.parse().unwrap())
 }
 
-fn judged<'a>(shelf: &'a [Taken], retention: &Retention, zone: &TimeZone) -> BTreeMap<&'a BackupId, Verdict> {
+pub fn judged<'a>(
+    shelf: &'a [Taken],
+    retention: &Retention,
+    zone: &TimeZone,
+) -> BTreeMap<&'a BackupId, Verdict> {
     let candidates: Vec<_> =
         shelf.iter().map(|(id, taken_at)| Candidate { id, taken_at: *taken_at }).collect();
     judge(&candidates, retention, calendar(zone))
@@ -27,7 +30,7 @@ fn told(shelf: &[Taken], retention: &Retention, zone: &str) -> String {
         Verdict::Keep { reasons } => {
             format!("{id}: {}", reasons.iter().map(Reason::to_string).collect::<Vec<_>>().join(", "))
         }
-        Verdict::Expire => format!("{id}: expire"),
+        Verdict::Expire(_) => format!("{id}: expire"),
     };
     judged(shelf, retention, &zone).into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -37,7 +40,7 @@ fn calendar(zone: &TimeZone) -> Calendar<'_> {
 }
 
 fn keep(last: Option<u32>, daily: Option<u32>) -> Retention {
-    Retention { keep_last: last.map(Keep::Count), keep_daily: daily.map(Keep::Count) }
+    Retention { keep_last: last.map(Keep::Count), keep_daily: daily.map(Keep::Count), ..Retention::default() }
 }
 
 #[test]
@@ -109,113 +112,149 @@ fn a_backup_from_the_future_is_kept_and_takes_nobodys_place() {
     ");
 }
 
-/// The rules once more, as one would explain them at a table: sets, no counters.
-fn naive(candidates: &[Taken], retention: &Retention, zone: &TimeZone) -> BTreeSet<BackupId> {
-    let limit = Timestamp::from_seconds(NOW + 120);
-    let ids = |shelf: &[Taken]| shelf.iter().map(|one| one.0.clone()).collect::<BTreeSet<_>>();
-    if *retention == Retention::default() {
-        return ids(candidates);
-    }
-    let mut kept: BTreeSet<BackupId> =
-        candidates.iter().filter(|one| one.1 > limit).map(|one| one.0.clone()).collect();
-    let mut shelf: Vec<_> = candidates.iter().filter(|one| one.1 <= limit).cloned().collect();
-    shelf.sort_by_key(|one| (std::cmp::Reverse(one.1), one.0.clone()));
-    let reach = |keep: Keep| match keep {
-        Keep::All => usize::MAX,
-        Keep::Count(count) => count as usize,
-    };
-    if let Some(keep) = retention.keep_last {
-        kept.extend(ids(&shelf[..shelf.len().min(reach(keep))]));
-    }
-    if let Some(keep) = retention.keep_daily {
-        let day_of = |one: &Taken| one.1.zoned().to_zoned(zone.clone()).date();
-        let days: BTreeSet<_> = shelf.iter().map(day_of).collect();
-        for day in days.iter().rev().take(reach(keep)) {
-            kept.extend(shelf.iter().find(|one| day_of(one) == *day).map(|one| one.0.clone()));
-        }
-        if days.len() < reach(keep) {
-            kept.extend(shelf.last().map(|one| one.0.clone()));
-        }
-    }
-    kept
+fn reach(text: &str) -> Option<Reach> {
+    Some(text.parse().unwrap())
 }
 
-fn a_shelf() -> impl Strategy<Value = Vec<Taken>> {
-    // Twenty days, on a grid coarse enough for ties; some dated ahead.
-    let taken = (-480..20i64).prop_map(|hours| Timestamp::from_seconds(NOW + hours * 3600));
-    proptest::collection::vec(taken, 0..40).prop_map(|times| {
-        let number = |(position, taken_at)| (BackupId::new(format!("b{position:02}")), taken_at);
-        times.into_iter().enumerate().map(number).collect()
-    })
+#[test]
+fn a_week_begins_on_monday_and_belongs_to_one_year() {
+    // 29 December 2025 is the Monday of the week in which 2026 begins.
+    let shelf = [
+        candidate("a", "2026-01-04T12:00:00Z"),
+        candidate("b", "2025-12-29T00:00:00Z"),
+        candidate("c", "2025-12-28T23:59:59Z"),
+        candidate("d", "2025-12-22T00:00:00Z"),
+        candidate("e", "2025-12-21T12:00:00Z"),
+    ];
+    let weekly = Retention { keep_weekly: Some(Keep::Count(2)), ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &weekly, "UTC"), @r"
+    a: weekly 1 of 2
+    b: expire
+    c: weekly 2 of 2
+    d: expire
+    e: expire
+    ");
 }
 
-fn a_keep() -> impl Strategy<Value = Option<Keep>> {
-    prop_oneof![
-        2 => Just(None),
-        1 => Just(Some(Keep::All)),
-        5 => (1..12u32).prop_map(|count| Some(Keep::Count(count)))
-    ]
+#[test]
+fn months_years_and_hours_are_those_on_the_wall() {
+    let shelf = [
+        candidate("a", "2026-01-01T00:30:00Z"),
+        candidate("b", "2025-12-31T23:30:00Z"),
+        candidate("c", "2025-12-31T22:59:00Z"),
+        candidate("d", "2025-12-31T22:01:00Z"),
+        candidate("e", "2025-11-30T23:30:00Z"),
+    ];
+    let count = Some(Keep::Count(2));
+    let words =
+        Retention { keep_hourly: count, keep_monthly: count, keep_yearly: count, ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &words, "Europe/Berlin"), @r"
+    a: hourly 1 of 2, monthly 1 of 2, yearly 1 of 2
+    b: hourly 2 of 2
+    c: monthly 2 of 2, yearly 2 of 2
+    d: expire
+    e: expire
+    ");
 }
 
-fn a_retention() -> impl Strategy<Value = Retention> {
-    (a_keep(), a_keep()).prop_map(|(keep_last, keep_daily)| Retention { keep_last, keep_daily })
+#[test]
+fn an_hour_that_the_wall_shows_twice_is_one_hour() {
+    // 02:30 in summer, and 02:30 again in winter.
+    let shelf = [
+        candidate("a", "2025-10-26T01:30:00Z"),
+        candidate("b", "2025-10-26T00:30:00Z"),
+        candidate("c", "2025-10-25T23:30:00Z"),
+    ];
+    let hourly = Retention { keep_hourly: Some(Keep::Count(2)), ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &hourly, "Europe/Berlin"), @r"
+    a: hourly 1 of 2
+    b: expire
+    c: hourly 2 of 2
+    ");
 }
 
-fn a_zone() -> impl Strategy<Value = TimeZone> {
-    proptest::sample::select(&["UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati"][..])
-        .prop_map(|name| crate::domain::schedule::zone(name).unwrap())
+#[test]
+fn a_reach_counts_from_the_newest_and_leaves_its_bound_out() {
+    let shelf = [
+        candidate("a", "2026-01-10T12:00:00Z"),
+        candidate("b", "2026-01-09T12:00:01Z"),
+        candidate("c", "2026-01-09T12:00:00Z"),
+    ];
+    let within = Retention { keep_within: reach("1d"), ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &within, "UTC"), @r"
+    a: within 1d
+    b: within 1d
+    c: expire
+    ");
 }
 
-fn kept(shelf: &[Taken], retention: &Retention, zone: &TimeZone) -> BTreeSet<BackupId> {
-    let verdicts = judged(shelf, retention, zone).into_iter();
-    verdicts.filter(|(_, verdict)| *verdict != Verdict::Expire).map(|(id, _)| id.clone()).collect()
+#[test]
+fn a_reach_with_periods_keeps_the_newest_of_each_and_not_the_oldest() {
+    let shelf = [
+        candidate("a", "2026-01-10T12:00:00Z"),
+        candidate("b", "2026-01-10T11:00:00Z"),
+        candidate("c", "2026-01-09T13:00:00Z"),
+        candidate("d", "2026-01-09T11:00:00Z"),
+        candidate("e", "2026-01-08T11:00:00Z"),
+    ];
+    let within = Retention { keep_within_daily: reach("2d"), ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &within, "UTC"), @r"
+    a: daily within 2d
+    b: expire
+    c: daily within 2d
+    d: expire
+    e: expire
+    ");
 }
 
-/// A rule raised by some, or added where there was none.
-fn raised(keep: Option<Keep>, by: u32) -> Option<Keep> {
-    match keep {
-        Some(Keep::All) => Some(Keep::All),
-        Some(Keep::Count(count)) => Some(Keep::Count(count + by)),
-        None => (by > 0).then_some(Keep::Count(by)),
-    }
+#[test]
+fn a_backup_from_the_future_moves_no_reach() {
+    let shelf = [
+        candidate("a", "2027-01-01T00:00:00Z"),
+        candidate("b", "2026-02-28T12:00:00Z"),
+        candidate("c", "2026-02-27T13:00:00Z"),
+    ];
+    let within = Retention { keep_within: reach("1d"), ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &within, "UTC"), @r"
+    a: future
+    b: within 1d
+    c: within 1d
+    ");
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+#[test]
+fn what_is_older_than_delete_after_goes_whatever_keeps_it_and_is_not_the_oldest() {
+    let shelf = [
+        candidate("a", "2026-02-28T12:00:00Z"),
+        candidate("b", "2026-02-28T11:00:00Z"),
+        candidate("c", "2026-02-22T02:00:01Z"),
+        candidate("d", "2026-02-22T02:00:00Z"),
+    ];
+    let words =
+        Retention { keep_daily: Some(Keep::Count(9)), delete_after: reach("7d"), ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &words, "UTC"), @r"
+    a: daily 1 of 9
+    b: expire
+    c: daily 2 of 9
+    d: expire
+    ");
+    let alone = Retention { delete_after: reach("7d"), ..Retention::default() };
+    insta::assert_snapshot!(told(&shelf, &alone, "UTC"), @r"
+    a: no rule
+    b: no rule
+    c: no rule
+    d: expire
+    ");
+}
 
-    #[test]
-    fn it_equals_the_naive_reading_of_the_rules(shelf in a_shelf(), retention in a_retention(), zone in a_zone()) {
-        prop_assert_eq!(kept(&shelf, &retention, &zone), naive(&shelf, &retention, &zone));
-    }
-
-    /// I7.
-    #[test]
-    fn applied_to_what_it_kept_it_keeps_all_of_it(shelf in a_shelf(), retention in a_retention(), zone in a_zone()) {
-        let first = kept(&shelf, &retention, &zone);
-        let rest: Vec<_> = shelf.into_iter().filter(|one| first.contains(&one.0)).collect();
-        prop_assert_eq!(kept(&rest, &retention, &zone), first);
-    }
-
-    /// I5. From no rule at all, which keeps everything, to the first one is the one step that takes away.
-    #[test]
-    fn a_rule_more_or_a_count_raised_never_expires_more(
-        shelf in a_shelf(), retention in a_retention(), zone in a_zone(), last in 0..4u32, daily in 0..4u32,
-    ) {
-        prop_assume!(retention != Retention::default());
-        let more = Retention {
-            keep_last: raised(retention.keep_last, last),
-            keep_daily: raised(retention.keep_daily, daily),
-        };
-        prop_assert!(kept(&shelf, &more, &zone).is_superset(&kept(&shelf, &retention, &zone)));
-    }
-
-    /// I6.
-    #[test]
-    fn the_order_of_the_candidates_does_not_matter(
-        (shelf, shuffled) in a_shelf().prop_flat_map(|shelf| (Just(shelf.clone()), Just(shelf).prop_shuffle())),
-        retention in a_retention(), zone in a_zone(),
-    ) {
-        let one = judged(&shelf, &retention, &zone);
-        prop_assert_eq!(one, judged(&shuffled, &retention, &zone));
+#[test]
+fn the_preset_daily_keeps_no_more_than_its_price_says() {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let hours = (0..1_000).map(|hour| (BackupId::new(format!("b{hour}")), start + Seconds::hours(hour)));
+    let shelf: Vec<Taken> = hours.collect();
+    for (count, expected) in [(1, 1), (30, 3), (1_000, 3)] {
+        let verdicts = judged(&shelf[..count], &Preset::Daily.retention(), &TimeZone::UTC);
+        let kept = verdicts.values().filter(|verdict| matches!(verdict, Verdict::Keep { .. })).count();
+        assert_eq!(kept, expected, "{count}");
     }
 }

@@ -1,0 +1,68 @@
+//! Reloading: the configuration file is read again while the daemon runs.
+//!
+//! A file that is refused changes nothing: the policies, the key and the addresses of the one before
+//! go on, and every fault is written down. What is accepted is adopted whole.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::barrack::client::Client;
+use crate::barrack::transport::Transport;
+use crate::config::{self, Config, key};
+use crate::daemon::engine::{Engine, Trouble};
+use crate::daemon::run::{RunError, settings};
+use crate::domain::event::{Event, Reloaded};
+
+/// Who asks for it, and which file is read.
+pub struct Reload {
+    pub asked: Arc<Notify>,
+    pub file: PathBuf,
+}
+
+impl Engine {
+    /// Between two passes. `started` is what the process was started with: the clock and the place of
+    /// the journal stay as they are until the next start.
+    pub(super) async fn reload(&mut self, file: &Path, started: &Config) -> Result<(), Trouble> {
+        let name = file.display().to_string();
+        let (config, client) = match read(file, started) {
+            Ok(read) => read,
+            Err(faults) => return self.record(vec![Event::Reloaded(Reloaded { file: name, faults })]).await,
+        };
+        for warning in &config.warnings {
+            tracing::warn!(line = warning.line, "{}", warning.said);
+        }
+        if config.data_dir != started.data_dir || config.clock != started.clock {
+            tracing::warn!("data_dir and [clock] are taken from the file at the next start only");
+        }
+        let policies = config.policy_set(self.clock.now());
+        let mut events = vec![Event::Reloaded(Reloaded { file: name, faults: Vec::new() })];
+        if self.state.adopted.as_ref().is_none_or(|adopted| adopted.set != policies) {
+            events.push(Event::PoliciesAdopted(policies));
+        }
+        self.record(events).await?;
+        // A new one also asks at once whether a key that was refused is accepted now.
+        self.client = client;
+        Ok(())
+    }
+}
+
+/// The new configuration and a client made of it, or every fault, each on a line of its own.
+fn read(file: &Path, started: &Config) -> Result<(Config, Client), Vec<String>> {
+    let config = config::load(file).map_err(|faults| faults.lines())?;
+    let client = client(&config, started).map_err(|error| vec![chain(&error)])?;
+    Ok((config, client))
+}
+
+fn client(config: &Config, started: &Config) -> Result<Client, RunError> {
+    let key = key::read_key(config.cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?;
+    let settings = settings(&config.cloud, started.clock.map_or(1, |set| set.scale));
+    Ok(Client::new(Transport::network(&settings)?, settings, key)?)
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}

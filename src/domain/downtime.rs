@@ -1,0 +1,116 @@
+//! Downtime: whether snapshots restart machines, as looks around each of them show.
+//!
+//! The provider's pages do not say; so it is watched, and policies that forbid a restart wait for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::draft::Plan;
+use super::event::{DowntimeSeen, Event};
+use super::fleet::MachineStatus;
+use super::id::{BackupId, MachineId};
+use super::state::State;
+use super::time::{Seconds, Timestamp};
+
+/// What the looks around one snapshot came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Downtime {
+    /// ACTIVE in each of so many looks while the snapshot was made.
+    Live { looks: u32 },
+    /// Not ACTIVE for about so long, to the span between two looks.
+    Down { seconds: u64 },
+    /// Too few looks fell into it to tell.
+    Unwatched,
+    /// Not ACTIVE again long after its backup ended; this is what it is instead.
+    StillDown { status: String },
+}
+
+/// One snapshot that is watched, from its intent until its machine was seen afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    pub machine: MachineId,
+    /// Looks that showed it ACTIVE while the snapshot was made.
+    pub looks: u32,
+    pub down_since: Option<Timestamp>,
+    pub down: Seconds,
+    /// When the snapshot was no longer under way.
+    pub ended: Option<Timestamp>,
+    /// It was written down that its machine did not come back.
+    pub told: bool,
+}
+
+/// A machine that did not come back from a snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NotBack {
+    pub backup: BackupId,
+    pub since: Timestamp,
+    pub status: String,
+}
+
+/// Looks that must fall into one snapshot before it counts as live.
+const LOOKS_THAT_TELL: u32 = 2;
+/// So many in a row must have been live: a restart may hide between two looks once, hardly thrice.
+const LIVE_IN_A_ROW: usize = 3;
+/// Downtimes that are remembered, of the whole account.
+pub const REMEMBERED: usize = 32;
+/// How long after the end of a backup its machine has to be ACTIVE again.
+const BACK_WITHIN: Seconds = Seconds::minutes(30);
+
+/// Writes down what the looks around each ended snapshot came to.
+pub(super) fn plan_downtimes(state: &State, now: Timestamp, plan: &mut Plan) {
+    let looked = state.fleet.machine_look.complete;
+    for (backup, watch) in &state.watches {
+        let Some(ended) = watch.ended.filter(|ended| looked.is_some_and(|began| began > *ended)) else {
+            continue;
+        };
+        let is_overdue = now.since(ended) >= BACK_WITHIN.duration();
+        let downtime = match watch.down_since {
+            None if watch.down > Seconds(0) => Downtime::Down { seconds: watch.down.0 },
+            None if watch.looks >= LOOKS_THAT_TELL => Downtime::Live { looks: watch.looks },
+            None => Downtime::Unwatched,
+            Some(_) if is_overdue && !watch.told => {
+                let known = state.fleet.machines.get(&watch.machine);
+                let status =
+                    known.map_or_else(|| "gone".to_owned(), |known| known.item.status.word().to_owned());
+                Downtime::StillDown { status }
+            }
+            Some(_) => continue,
+        };
+        let seen = DowntimeSeen { backup: backup.clone(), machine: watch.machine.clone(), downtime };
+        plan.events.push(Event::DowntimeSeen(seen));
+    }
+}
+
+impl State {
+    /// Whether this account was seen to take snapshots without a restart.
+    pub fn snapshots_live(&self) -> bool {
+        let last = self.downtimes.iter().rev().take(LIVE_IN_A_ROW);
+        let live = last.filter(|downtime| matches!(downtime, Downtime::Live { .. })).count();
+        live == LIVE_IN_A_ROW
+    }
+
+    /// The middle one of the downtimes that were seen; `None`: none was.
+    pub fn median_downtime(&self) -> Option<Seconds> {
+        let down = self.downtimes.iter().filter_map(|downtime| match downtime {
+            Downtime::Down { seconds } => Some(*seconds),
+            Downtime::Live { .. } | Downtime::Unwatched | Downtime::StillDown { .. } => None,
+        });
+        let mut down: Vec<u64> = down.collect();
+        down.sort_unstable();
+        down.get(down.len() / 2).map(|seconds| Seconds(*seconds))
+    }
+}
+
+impl MachineStatus {
+    /// The cloud's word for it.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Shutoff => "SHUTOFF",
+            Self::Hibernated => "HIBERNATED",
+            Self::Deleted => "DELETED",
+            Self::Error => "ERROR",
+            Self::Changing(word) | Self::Unknown(word) => word,
+        }
+    }
+}

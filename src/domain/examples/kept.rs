@@ -1,0 +1,133 @@
+//! The keep rules on whole shelves: what a greatest age meets, what a bad backup changes, what a
+//! preview shows.
+
+use std::collections::BTreeSet;
+
+use super::world::{World, daily, machine_id};
+use crate::domain::ask::Ask;
+use crate::domain::backup::Life;
+use crate::domain::event::Event;
+use crate::domain::fleet::SnapshotStatus;
+use crate::domain::id::{BackupId, PolicyName};
+use crate::domain::plan::plan;
+use crate::domain::policy::{Keep, Retention};
+use crate::domain::preview::{overdue, preview};
+use crate::domain::reach::Reach;
+use crate::domain::time::Seconds;
+
+fn nights(count: u32, retention: &Retention) -> (World, Vec<BackupId>) {
+    let mut world = World::new(1);
+    keep(&mut world, retention);
+    let backups = (0..count).flat_map(|_| world.take_all()).collect();
+    (world, backups)
+}
+
+fn keep(world: &mut World, retention: &Retention) {
+    world.adopt(|set| set.policies.get_mut(&daily()).unwrap().retention = retention.clone());
+}
+
+fn days(days: u32) -> Option<Reach> {
+    Some(Reach { years: 0, months: 0, days, hours: 0 })
+}
+
+fn doomed(world: &World) -> BTreeSet<BackupId> {
+    let of = world.state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
+    of.map(|(id, _)| id.clone()).collect()
+}
+
+#[test]
+fn delete_after_yields_to_pins_and_to_the_least_number_and_says_so() {
+    let all = Retention { keep_last: Some(Keep::All), ..Retention::default() };
+    let (mut world, backups) = nights(5, &all);
+    assert_eq!(doomed(&world), BTreeSet::new());
+    world.ask(Ask::Pin { backup: backups[1].clone() });
+    keep(&mut world, &Retention { delete_after: days(2), ..all });
+    world.wait(Seconds::days(2));
+    let now = world.now;
+    world.pass();
+    assert_eq!(doomed(&world), BTreeSet::from([backups[0].clone(), backups[2].clone()]));
+    let kept: BTreeSet<_> = overdue(&world.state, now)
+        .into_iter()
+        .map(|one| (one.backup.clone(), one.kept_by.concat()))
+        .collect();
+    let expected = BTreeSet::from([
+        (backups[1].clone(), "pinned".to_owned()),
+        (backups[3].clone(), "least number of good backups".to_owned()),
+        (backups[4].clone(), "newest good".to_owned()),
+    ]);
+    assert_eq!(kept, expected);
+}
+
+#[test]
+fn without_delete_after_nothing_is_too_old() {
+    let (mut world, _) = nights(4, &Retention { keep_last: Some(Keep::Count(2)), ..Retention::default() });
+    world.wait(Seconds::days(900));
+    world.pass();
+    assert!(overdue(&world.state, world.now).is_empty());
+}
+
+/// I8.
+#[test]
+fn a_bad_backup_changes_the_fate_of_no_other() {
+    let words = Retention {
+        keep_last: Some(Keep::Count(1)),
+        keep_weekly: Some(Keep::Count(2)),
+        keep_within: days(3),
+        ..Retention::default()
+    };
+    let count = 12;
+    for bad in 0..count {
+        let (mut world, backups) = nights(count, &words);
+        let id = &backups[bad as usize];
+        // As if it had never been.
+        let mut without = world.state.clone();
+        without.backups.remove(id);
+        let fates = |state| {
+            let shelves = preview(state, world.now, None, None);
+            let shelf = shelves.first().unwrap();
+            let kept = shelf.kept.iter().map(|(id, _, _)| (*id).clone()).collect::<BTreeSet<_>>();
+            (kept, shelf.expired.iter().map(|(id, ..)| (*id).clone()).collect::<BTreeSet<_>>())
+        };
+        let expected = fates(&without);
+        world.in_cloud(id).status = SnapshotStatus::Failed;
+        let now = world.now;
+        world.look_at_all();
+        world.now = now;
+        assert_eq!(world.backup(id).life, Life::Bad);
+        let shelves = preview(&world.state, now, None, None);
+        let kept: BTreeSet<_> = shelves[0].kept.iter().map(|(id, _, _)| (*id).clone()).collect();
+        let expired: BTreeSet<_> = shelves[0].expired.iter().map(|(id, ..)| (*id).clone()).collect();
+        assert_eq!((kept, expired), expected, "{bad}");
+        assert!(shelves[0].unjudged.iter().any(|(other, _)| *other == id));
+    }
+}
+
+#[test]
+fn a_preview_expires_what_the_next_pass_dooms() {
+    let few = Retention {
+        keep_last: Some(Keep::Count(2)),
+        keep_weekly: Some(Keep::Count(2)),
+        ..Retention::default()
+    };
+    let (mut world, _) = nights(9, &Retention::default());
+    let before = world.state.clone();
+    let proposed = |world: &World, only: Option<&PolicyName>| -> BTreeSet<BackupId> {
+        let shelves = preview(&world.state, world.now, only, Some(&few));
+        shelves.iter().flat_map(|shelf| &shelf.expired).map(|(id, ..)| (*id).clone()).collect()
+    };
+    let expired = proposed(&world, None);
+    assert!(!expired.is_empty());
+    assert_eq!(proposed(&world, Some(&daily())), expired);
+    assert_eq!(proposed(&world, Some(&PolicyName::new("other"))), BTreeSet::new());
+    assert!(preview(&world.state, world.now, None, None).iter().all(|shelf| shelf.expired.is_empty()));
+    assert!(world.state == before, "a preview changed the state");
+    keep(&mut world, &few);
+    world.look_at_all();
+    let dooms = plan(&world.state, world.now).events.into_iter().filter_map(|event| match event {
+        Event::Doomed(doomed) => Some(doomed.backup),
+        _ => None,
+    });
+    assert_eq!(dooms.collect::<BTreeSet<_>>(), expired);
+    let machine = machine_id(1);
+    assert!(preview(&world.state, world.now, None, None).iter().all(|shelf| *shelf.machine == machine));
+}

@@ -1,0 +1,99 @@
+//! Alarms: what stops backups or deletions until somebody mends it, each with the next step.
+//!
+//! It only words what the state holds already.
+
+use serde::Serialize;
+
+use super::status::word;
+use crate::domain::backup::Life;
+use crate::domain::fleet::Scope;
+use crate::domain::halt::REFUSALS_THAT_HOLD;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alarm {
+    /// One word for a script.
+    pub kind: &'static str,
+    /// `None`: what it is about has no beginning that was written down.
+    pub since: Option<Timestamp>,
+    /// As the cloud put it, in part: to be made visible before it is shown.
+    pub said: String,
+}
+
+/// The gravest first.
+pub fn alarms(state: &State) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    let mut tell = |kind, since, said| alarms.push(Alarm { kind, since, said });
+    let halts = &state.halts;
+    if let Some(refused) = &state.key_refused {
+        let said = format!("the cloud refuses the key (HTTP {}); nothing is backed up", refused.status);
+        tell("key_refused", Some(refused.since), said);
+    }
+    for (backup, rival) in halts.rivals.iter().filter(|(_, rival)| !rival.is_settled) {
+        let said = format!(
+            "SECOND DAEMON: the name {backup} was taken before we used it; stop the other one, then adopt or disown its snapshot"
+        );
+        tell("second_daemon", Some(rival.since), said);
+    }
+    if let Some(halt) = &halts.account {
+        let said = format!(
+            "no creates: {}; asked once a day, or at once after `quartermaster retry --account`",
+            halt.refusal.words()
+        );
+        tell("account_refused", Some(halt.since), said);
+    }
+    if let Some(halt) = &halts.credit {
+        let said = format!("not enough credit, {} times: {}", halt.refusals, halt.refusal.words());
+        tell("no_credit", Some(halt.since), said);
+    }
+    for (policy, halt) in halts.policies.iter().filter(|(_, halt)| halt.refusals >= REFUSALS_THAT_HOLD) {
+        let said = format!(
+            "policy {policy} is held, {} refusals in a row: {}; asked once a day, or at once after `quartermaster retry --policy {}`",
+            halt.refusals,
+            halt.refusal.words(),
+            word(policy.as_str())
+        );
+        tell("policy_refused", Some(halt.since), said);
+    }
+    for (machine, known) in &halts.impossible {
+        let said = format!(
+            "machine {machine} cannot be snapshotted: {}; asked again when it changes, or after `quartermaster retry --machine {}`",
+            known.refusal.words(),
+            word(machine.as_str())
+        );
+        tell("machine_impossible", Some(known.since), said);
+    }
+    listings(state, &mut tell);
+    for snapshot in state.unreadable() {
+        let parts = snapshot.unreadable.join(" and ");
+        let said =
+            format!("snapshot {} cannot be read ({parts}); deletions of its machine are held", snapshot.id);
+        tell("unreadable", None, said);
+    }
+    for (id, backup) in state.backups.iter().filter(|(_, backup)| backup.life == Life::Bad) {
+        let said = format!("backup {id} is bad and billed; only a person removes it");
+        tell("bad_backup", Some(backup.taken_at), said);
+    }
+    alarms
+}
+
+/// Totals that are off, and what the cloud does not offer at all.
+fn listings(state: &State, tell: &mut impl FnMut(&'static str, Option<Timestamp>, String)) {
+    let scopes = [Scope::Machines, Scope::Snapshots, Scope::Images, Scope::Balance, Scope::Prices];
+    for scope in scopes {
+        let Some(look) = state.fleet.freshness(&scope) else { continue };
+        if let Some(known) = &look.miscounted {
+            let what = match known.believed {
+                true => "its total is corrected by that",
+                false => "no look at them is complete until it was off by the same for the settle time",
+            };
+            let said =
+                format!("the cloud counts {} {} more than it shows; {what}", known.excess, scope.word());
+            tell("total_off", Some(known.since), said);
+        }
+        if look.unavailable {
+            tell("not_offered", None, format!("the cloud does not offer this: {}", scope.word()));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! SIGHUP: the daemon reads its file again, keeps the old one where the new one is refused, and lives.
+
+use quartermaster::journal::entry::Seq;
+use quartermaster::journal::reader::Reader;
+
+use super::*;
+
+fn hang_up(process: &Process) {
+    let sent = Command::new("kill").args(["-HUP", &process.0.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// How many events of each of these kinds are in the journal.
+fn count(site: &Site, kind: &str) -> usize {
+    let reader = Reader::open(&site.path("data")).unwrap();
+    let rows = reader.read(Seq::START, 10_000).unwrap();
+    rows.iter().filter(|row| row.entry.kind == kind).count()
+}
+
+#[test]
+fn a_reload_adopts_a_good_file_and_keeps_the_old_one_beside_a_refused_one() {
+    let (_cloud, mut site) = simulated(60, "observe");
+    let mut daemon = site.run();
+    until("a complete look", || status(&site).is_some_and(|status| !status["balance"]["USD"].is_null()));
+
+    let good = fs::read_to_string(site.path("qm.toml")).unwrap();
+    let broken = good.replace("mode = \"observe\"", "mode = \"protekt\"").replace("0 * * * *", "0 0 30 2 *");
+    fs::write(site.path("qm.toml"), broken).unwrap();
+    hang_up(&daemon);
+    until("the refusal", || status(&site).is_some_and(|status| !status["refused_file"].is_null()));
+    let shown = status(&site).unwrap();
+    let faults: Vec<&str> =
+        shown["refused_file"]["faults"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(faults.len() == 2 && faults[0].contains("protekt") && faults[1].contains("no day"), "{faults:?}");
+    assert_eq!((shown["mode"].as_str(), count(&site, "policies_adopted")), (Some("observe"), 1));
+
+    site.mode = "protect";
+    site.configuration();
+    hang_up(&daemon);
+    until("the new mode", || status(&site).is_some_and(|status| status["mode"] == "protect"));
+    assert!(status(&site).unwrap()["refused_file"].is_null());
+    assert_eq!(count(&site, "policies_adopted"), 2);
+
+    hang_up(&daemon);
+    until("the third reading", || count(&site, "reloaded") == 3);
+    assert_eq!(count(&site, "policies_adopted"), 2, "adopted only where something changed");
+
+    fs::remove_file(site.path("key")).unwrap();
+    hang_up(&daemon);
+    until("the refused key", || status(&site).is_some_and(|status| !status["refused_file"].is_null()));
+    assert_eq!(daemon.terminate(), 0);
+    let mut log = String::new();
+    std::io::Read::read_to_string(daemon.0.stderr.as_mut().unwrap(), &mut log).unwrap();
+    assert!(log.contains("configuration refused") && log.contains("protekt"), "{log}");
+    assert!(!log.contains(KEY), "{log}");
+}
