@@ -70,6 +70,11 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
             visible(down.backup.as_str())
         )
     })?;
+    write_lists(status, text)
+}
+
+/// Backups first, then what is doomed, asked for, or not known.
+fn write_lists(status: &Status, text: &mut String) -> fmt::Result {
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
             text,
