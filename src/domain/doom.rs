@@ -136,7 +136,7 @@ pub(super) fn weigh<'a>(
     let candidates: Vec<Candidate> =
         good.iter().map(|(id, backup)| Candidate { id, taken_at: backup.taken_at }).collect();
     let judged = rules.map(|rules| retention::judge(&candidates, rules, calendar));
-    let mut verdicts = judged.unwrap_or_else(BTreeMap::new);
+    let mut verdicts = judged.unwrap_or_default();
     // The newest few stay whatever else is kept: were they counted after pins and rules, one more
     // pin would add a victim.
     let mut order: Vec<_> = good.iter().map(|(id, backup)| (backup.taken_at, Reverse(*id))).collect();
