@@ -1,7 +1,6 @@
 //! Dooms: what no rule keeps is condemned, visibly; what a rule keeps again is spared.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::tz::TimeZone;
