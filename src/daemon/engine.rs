@@ -261,16 +261,29 @@ pub fn open(directory: &Path, durability: Durability, replay: Replay) -> Result<
 /// Folds all events after `after` into the state.
 pub fn fold(
     state: &mut State,
+    after: Seq,
+    last: &mut Option<Timestamp>,
+    read: impl Fn(Seq) -> Result<Vec<Row>, Fault>,
+) -> Result<(), StartError> {
+    fold_with(state, after, last, read, |_, _| {})
+}
+
+/// The same, with an eye on each event and on the state just before it.
+pub fn fold_with(
+    state: &mut State,
     mut after: Seq,
     last: &mut Option<Timestamp>,
     read: impl Fn(Seq) -> Result<Vec<Row>, Fault>,
+    mut each: impl FnMut(&State, &Recorded),
 ) -> Result<(), StartError> {
     loop {
         let rows = read(after)?;
         let Some(end) = rows.last() else { return Ok(()) };
         (after, *last) = (end.seq, Some(end.recorded_at));
         for row in &rows {
-            state.apply(&record::decode(row)?);
+            let recorded = record::decode(row)?;
+            each(state, &recorded);
+            state.apply(&recorded);
         }
     }
 }

@@ -189,7 +189,7 @@ fn good_hold(
     let is_ruled = adopted.set.policies.contains_key(&slot.policy);
     let soft_end = adopted.mode_since + rules.soft_start;
     let is_soft = adopted.set.mode == Mode::Enforce && now < soft_end;
-    let grace_end = backup.doom.as_ref().map(|doom| prune::grace_end(state, doom));
+    let grace_end = backup.doom.as_ref().map(|doom| state.grace_end(doom));
     let unapproved = |doom: &Doom| doom.needs_approval && !prune::is_approved(doom, rules, now);
     let holds = [
         (Rail::Kept, (is_ruled && backup.doom.is_none()).then_some(Hold::Kept)),

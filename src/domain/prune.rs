@@ -223,8 +223,11 @@ fn grace(doom: &Doom, rules: &Rules) -> Seconds {
     if is_fresh_edit { rules.grace.max(rules.grace_after_edit) } else { rules.grace }
 }
 
-pub(super) fn grace_end(state: &State, doom: &Doom) -> Timestamp {
-    doom.since + grace(doom, &state.rules())
+impl State {
+    /// Until when a doomed one stays visible, whatever else holds it.
+    pub fn grace_end(&self, doom: &Doom) -> Timestamp {
+        doom.since + grace(doom, &self.rules())
+    }
 }
 
 pub(super) fn is_approved(doom: &Doom, rules: &Rules, now: Timestamp) -> bool {

@@ -67,7 +67,7 @@ impl Narrator {
             && let Some(doom) = state.backups.get(&doomed.backup).and_then(|backup| backup.doom.as_ref())
         {
             // Its line has told the grace.
-            let until = doom.since + state.rules().grace;
+            let until = state.grace_end(doom);
             self.holds.insert(doomed.backup.clone(), Hold::Grace { until });
         }
         lines

@@ -1,11 +1,12 @@
-//! The scripted person: looks once an hour, approves, thaws, adopts or disowns by the truth.
+//! The scripted person: looks once an hour, approves, thaws, adopts or disowns by the truth, and now
+//! and then keeps, makes or deletes something by hand.
 
 use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
 
 use crate::daemon::inbox::{Outlet, Request};
-use crate::domain::ask::{Ask, Halted};
+use crate::domain::ask::{Ask, Halted, Rail};
 use crate::domain::backup::Life;
 use crate::domain::id::{BackupId, SnapshotId};
 use crate::domain::state::State;
@@ -15,8 +16,12 @@ use crate::sim::record::Actor;
 
 const MENDS_AFTER: Seconds = Seconds::hours(24);
 const VISITS: Seconds = Seconds::minutes(50);
-/// One in so many visits pins or unpins something.
+/// One in so many visits keeps something by a pin or a hold, or lets go of it.
 const PIN_EVERY: u32 = 150;
+/// One in so many visits has something made, or deleted against a rule.
+const HAND_EVERY: u32 = 200;
+/// Longer than any rehearsal: what is held is let go by a person.
+const HELD_FOR: Seconds = Seconds::days(3_650);
 
 pub struct Person {
     cloud: Cloud,
@@ -72,7 +77,11 @@ impl Person {
             }
         }
         self.mend(state, now);
-        self.pin(state);
+        self.keep(state, now);
+        self.delete_overdue(state);
+        if self.rng.u32(0..HAND_EVERY) == 0 {
+            self.make_or_delete(state);
+        }
         !self.promised.is_empty()
     }
 
@@ -83,7 +92,8 @@ impl Person {
             .backups
             .iter()
             .filter(|(_, backup)| {
-                let doom = backup.doom.as_ref().filter(|doom| doom.needs_approval && !backup.pinned);
+                let doom =
+                    backup.doom.as_ref().filter(|doom| doom.needs_approval && !backup.is_protected(now));
                 doom.is_some_and(|doom| doom.approved_at.is_none_or(|at| now.since(at) > life.duration()))
             })
             .map(|(id, _)| id.clone())
@@ -117,11 +127,52 @@ impl Person {
         }
     }
 
-    fn pin(&mut self, state: &State) {
+    /// Nobody else deletes what stayed pending for too long.
+    fn delete_overdue(&mut self, state: &State) {
+        let asked: BTreeSet<&BackupId> =
+            state.requests.values().map(|request| request.effect.verb.backup()).collect();
+        let overdue: Vec<BackupId> = state
+            .backups
+            .iter()
+            .filter(|(id, backup)| backup.life == Life::TimedOut && !asked.contains(id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in overdue {
+            self.delete(state, &id, BTreeSet::new());
+        }
+    }
+
+    /// A backup more, or the oldest one less although a rule keeps it.
+    fn make_or_delete(&mut self, state: &State) {
+        if self.rng.bool() {
+            let machines: Vec<_> = state.fleet.machines.keys().collect();
+            if let Some(machine) = machines.get(self.rng.usize(0..machines.len().max(1))) {
+                self.ask(Ask::Create { machine: (*machine).clone(), expire: None }, Promise::None);
+            }
+            return;
+        }
+        let good = state.backups.iter().filter(|(_, backup)| {
+            backup.life == Life::Good && backup.doom.is_none() && !backup.pinned && backup.held.is_none()
+        });
+        if let Some((id, _)) = good.min_by_key(|(id, backup)| (backup.taken_at, *id)) {
+            self.delete(state, id, Rail::ALL.into());
+        }
+    }
+
+    /// The truth is told first: the daemon may be quicker than its answer.
+    fn delete(&mut self, state: &State, id: &BackupId, overrides: BTreeSet<Rail>) {
+        for snapshot in state.backups.get(id).into_iter().flat_map(|backup| &backup.snapshots) {
+            self.cloud.give_up(snapshot.as_str());
+        }
+        let reason = "it is not worth its price".to_owned();
+        self.ask(Ask::Delete { backup: id.clone(), overrides, reason }, Promise::None);
+    }
+
+    fn keep(&mut self, state: &State, now: Timestamp) {
         if self.rng.u32(0..PIN_EVERY) != 0 {
             return;
         }
-        let pinned = state.backups.iter().find(|(_, backup)| backup.pinned);
+        let pinned = state.backups.iter().find(|(_, backup)| backup.pinned || backup.held.is_some());
         let good =
             state.backups.iter().filter(|(_, backup)| backup.life == Life::Good && backup.doom.is_none());
         let good: Vec<_> = good.collect();
@@ -129,13 +180,20 @@ impl Person {
         let Some((id, backup)) = chosen else { return };
         let Some(snapshot) = backup.snapshots.first().map(ToString::to_string) else { return };
         let backup_id = id.clone();
-        match backup.pinned {
-            true => {
-                // The truth lets go first: a crash may hide from us that the daemon has.
-                self.cloud.unpin(&snapshot);
-                self.ask(Ask::Unpin { backup: backup_id }, Promise::None);
-            }
-            false => self.ask(Ask::Pin { backup: backup_id }, Promise::Pin(snapshot)),
+        if backup.pinned || backup.held.is_some() {
+            // The truth lets go first: a crash may hide from us that the daemon has.
+            self.cloud.unpin(&snapshot);
+            let reason = "it is over".to_owned();
+            let ask = match backup.pinned {
+                true => Ask::Unpin { backup: backup_id },
+                false => Ask::Release { backup: backup_id, reason },
+            };
+            self.ask(ask, Promise::None);
+        } else if self.rng.bool() {
+            self.ask(Ask::Pin { backup: backup_id }, Promise::Pin(snapshot));
+        } else {
+            let (until, reason) = (now + HELD_FOR, "an audit".to_owned());
+            self.ask(Ask::Hold { backup: backup_id, until, reason }, Promise::Pin(snapshot));
         }
     }
 

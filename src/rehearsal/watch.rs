@@ -121,7 +121,10 @@ impl Observer {
         if !seen.is_intended(change) {
             seen.object(format!("I13: {} {what} arrived without a stored intent of its own", change.method));
         }
-        if let Some(id) = change.id.as_ref().filter(|_| change.method == "DELETE") {
+        // What a person gave up waits for no rule.
+        let is_given_up = |id: &String| seen.cloud.with_truth(|truth| truth.is_given_up(id));
+        let deleted = change.id.as_ref().filter(|id| change.method == "DELETE" && !is_given_up(id));
+        if let Some(id) = deleted {
             let doomed = seen.owners.get(id).and_then(|backup| seen.doomed.get(backup)).copied();
             // A sane clock may still be ahead of the truth by the skew, and the grace is told by it.
             let skew = seen.rules.skew.duration();

@@ -6,5 +6,7 @@ pub mod foreign;
 pub mod words;
 pub mod alarm;
 pub mod status;
+pub mod asked;
+pub mod waste;
 pub mod retention;
 pub mod status_text;

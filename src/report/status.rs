@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::alarm::{self, Alarm};
+use super::asked::{self, Kept, Requested, Thawed};
+use super::waste::{self, Waste};
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
@@ -15,7 +17,7 @@ use crate::domain::fleet::Snapshot;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::money::{Currency, Nanos};
 use crate::domain::plan::plan;
-use crate::domain::policy::Mode;
+use crate::domain::policy::{Images, Mode};
 use crate::domain::preview::{Overdue, overdue};
 use crate::domain::reach::Reach;
 use crate::domain::slot::Shelf;
@@ -48,6 +50,13 @@ pub struct Status {
     /// What a person should know of, each with what to do about it.
     pub alarms: Vec<Alarm>,
     pub frozen: Option<Frozen>,
+    pub paused_until: Option<Timestamp>,
+    /// A person said that this account makes no images; it decides where the cloud does not tell.
+    pub images_said_absent: bool,
+    pub kept: Vec<Kept>,
+    pub requests: Vec<Requested>,
+    pub thawed: Vec<Thawed>,
+    pub waste: Vec<Waste>,
     /// The configuration was read again and refused; the one before goes on.
     pub refused_file: Option<RefusedFileShown>,
     /// Whether snapshots restart machines: `live`, or `restarts, median 6 min`. `None`: not seen yet.
@@ -168,6 +177,7 @@ pub struct Source {
 impl Status {
     pub fn of(state: &State, now: Timestamp, source: Source) -> Self {
         let adopted = state.adopted.as_ref();
+        let holds: BTreeMap<BackupId, Hold> = plan(state, now).holds.into_iter().collect();
         let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -179,12 +189,18 @@ impl Status {
             head: HeadShown { seq: source.seq, hash: source.hash },
             last_event_at: source.last_event_at,
             shelves: shelves(state, now),
-            doomed: doomed(state, now),
+            doomed: doomed(state, &holds),
             overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
             alarms: alarm::alarms(state),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
+            paused_until: state.paused(now),
+            images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),
+            kept: asked::kept(state, now),
+            requests: asked::requests(state, &holds),
+            thawed: asked::thawed(state),
+            waste: waste::of(state, now),
             refused_file: state.refused_file.as_ref().map(|refused| RefusedFileShown {
                 file: refused.file.clone(),
                 at: refused.at,
@@ -244,13 +260,12 @@ fn machines_down(state: &State) -> Vec<MachineDown> {
     down.collect()
 }
 
-fn doomed(state: &State, now: Timestamp) -> Vec<DoomStatus> {
-    let holds: BTreeMap<BackupId, Hold> = plan(state, now).holds.into_iter().collect();
+fn doomed(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
     let rules = state.rules();
     let soft_end = state.adopted.as_ref().map(|adopted| adopted.mode_since + rules.soft_start);
     let doomed = state.backups.iter().filter_map(|(id, backup)| {
         let doom = backup.doom.as_ref()?;
-        let grace_end = doom.since + rules.grace;
+        let grace_end = state.grace_end(doom);
         // A plan with something to write down first names no holds.
         let waits = doom.needs_approval && doom.approved_at.is_none();
         Some(DoomStatus {

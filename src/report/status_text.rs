@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::asked::{Kept, Requested};
 use super::foreign::{harmless, visible};
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::words::{instant, span};
@@ -27,6 +28,9 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if let Some(frozen) = &status.frozen {
         writeln!(text, "FROZEN until {}: {}", instant(frozen.until), visible(&frozen.reason))?;
     }
+    if let Some(until) = status.paused_until {
+        writeln!(text, "PAUSED until {}: policies make and delete nothing", instant(until))?;
+    }
     if let Some(refused) = &status.refused_file {
         let (file, at) = (visible(&refused.file), instant(refused.at));
         writeln!(
@@ -47,12 +51,20 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         status.balance.iter().map(|(code, sum)| format!("{} {code}", cents(*sum))).collect();
     let balance = if balance.is_empty() { "not seen yet".to_owned() } else { balance.join(", ") };
     writeln!(text, "balance    {balance}")?;
+    if status.images_said_absent {
+        writeln!(text, "images     said to be none: that decides where the cloud does not tell")?;
+    }
     write_list(text, "alarms", &status.alarms, |alarm| {
         let since = alarm.since.map_or_else(String::new, |at| format!("since {}: ", instant(at)));
         // One line each: a message of the cloud's must not begin another.
         format!("{since}{}", harmless(&alarm.said).replace('\n', " "))
     })?;
     write_restarts(status, text)?;
+    write_lists(status, text)
+}
+
+/// Backups first, then what is doomed, asked for, or not known.
+fn write_lists(status: &Status, text: &mut String) -> fmt::Result {
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
             text,
@@ -61,6 +73,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     write_list(text, "backups", &status.shelves, shelf_row)?;
     write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
+    write_asked(status, text)?;
     write_list(text, "older than delete_after, and kept all the same", &status.overdue, overdue_row)?;
     write_list(text, "not known yet", &status.open_effects, |effect| {
         let since = span(status.now.since(effect.since));
@@ -99,6 +112,24 @@ fn write_restarts(status: &Status, text: &mut String) -> fmt::Result {
             "{machine:<16} {} when looked at {since}, after {}",
             visible(&down.status),
             visible(down.backup.as_str())
+        )
+    })
+}
+
+/// What people said, and what waits for them.
+fn write_asked(status: &Status, text: &mut String) -> fmt::Result {
+    write_list(text, "asked for by hand", &status.requests, request_row)?;
+    write_list(text, "kept by a person", &status.kept, kept_row)?;
+    write_list(text, "thawed, though it has no young backup", &status.thawed, |thawed| {
+        let (machine, reason) = (visible(thawed.machine.as_str()), visible(&thawed.reason));
+        format!("{machine} down to the newest {}: {reason}", thawed.keep)
+    })?;
+    write_list(text, "waste: nothing deletes these by itself", &status.waste, |waste| {
+        let (least, most) = (cents(waste.least_usd_a_month), cents(waste.most_usd_a_month));
+        let (count, why) = (waste.backups.len(), visible(&waste.why));
+        format!(
+            "{count} because {why}: {least} to {most} USD a month at list price\n    {}",
+            visible(&waste.command)
         )
     })
 }
@@ -157,6 +188,22 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
         visible(shelf.policy.as_str()),
         visible(&shelf.machine_name)
     )
+}
+
+fn request_row(request: &Requested) -> String {
+    let (backup, machine) = (visible(request.backup.as_str()), visible(request.machine.as_str()));
+    let held = request.held.as_deref().unwrap_or("with the next pass that may");
+    format!("{} {backup} of {machine}, asked at {}\n    {held}", request.verb, instant(request.asked_at))
+}
+
+fn kept_row(kept: &Kept) -> String {
+    let held = kept.held_until.map(|until| {
+        let reason = kept.reason.as_deref().map_or_else(String::new, visible);
+        format!("held until {}: {reason}", instant(until))
+    });
+    let pinned = kept.pinned.then(|| "pinned".to_owned());
+    let why: Vec<String> = pinned.into_iter().chain(held).collect();
+    format!("{:<30} {:<16} {}", visible(kept.backup.as_str()), visible(kept.machine.as_str()), why.join("; "))
 }
 
 fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {

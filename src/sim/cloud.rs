@@ -135,6 +135,11 @@ impl Cloud {
         self.with_world(|world| world.truth.unpin(id))
     }
 
+    /// A person asks to have it deleted, whatever keeps it.
+    pub fn give_up(&self, id: &str) -> bool {
+        self.with_world(|world| world.truth.give_up(id))
+    }
+
     pub fn adopt(&self, id: &str) -> bool {
         self.with_world(|world| world.truth.adopt(id))
     }

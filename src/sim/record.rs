@@ -51,6 +51,8 @@ pub struct Record {
     pub ready_at: Option<Timestamp>,
     pub deleted: Option<(Timestamp, Actor)>,
     pub pinned: bool,
+    /// A person asked by name to have it deleted, whatever keeps it.
+    pub given_up: bool,
     pub adopted: bool,
     pub disowned: bool,
     /// Made in one stroke with another of its name: nobody asked for it.

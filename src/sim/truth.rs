@@ -118,6 +118,14 @@ impl Truth {
         self.change(id, |record| record.pinned = false)
     }
 
+    pub fn give_up(&mut self, id: &str) -> bool {
+        self.change(id, |record| record.given_up = true)
+    }
+
+    pub fn is_given_up(&self, id: &str) -> bool {
+        self.snapshot(id).is_some_and(|record| record.given_up)
+    }
+
     pub fn adopt(&mut self, id: &str) -> bool {
         self.change(id, |record| (record.adopted, record.disowned) = (true, false))
     }
@@ -273,6 +281,9 @@ impl Truth {
         if record.pinned {
             objections.push(format!("{id} is pinned"));
         }
+        if record.given_up {
+            return objections;
+        }
         if record.ready_at.is_none() {
             objections.push(format!("{id} is pending"));
         }
@@ -355,6 +366,17 @@ mod tests {
         assert!(cloud.disown(&id));
         delete(&cloud, &id).await.unwrap();
         assert_eq!(verdict(&cloud), (0, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_person_gave_up_may_go_unless_it_is_pinned() {
+        let cloud = calm();
+        let only = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        assert!(cloud.give_up(&only) && cloud.pin(&only));
+        assert!(cloud.with_truth(|truth| truth.is_wrong_victim(&only)).unwrap().contains("is pinned"));
+        assert!(cloud.unpin(&only));
+        delete(&cloud, &only).await.unwrap();
+        assert_eq!(verdict(&cloud), (0, 0, 0));
     }
 
     #[tokio::test(start_paused = true)]

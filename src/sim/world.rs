@@ -243,6 +243,7 @@ impl World {
             deleted: None,
             pinned: false,
             adopted: false,
+            given_up: false,
             disowned: false,
             is_twin,
             is_odd: false,

@@ -10,6 +10,8 @@ use crate::cli::ending::{Ending, Reason};
 use crate::cli::place::Place;
 use crate::cli::screen;
 use crate::daemon::engine::{self, StartError};
+use crate::domain::event::{Event, Recorded};
+use crate::domain::proof;
 use crate::domain::state::State;
 use crate::journal::FILE;
 use crate::journal::entry::Seq;
@@ -29,6 +31,9 @@ pub struct VerifyArguments {
     /// A head that was noted earlier, such as 0123456789ab@4711: the log must still contain it
     #[arg(long, value_name = "HEAD@SEQ")]
     head: Option<NotedHead>,
+    /// Derive the proof of each deletion again, from the events before it alone
+    #[arg(long)]
+    proofs: bool,
     /// One JSON document
     #[arg(long)]
     json: bool,
@@ -61,6 +66,8 @@ struct Document<'a> {
     events: Option<u64>,
     head: Option<String>,
     simulated: Option<bool>,
+    /// Deletions whose proof was derived again; only where that was asked for.
+    proofs: Option<u64>,
     finding: Option<Told<'a>>,
 }
 
@@ -72,8 +79,8 @@ struct Told<'a> {
 
 pub fn verify(arguments: &VerifyArguments) -> Result<(), Ending> {
     let directory = arguments.place.find()?.directory;
-    match examine(&directory, arguments.head.as_ref()) {
-        Ok(report) => show(arguments.json, &report),
+    match examine(&directory, arguments.head.as_ref(), arguments.proofs) {
+        Ok((report, proven)) => show(arguments.json, &report, Some(proven).filter(|_| arguments.proofs)),
         Err(ReadError::Damaged { path, source }) => {
             if arguments.json {
                 let told = Told { place: &source.place, what: &source.what };
@@ -83,6 +90,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Ending> {
                     events: None,
                     head: None,
                     simulated: None,
+                    proofs: None,
                     finding: Some(told),
                 };
                 screen::print_json(&document)?;
@@ -94,7 +102,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Ending> {
     }
 }
 
-fn show(json: bool, report: &Report) -> Result<(), Ending> {
+fn show(json: bool, report: &Report, proofs: Option<u64>) -> Result<(), Ending> {
     let Report { head, simulated, .. } = report;
     if json {
         return screen::print_json(&Document {
@@ -103,21 +111,50 @@ fn show(json: bool, report: &Report) -> Result<(), Ending> {
             events: Some(head.seq.0),
             head: Some(head.hash.to_string()),
             simulated: Some(*simulated),
+            proofs,
             finding: None,
         });
     }
     let origin = if *simulated { "SIMULATED: these are the events of a simulated cloud.\n" } else { "" };
     let events = head.seq;
-    screen::print(&format!("{origin}ok: {events} events, the chain holds, and each can be read\nhead {head}"))
+    let proofs = proofs.map_or_else(String::new, |count| {
+        format!("\nok: the proofs of {count} deletions derive again from the events before them")
+    });
+    screen::print(&format!(
+        "{origin}ok: {events} events, the chain holds, and each can be read{proofs}\nhead {head}"
+    ))
 }
 
-fn examine(directory: &Path, noted: Option<&NotedHead>) -> Result<Report, ReadError> {
+/// The second is how many deletions were proven again.
+fn examine(
+    directory: &Path,
+    noted: Option<&NotedHead>,
+    with_proofs: bool,
+) -> Result<(Report, u64), ReadError> {
     let report = verify::verify(directory)?;
     let reader = Reader::open(directory)?;
     let path = directory.join(FILE);
     let read = |after| reader.read(after, AT_ONCE);
     let mut state = State::default();
-    match engine::fold(&mut state, Seq::START, &mut None, read) {
+    let (mut proven, mut unproven) = (0, None);
+    let each = |before: &State, recorded: &Recorded| {
+        let Event::Intended(intended) = &recorded.event else { return };
+        if !with_proofs || intended.effect.verb.is_create() || unproven.is_some() {
+            return;
+        }
+        match proof::objection(before, recorded.at, intended) {
+            None => proven += 1,
+            Some(what) => {
+                let place = format!(
+                    "row {}: the proof of the deletion of {}",
+                    recorded.seq,
+                    intended.effect.verb.backup()
+                );
+                unproven = Some(Finding { place, what });
+            }
+        }
+    };
+    match engine::fold_with(&mut state, Seq::START, &mut None, read, each) {
         Ok(()) => {}
         Err(StartError::Decode(unreadable)) => {
             let cause = unreadable.source.as_ref().map_or_else(String::new, |error| format!(": {error}"));
@@ -131,6 +168,9 @@ fn examine(directory: &Path, noted: Option<&NotedHead>) -> Result<Report, ReadEr
         // Folding opens nothing.
         Err(StartError::Open(_)) => {}
     }
+    if let Some(source) = unproven {
+        return Err(ReadError::Damaged { path, source });
+    }
     // What the revisions sum to was judged before each was written: a journal that contradicts itself
     // was not written by this program.
     if let Some(what) = state.ledger.faults().into_iter().next() {
@@ -138,7 +178,7 @@ fn examine(directory: &Path, noted: Option<&NotedHead>) -> Result<Report, ReadEr
         return Err(ReadError::Damaged { path, source });
     }
     match noted.map(|noted| compare(&reader, noted)) {
-        None | Some(Ok(())) => Ok(report),
+        None | Some(Ok(())) => Ok((report, proven)),
         Some(Err(fault)) => Err(ReadError::from_fault(&path, fault)),
     }
 }

@@ -1,0 +1,77 @@
+//! What people said and what is still to come of it: pins, holds, thaws, and requests by hand.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::words;
+use crate::domain::ask::Rail;
+use crate::domain::backup::Backup;
+use crate::domain::draft::Hold;
+use crate::domain::id::{AskId, BackupId, MachineId};
+use crate::domain::state::{Request, State};
+use crate::domain::time::Timestamp;
+
+/// A backup that a person keeps.
+#[derive(Clone, Debug, Serialize)]
+pub struct Kept {
+    pub backup: BackupId,
+    pub machine: MachineId,
+    pub pinned: bool,
+    pub held_until: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Requested {
+    pub verb: &'static str,
+    pub backup: BackupId,
+    pub machine: MachineId,
+    pub asked_at: Timestamp,
+    pub overrides: Vec<&'static str>,
+    /// What holds it, as far as that is known; a rail may be overridden by asking again once it ended.
+    pub held: Option<String>,
+}
+
+/// A machine whose old backups may expire though it has no young one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Thawed {
+    pub machine: MachineId,
+    pub keep: u32,
+    pub reason: String,
+}
+
+pub fn kept(state: &State, now: Timestamp) -> Vec<Kept> {
+    let kept = |(id, backup): (&BackupId, &Backup)| Kept {
+        backup: id.clone(),
+        machine: backup.machine.clone(),
+        pinned: backup.pinned,
+        held_until: backup.held.as_ref().map(|hold| hold.until),
+        reason: backup.held.as_ref().map(|hold| hold.reason.clone()),
+    };
+    state.backups.iter().filter(|(_, backup)| backup.is_protected(now)).map(kept).collect()
+}
+
+pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<Requested> {
+    let requested = |(_, request): (&AskId, &Request)| {
+        let verb = &request.effect.verb;
+        Requested {
+            verb: if verb.is_create() { "create" } else { "delete" },
+            backup: verb.backup().clone(),
+            machine: verb.machine().clone(),
+            asked_at: request.asked_at,
+            overrides: request.overrides.iter().map(|rail: &Rail| rail.word()).collect(),
+            held: holds.get(verb.backup()).map(words::hold),
+        }
+    };
+    state.requests.iter().map(requested).collect()
+}
+
+pub fn thawed(state: &State) -> Vec<Thawed> {
+    let thawed = state.thawed.iter().map(|(machine, thaw)| Thawed {
+        machine: machine.clone(),
+        keep: thaw.keep,
+        reason: thaw.reason.clone(),
+    });
+    thawed.collect()
+}

@@ -1,0 +1,166 @@
+//! Waste: what nothing deletes by itself and nobody may need, with what it costs and the way out.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::status::machine_name;
+use crate::domain::backup::{Backup, Life};
+use crate::domain::id::BackupId;
+use crate::domain::money::Nanos;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+
+/// A snapshot costs 0.1 USD an hour by the printed price, for 100 GB whatever its size. Another page
+/// says that its size counts; until records tell, every price is a range.
+const FIXED_GB: i64 = 100;
+const NANOS_A_GB_HOUR: i64 = 1_000_000;
+const HOURS_A_MONTH: i64 = 730;
+const BYTES_A_GB: i64 = 1_000_000_000;
+
+/// What is alike in why it stays.
+#[derive(Clone, Debug, Serialize)]
+pub struct Waste {
+    pub why: String,
+    pub backups: Vec<BackupId>,
+    /// By size, and by the fixed price; at list price, in USD.
+    pub least_usd_a_month: Nanos,
+    pub most_usd_a_month: Nanos,
+    /// What a person can do, where anything helps.
+    pub command: String,
+}
+
+pub fn of(state: &State, now: Timestamp) -> Vec<Waste> {
+    let mut groups: BTreeMap<(String, String), Vec<(&BackupId, &Backup)>> = BTreeMap::new();
+    for (id, backup) in &state.backups {
+        let is_there = backup.snapshots.iter().any(|snapshot| state.fleet.snapshots.contains_key(snapshot));
+        if is_there && let Some(kind) = kind(state, now, backup) {
+            groups.entry(kind).or_default().push((id, backup));
+        }
+    }
+    groups.into_iter().map(|((why, command), backups)| waste(why, command, &backups)).collect()
+}
+
+/// Why it stays, and the command for all that stay for this.
+fn kind(state: &State, now: Timestamp, backup: &Backup) -> Option<(String, String)> {
+    let by_hand = "quartermaster snapshots delete BACKUP".to_owned();
+    let machine = state.fleet.machines.get(&backup.machine);
+    let is_lost = machine.is_none_or(|known| known.missing_since.is_some());
+    let removed = backup.slot.as_ref().map(|slot| &slot.policy).filter(|name| state.policy(name).is_none());
+    match backup.life {
+        _ if backup.is_protected(now) => None,
+        Life::Bad => Some(("a check failed".to_owned(), by_hand)),
+        Life::TimedOut => Some(("pending for too long".to_owned(), by_hand)),
+        Life::Good | Life::Ready => match removed {
+            Some(name) if state.retired.contains(name) => {
+                Some((format!("policy {name} is retired, and these are the last"), by_hand))
+            }
+            Some(name) => {
+                let command = format!("quartermaster policies retire {name}");
+                Some((format!("policy {name} is no longer in force"), command))
+            }
+            None if is_lost => {
+                let name = machine_name(state, &backup.machine);
+                let id = &backup.machine;
+                let command = format!("quartermaster retention thaw {id} --keep 1 --reason \"it is gone\"");
+                Some((format!("machine {name} is gone"), command))
+            }
+            None => None,
+        },
+        Life::Intended
+        | Life::Requested
+        | Life::Pending
+        | Life::Failed
+        | Life::Vanished
+        | Life::Disputed
+        | Life::DeleteIntended
+        | Life::Deleted => None,
+    }
+}
+
+fn waste(why: String, command: String, backups: &[(&BackupId, &Backup)]) -> Waste {
+    let month = |gigabytes: i64| gigabytes.saturating_mul(NANOS_A_GB_HOUR * HOURS_A_MONTH);
+    let by_size = |backup: &Backup| {
+        let bytes = backup.sized.map_or(0, |sized| sized.bytes.max(0));
+        month(bytes.saturating_add(BYTES_A_GB - 1) / BYTES_A_GB)
+    };
+    let sum = |price: &dyn Fn(&Backup) -> i64| {
+        Nanos(backups.iter().map(|(_, backup)| price(backup)).fold(0, i64::saturating_add))
+    };
+    Waste {
+        why,
+        backups: backups.iter().map(|(id, _)| (*id).clone()).collect(),
+        least_usd_a_month: sum(&|backup| by_size(backup).min(month(FIXED_GB))),
+        most_usd_a_month: sum(&|backup| by_size(backup).max(month(FIXED_GB))),
+        command,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::backup::Sized;
+    use crate::domain::fleet::{Snapshot, SnapshotStatus};
+    use crate::domain::id::{MachineId, PolicyName, SnapshotId};
+    use crate::domain::slot::Slot;
+    use crate::domain::state::Known;
+
+    const NOW: Timestamp = Timestamp::EPOCH;
+
+    fn holding(life: Life) -> State {
+        let (mut state, id) = (State::default(), SnapshotId::new("BRK-1S"));
+        let machine = MachineId::new("BRK-1D");
+        let slot = Slot { policy: PolicyName::new("nightly"), machine: machine.clone(), due: NOW };
+        let backup = Backup {
+            machine: machine.clone(),
+            name: "qm-a".to_owned(),
+            slot: Some(slot),
+            requested_at: NOW,
+            waiting_since: NOW,
+            offset_micros: None,
+            life,
+            snapshots: BTreeSet::from([id.clone()]),
+            taken_at: NOW,
+            sized: Some(Sized { bytes: 40 * BYTES_A_GB, seen: NOW, changes: 0 }),
+            pinned: false,
+            held: None,
+            doom: None,
+            expires_at: None,
+            life_before: Life::Intended,
+            ended_at: None,
+        };
+        let item = Snapshot {
+            id: id.clone(),
+            name: "qm-a".to_owned(),
+            description: String::new(),
+            status: SnapshotStatus::Ready,
+            size_bytes: None,
+            region: "CANADA-1".to_owned(),
+            machine: Some(machine),
+            created_at: None,
+            is_image: false,
+            unreadable: Vec::new(),
+        };
+        state.fleet.snapshots.insert(id, Known { item, first_seen: NOW, missing_since: None });
+        state.backups.insert(BackupId::new("qm-a"), backup);
+        state
+    }
+
+    #[test]
+    fn what_a_removed_policy_left_is_priced_by_size_and_by_the_fixed_price() {
+        let found = of(&holding(Life::Good), NOW);
+        assert_eq!(found[0].command, "quartermaster policies retire nightly");
+        let prices = (found[0].least_usd_a_month, found[0].most_usd_a_month);
+        assert_eq!(prices, (Nanos(29_200_000_000), Nanos(73_000_000_000)));
+    }
+
+    #[test]
+    fn what_a_person_keeps_is_no_waste() {
+        let mut state = holding(Life::TimedOut);
+        assert_eq!(of(&state, NOW).len(), 1);
+        state.backups.values_mut().for_each(|backup| backup.pinned = true);
+        assert!(of(&state, NOW).is_empty());
+    }
+}
