@@ -34,7 +34,7 @@ fn entry(number: u64, size: usize) -> Entry {
         version: 1,
         subject: format!("machine-{number}"),
         key: number.is_multiple_of(2).then(|| Key(u128::from(number).to_be_bytes())),
-        occurred_at: (number % 3 == 0).then(|| Timestamp::from_seconds(1_772_330_400)),
+        occurred_at: number.is_multiple_of(3).then(|| Timestamp::from_seconds(1_772_330_400)),
         body: format!(r#"{{"number":{number},"more":"{}"}}"#, "x".repeat(size)),
     }
 }

@@ -284,7 +284,7 @@ fn a_daemon_that_asks_again_blindly_is_found_out() {
     campaign.bug = Some("BlindRetry");
     let found = (1..=kills).find_map(|number| {
         let (_, report) = campaign.kill_once();
-        (report.duplicates > 0).then(|| (number, report.lines))
+        (report.duplicates > 0).then_some((number, report.lines))
     });
     let (number, lines) = found.expect("the truth saw no duplicate");
     println!("planted bug BlindRetry in the real binary: caught after kill {number}: {}", lines[0]);

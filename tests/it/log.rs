@@ -287,7 +287,8 @@ fn what_is_no_journal_of_this_version_is_told_in_one_sentence_and_left_as_it_is(
         rusqlite::Connection::open(path).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
     };
     let empty = |path: &Path| fs::write(path, "").unwrap();
-    let cases: [(&str, &dyn Fn(&Path), &str); 3] = [
+    type Case<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
+    let cases: [Case; 3] = [
         ("newer", &newer, "has the format 99"),
         ("foreign", &foreign, "is not a Quartermaster journal"),
         ("empty", &empty, "there is no journal at"),

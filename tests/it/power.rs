@@ -7,7 +7,7 @@ mod image;
 mod vfs;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -186,7 +186,7 @@ fn is_moment(op: &Op) -> bool {
 }
 
 /// One image for each moment of the record, or for as many as are wanted.
-fn judge_round(ops: &[Op], round: u64, wanted: u64, place: &PathBuf, total: &Mutex<Tally>) {
+fn judge_round(ops: &[Op], round: u64, wanted: u64, place: &Path, total: &Mutex<Tally>) {
     let mut rng = Rng::with_seed(round);
     let moments = ops.iter().filter(|op| is_moment(op)).count() as u64;
     let mut disk = Disk::default();
