@@ -11,6 +11,7 @@ use crate::domain::backup::Life;
 use crate::domain::id::{BackupId, SnapshotId};
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
+use crate::rehearsal::setup::Setup;
 use crate::sim::cloud::Cloud;
 use crate::sim::record::Actor;
 
@@ -28,6 +29,8 @@ pub struct Person {
     outlet: Outlet,
     rng: fastrand::Rng,
     last_visit: Timestamp,
+    /// Whether it makes and deletes by hand, which the calm rehearsal of a schedule does not need.
+    is_restless: bool,
     /// What the truth is told once the daemon has taken the ask.
     promised: Vec<(oneshot::Receiver<Result<(), String>>, Promise)>,
     pub violations: Vec<String>,
@@ -41,9 +44,11 @@ enum Promise {
 }
 
 impl Person {
-    pub fn new(cloud: Cloud, outlet: Outlet, seed: u64, now: Timestamp) -> Self {
-        let rng = fastrand::Rng::with_seed(seed ^ 0x9e37_79b9_7f4a_7c15);
-        Self { cloud, outlet, rng, last_visit: now, promised: Vec::new(), violations: Vec::new() }
+    pub fn new(cloud: Cloud, outlet: Outlet, setup: &Setup) -> Self {
+        let rng = fastrand::Rng::with_seed(setup.seed ^ 0x9e37_79b9_7f4a_7c15);
+        let (last_visit, is_restless) = (setup.begins(), setup.faults != "none");
+        let (promised, violations) = (Vec::new(), Vec::new());
+        Self { cloud, outlet, rng, last_visit, is_restless, promised, violations }
     }
 
     /// Asks go to the daemon that runs now.
@@ -79,7 +84,7 @@ impl Person {
         self.mend(state, now);
         self.keep(state, now);
         self.delete_overdue(state);
-        if self.rng.u32(0..HAND_EVERY) == 0 {
+        if self.is_restless && self.rng.u32(0..HAND_EVERY) == 0 {
             self.make_or_delete(state);
         }
         !self.promised.is_empty()

@@ -142,7 +142,7 @@ impl<'a> Rehearsal<'a> {
             began: Instant::now(),
             service: cloud.local(),
             rng: fastrand::Rng::with_seed(setup.seed.wrapping_add(77)),
-            person: Person::new(cloud.clone(), outlet, setup.seed, clock.now()),
+            person: Person::new(cloud.clone(), outlet, setup),
             daemon_clock: DaemonClock::new(setup, &cloud, &clock),
             cloud,
             clock,

@@ -2,6 +2,9 @@
 //!
 //! Nothing here changes a machine; the world does.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 use crate::sim::answer::json_text;
@@ -103,6 +106,17 @@ pub struct Machine {
     pub restored_from: Option<u64>,
     /// The ids of the volumes that are attached to it.
     pub volumes: Vec<String>,
+    /// How it was shown last: it is asked for far more often than it changes.
+    shown: RefCell<Option<(Looks, Arc<str>)>>,
+}
+
+/// All of a machine that shows and can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Looks {
+    name: String,
+    status: MachineStatus,
+    volumes: Vec<String>,
+    is_restored: bool,
 }
 
 /// Machines count from 1.
@@ -132,6 +146,7 @@ impl Machine {
             running_snapshot: None,
             restored_from: None,
             volumes: Vec::new(),
+            shown: RefCell::default(),
         }
     }
 
@@ -151,6 +166,7 @@ impl Machine {
             running_snapshot: None,
             restored_from: None,
             volumes: Vec::new(),
+            shown: RefCell::default(),
         }
     }
 
@@ -161,7 +177,32 @@ impl Machine {
         std::iter::once(format!("role={role}")).chain(critical).collect()
     }
 
-    pub fn rendered(&self, dialect: Dialect) -> String {
+    pub fn rendered(&self, dialect: Dialect) -> Arc<str> {
+        let mut shown = self.shown.borrow_mut();
+        match shown.as_ref().filter(|(looks, _)| self.looks_like(looks)) {
+            Some((_, text)) => text.clone(),
+            None => {
+                let looks = Looks {
+                    name: self.name.clone(),
+                    status: self.status,
+                    volumes: self.volumes.clone(),
+                    is_restored: self.restored_from.is_some(),
+                };
+                let text: Arc<str> = self.render(dialect).into();
+                *shown = Some((looks, text.clone()));
+                text
+            }
+        }
+    }
+
+    fn looks_like(&self, looks: &Looks) -> bool {
+        self.name == looks.name
+            && self.status == looks.status
+            && self.volumes == looks.volumes
+            && self.restored_from.is_some() == looks.is_restored
+    }
+
+    fn render(&self, dialect: Dialect) -> String {
         let volumes = json_text(&self.volumes);
         let labels = self.labels();
         // Some clouds list them, others join them.

@@ -6,6 +6,7 @@ pub mod machines;
 pub mod stores;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -127,7 +128,7 @@ pub async fn delete_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<Stri
 pub async fn list_machines(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
-        let texts: Vec<String> =
+        let texts: Vec<Arc<str>> =
             inside.world.machines().map(|machine| machine.rendered(cloud.dialect)).collect();
         let (answer, bent) = list(&cloud, "instances", &texts, &parameters(&uri), &told, &id);
         inside.count_bent(bent);
