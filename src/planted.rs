@@ -90,17 +90,6 @@ impl Bug {
         Self::CommitWithoutSync,
         Self::AnswerBeforeCommit,
     ];
-
-    /// Whether a story tells it, and not a rehearsal: what it breaks, people do too seldom there.
-    pub fn is_told_by_a_story(self) -> bool {
-        matches!(
-            self,
-            Self::OverrideIgnoresHold
-                | Self::GraceAfterEditIgnored
-                | Self::EndOfFreezeForgetsTheBound
-                | Self::ProofOfAnotherShelf
-        )
-    }
 }
 
 #[cfg(not(feature = "planted-bugs"))]

@@ -10,7 +10,11 @@ use crate::campaign::{self, DAYS, rehearse, rehearse_keeping};
 
 /// A rehearsal has one policy, daily in UTC, and a disk that keeps its power: it cannot show these. Each
 /// has a test of its own that plants it.
-const SHOWN_BY_LAWS: [Bug; 8] = [
+const SHOWN_ELSEWHERE: [Bug; 12] = [
+    Bug::OverrideIgnoresHold,
+    Bug::GraceAfterEditIgnored,
+    Bug::EndOfFreezeForgetsTheBound,
+    Bug::ProofOfAnotherShelf,
     Bug::RetryAfterIgnored,
     Bug::BadDateIsNow,
     Bug::NaiveSummerTime,
@@ -90,9 +94,7 @@ fn each_planted_bug_is_caught() {
     let mut hidden = Vec::new();
     let mut longest = 0;
     let mut controls = Vec::new();
-    // The others are told by stories, in the library's own tests.
-    let is_elsewhere = |bug: &Bug| bug.is_told_by_a_story() || SHOWN_BY_LAWS.contains(bug);
-    for bug in Bug::ALL.into_iter().filter(|bug| !is_elsewhere(bug)) {
+    for bug in Bug::ALL.into_iter().filter(|bug| !SHOWN_ELSEWHERE.contains(bug)) {
         let found = (0..MOST_SEEDS).find_map(|seed| Some((seed, caught(bug, seed)?)));
         match found {
             Some((seed, (layers, line))) => {
@@ -125,7 +127,8 @@ fn each_planted_bug_is_caught() {
 #[test]
 fn each_bug_that_no_rehearsal_can_show_is_planted_by_a_test_of_the_library() {
     let sources = crate::rules::all_tests();
-    for bug in SHOWN_BY_LAWS {
-        assert!(sources.contains(&format!("plant(Some(Bug::{bug:?}))")), "nobody plants {bug:?}");
+    for bug in SHOWN_ELSEWHERE {
+        let planted = [format!("plant(Some(Bug::{bug:?}))"), format!("(Bug::{bug:?}, ")];
+        assert!(planted.iter().any(|text| sources.contains(text)), "nobody plants {bug:?}");
     }
 }
