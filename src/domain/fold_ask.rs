@@ -31,6 +31,7 @@ impl State {
             Ask::Resume => self.paused_until = None,
             Ask::Adopt { snapshot } => {
                 self.end_rivalry(snapshot);
+                self.disowned.remove(snapshot);
                 self.adopt_snapshot(snapshot, at);
             }
             Ask::Disown { snapshot, .. } => {

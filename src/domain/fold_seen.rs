@@ -234,10 +234,13 @@ impl State {
     }
 
     /// Whose it is: by id, by the id that answered an open request, or by the name of an intent; on
-    /// the same machine, and not made before it.
+    /// the same machine, and not made before it. What a person disowned never becomes ours so.
     fn owner_of(&self, snapshot: &Snapshot) -> Option<BackupId> {
         if let Some(owner) = self.owners.get(&snapshot.id) {
             return Some(owner.clone());
+        }
+        if self.disowned.contains(&snapshot.id) {
+            return None;
         }
         let answered = self.unfinished().find(|life| life.answered() == Some(&snapshot.id));
         let answered = answered.map(|life| life.effect.verb.backup().clone());

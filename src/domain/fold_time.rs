@@ -118,8 +118,6 @@ impl State {
             backups.values().any(|b| b.slot.as_ref().is_some_and(|slot| slot.policy == *policy))
         };
         self.retired.retain(|policy| of(policy));
-        let snapshots = &self.fleet.snapshots;
-        self.disowned.retain(|id| snapshots.contains_key(id));
         let adopted = self.adopted.as_ref();
         self.halts.impossible.retain(|id, _| self.fleet.machines.contains_key(id));
         let is_in_force =

@@ -45,6 +45,9 @@ pub async fn list_snapshots(State(cloud): State<Cloud>, uri: Uri, told: Told) ->
         let wanted = |snapshot: &&Snapshot| {
             search.as_ref().is_none_or(|search| snapshot.name.to_lowercase().contains(search))
         };
+        if told.as_ref().is_none_or(|Extension(told)| told.account.is_none()) {
+            inside.world.read(None);
+        }
         let texts: Vec<&str> = inside.world.shown().filter(wanted).map(Snapshot::text).collect();
         let (answer, bent) = list(&cloud, "snapshots", &texts, &parameters, &told, &id);
         inside.count_bent(bent);
@@ -55,6 +58,7 @@ pub async fn list_snapshots(State(cloud): State<Cloud>, uri: Uri, told: Told) ->
 pub async fn show_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
+        inside.world.read(Some(&wanted));
         match inside.world.shown_snapshot(&wanted) {
             Some(snapshot) => one(&cloud, StatusCode::OK, "snapshot", snapshot.text(), &id),
             None => refused(Refusal::NoSuchSnapshot, &id),

@@ -1,6 +1,7 @@
 //! The truth, and the judge: what was really made and deleted, and what should not have been.
 //!
-//! It never sees an answer or a list; it is told of each effect at the moment it lands.
+//! It never sees an answer or a list; it is told of each effect at the moment it lands, and of what
+//! could be read when somebody asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,7 +42,9 @@ impl Verdicts {
 }
 
 pub struct Truth {
-    /// API creates for a slot or under a name that an earlier one had already served.
+    /// API creates for a slot or under a name that an earlier one had already served. One that was gone
+    /// again, and not by the daemon, before anybody could read of it serves nothing: it cannot be told
+    /// from one that was never made, and there are never two.
     pub duplicates: Verdicts,
     /// API deletes of what a person made and nobody adopted.
     pub unowned_deleted: Verdicts,
@@ -56,8 +59,10 @@ pub struct Truth {
     rules: Rules,
     records: BTreeMap<u64, Record>,
     numbers: BTreeMap<String, u64>,
-    /// The slots and names that API creates have served.
-    served: BTreeSet<String>,
+    /// The slots and names that API creates have served, and by what.
+    served: BTreeMap<String, BTreeSet<u64>>,
+    /// What API creates made and no list or detail could show yet, gone or not.
+    unread: BTreeSet<u64>,
     /// Good snapshots per policy and machine; a higher number is newer. One that was lost, and not by
     /// the daemon, counts for a while more: nobody can know of it at once.
     good: BTreeMap<(String, String), BTreeMap<u64, Option<Timestamp>>>,
@@ -79,7 +84,8 @@ impl Truth {
             rules,
             records: BTreeMap::new(),
             numbers: BTreeMap::new(),
-            served: BTreeSet::new(),
+            served: BTreeMap::new(),
+            unread: BTreeSet::new(),
             good: BTreeMap::new(),
             now: Timestamp::EPOCH,
             former: None,
@@ -135,11 +141,17 @@ impl Truth {
     }
 
     pub fn made(&mut self, record: Record) {
-        if record.made_by == Actor::Daemon && !record.is_twin {
+        if record.made_by == Actor::Daemon {
             self.judge_create(&record);
+            self.unread.insert(record.number);
         }
         self.numbers.insert(record.id.clone(), record.number);
         self.records.insert(record.number, record);
+    }
+
+    /// Snapshots were asked for and could be read: all that `shows` names are known from now on.
+    pub fn read(&mut self, shows: impl Fn(u64) -> bool) {
+        self.unread.retain(|number| !shows(*number));
     }
 
     pub fn ripened(&mut self, number: u64, at: Timestamp) {
@@ -227,14 +239,24 @@ impl Truth {
         let slot = record.slot.as_ref();
         let slot = slot.map(|slot| format!("slot {} {} {}", slot.policy, slot.machine, slot.at));
         let name = format!("name {}", record.name);
-        let again =
-            self.served.contains(&name) || slot.as_ref().is_some_and(|slot| self.served.contains(slot));
-        if again {
-            let served = slot.as_deref().unwrap_or(&name);
+        let keys = || slot.iter().chain([&name]);
+        if !record.is_twin && keys().any(|key| self.is_served(key)) {
+            let served = slot.as_ref().unwrap_or(&name);
             self.duplicates.note(format!("{}: {} was made again for {served}", record.created_at, record.id));
         }
-        self.served.insert(name);
-        self.served.extend(slot);
+        for key in keys() {
+            self.served.entry(key.clone()).or_default().insert(record.number);
+        }
+    }
+
+    fn is_served(&self, key: &str) -> bool {
+        self.served.get(key).is_some_and(|by| by.iter().any(|number| !self.was_lost_unread(*number)))
+    }
+
+    /// Whether somebody else took it away before the daemon could read of it.
+    fn was_lost_unread(&self, number: u64) -> bool {
+        let deleted = self.records.get(&number).and_then(|record| record.deleted);
+        deleted.is_some_and(|(_, by)| by != Actor::Daemon) && self.unread.contains(&number)
     }
 
     fn judge_delete(&mut self, number: u64, at: Timestamp) {
@@ -317,9 +339,12 @@ impl Truth {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::sim::cloud::Cloud;
     use crate::sim::fault_plan::FaultPlan;
-    use crate::sim::probe::{cloud, create, delete, minutes, ready};
+    use crate::sim::probe::{cloud, create, delete, minutes, read, ready};
+    use crate::sim::record::Actor;
 
     fn calm() -> Cloud {
         cloud("no-unique-names", FaultPlan::none(1))
@@ -344,6 +369,49 @@ mod tests {
         assert_eq!(verdict(&cloud), (1, 0, 0));
         let counts = cloud.with_truth(|truth| (truth.backups_taken, truth.backups_deleted));
         assert_eq!(counts, (4, 1));
+    }
+
+    /// One is made, read of if so wished, and lost; then its slot is served again.
+    async fn served_again_after(is_read: bool, lost: impl AsyncFnOnce(&Cloud, &str)) -> u64 {
+        let cloud = calm();
+        let first = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        if is_read {
+            read(&cloud, "/snapshots/").await;
+        }
+        lost(&cloud, &first).await;
+        ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        verdict(&cloud).0
+    }
+
+    async fn by(cloud: &Cloud, id: &str, actor: Actor) {
+        cloud.with_world(|world| world.delete(id, actor, Duration::ZERO)).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_others_took_away_before_anybody_could_read_of_it_may_be_made_again() {
+        for actor in [Actor::Cloud, Actor::Person] {
+            assert_eq!(served_again_after(false, async |cloud, id| by(cloud, id, actor).await).await, 0);
+            assert_eq!(served_again_after(true, async |cloud, id| by(cloud, id, actor).await).await, 1);
+        }
+        assert_eq!(served_again_after(false, async |cloud, id| by(cloud, id, Actor::Daemon).await).await, 1);
+        assert_eq!(served_again_after(false, async |_, _| {}).await, 1);
+        let read_itself = async |cloud: &Cloud, id: &str| {
+            read(cloud, &format!("/snapshots/{id}/")).await;
+            by(cloud, id, Actor::Cloud).await;
+        };
+        assert_eq!(served_again_after(false, read_itself).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_lost_unread_excuses_no_other() {
+        let cloud = calm();
+        let slot = "2026-03-01T02:00:00Z";
+        let first = ready(&cloud, "qm-a", slot).await;
+        by(&cloud, &first, Actor::Cloud).await;
+        ready(&cloud, "qm-a", slot).await;
+        assert_eq!(verdict(&cloud).0, 0);
+        ready(&cloud, "qm-a", slot).await;
+        assert_eq!(verdict(&cloud).0, 1);
     }
 
     #[tokio::test(start_paused = true)]

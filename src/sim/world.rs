@@ -205,6 +205,12 @@ impl World {
         self.snapshots.get(&snapshot_number(id)?).filter(|snapshot| snapshot.is_shown(self.now))
     }
 
+    /// Somebody asked for this snapshot, or for all, and can read what is shown.
+    pub fn read(&mut self, only: Option<&str>) {
+        let shows = |number| self.snapshots.get(&number).is_some_and(|one| one.is_shown(self.now));
+        self.truth.read(|number| shows(number) && only.is_none_or(|id| id == snapshot_id(number)));
+    }
+
     /// Makes a snapshot now; lists learn of it `lag` later.
     pub fn create(&mut self, wanted: Wanted, by: Actor, lag: Duration) -> Result<&Snapshot, Refusal> {
         let machine_number = self.may_create(&wanted)?;

@@ -3,6 +3,7 @@
 
 use super::world::{World, creates, daily, machine_id};
 use crate::domain::audit::Objection::{self, Changed, Forbidden};
+use crate::domain::backup::Life;
 use crate::domain::draft::Plan;
 use crate::domain::effect::{Cause, Effect, Outcome, Verb};
 use crate::domain::event::{ClockStepped, Event};
@@ -272,4 +273,17 @@ fn a_backup_still_pending_skips_the_next_slot_of_its_machine() {
     world.perform(&create, Outcome::Answered { snapshot: Some(snapshot) });
     world.wait_for_slot();
     assert!(creates(&world.pass()).is_empty());
+}
+
+#[test]
+fn a_backup_that_was_seen_and_then_lost_is_not_asked_for_again() {
+    let mut world = World::new(3);
+    let lost = world.take_all().remove(0);
+    let snapshot = world.snapshot_of(&lost);
+    world.cloud.snapshots.remove(&snapshot);
+    for _ in 0..5 {
+        assert_eq!(creates(&world.pass()), []);
+        world.wait(Seconds::minutes(61));
+    }
+    assert_eq!(world.backup(&lost).life, Life::Vanished);
 }
