@@ -17,7 +17,6 @@ use crate::sim::cloud::Cloud;
 use crate::sim::dialect::Way;
 use crate::sim::machine::MachineStatus;
 use crate::sim::record::{Actor, Record};
-use crate::sim::truth::Truth;
 
 /// Within this all must be well again; two slots of a daily policy are the same.
 const RECOVERY: Seconds = Seconds::hours(48);
@@ -65,21 +64,26 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     }
 }
 
-pub fn machines(cloud: &Cloud) -> Vec<String> {
+fn machines(cloud: &Cloud) -> Vec<String> {
     cloud.with_world(|world| world.machines().map(|machine| machine.id.clone()).collect())
 }
 
-/// The longest that any of `machines` went without a new backup that came to be ready.
-pub fn worst_rpo(truth: &Truth, machines: &[String], (from, until): (Timestamp, Timestamp)) -> Duration {
-    let gap_of = |machine: &String| {
-        let made = truth.snapshots().filter(|one| one.machine == *machine && one.made_by == Actor::Daemon);
-        let mut times: Vec<Timestamp> =
-            made.filter(|one| one.ready_at.is_some()).map(|one| one.created_at).collect();
-        times.extend([from, until]);
-        times.sort_unstable();
-        times.windows(2).map(|pair| pair[1].since(pair[0])).max()
-    };
-    machines.iter().filter_map(gap_of).max().unwrap_or_default()
+/// The longest that a machine went without a new backup that came to be ready, of those that exist at
+/// the end; one that was made later counts from then.
+pub fn worst_rpo(cloud: &Cloud, (from, until): (Timestamp, Timestamp)) -> Duration {
+    let machines: Vec<(String, Timestamp)> = cloud
+        .with_world(|world| world.machines().map(|one| (one.id.clone(), one.created_at.max(from))).collect());
+    cloud.with_truth(|truth| {
+        let gap_of = |(machine, since): &(String, Timestamp)| {
+            let ours = |one: &&Record| one.machine == *machine && one.made_by == Actor::Daemon;
+            let ready = truth.snapshots().filter(ours).filter(|one| one.ready_at.is_some());
+            let mut times: Vec<Timestamp> = ready.map(|one| one.created_at).collect();
+            times.extend([*since, until]);
+            times.sort_unstable();
+            times.windows(2).map(|pair| pair[1].since(pair[0])).max()
+        };
+        machines.iter().filter_map(gap_of).max().unwrap_or_default()
+    })
 }
 
 impl Ending<'_> {

@@ -285,8 +285,7 @@ impl<'a> Rehearsal<'a> {
         let bytes = fs::metadata(self.setup.directory.join(journal::FILE)).map_or(0, |file| file.len());
         let head = verified.as_ref().ok().map(|report| report.head);
         let faults_hit = self.cloud.hits();
-        let machines = recovery::machines(&self.cloud);
-        let now = self.clock.now();
+        let worst_rpo = recovery::worst_rpo(&self.cloud, (self.setup.begins(), self.clock.now()));
         Ok(self.cloud.with_truth(|truth| {
             let wrong = &truth.violations;
             lines.extend(wrong.lines.iter().cloned());
@@ -302,8 +301,7 @@ impl<'a> Rehearsal<'a> {
                 duplicates: truth.duplicates.count,
                 unowned_deleted: truth.unowned_deleted.count,
                 invariant_violations: count + wrong.count,
-                worst_rpo_seconds: recovery::worst_rpo(truth, &machines, (self.setup.begins(), now))
-                    .as_secs(),
+                worst_rpo_seconds: worst_rpo.as_secs(),
                 violations: lines.into_iter().take(LINES).collect(),
                 journal_events: head.map_or(0, |head| head.seq.0),
                 journal_bytes: bytes,
