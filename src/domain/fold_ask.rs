@@ -31,11 +31,12 @@ impl State {
             Ask::Resume => self.paused_until = None,
             Ask::Adopt { snapshot } => {
                 self.end_rivalry(snapshot);
+                self.disowned.remove(snapshot);
                 self.adopt_snapshot(snapshot, at);
             }
             Ask::Disown { snapshot, .. } => {
                 self.end_rivalry(snapshot);
-                self.disowned.insert(snapshot.clone());
+                self.disowned.insert(snapshot.clone(), at);
             }
             Ask::Retry { halted } => self.lift(halted),
             Ask::Pin { backup } => self.set_pinned(backup, true),

@@ -239,6 +239,10 @@ impl State {
         if let Some(owner) = self.owners.get(&snapshot.id) {
             return Some(owner.clone());
         }
+        // A person's word stands above every answer and every name that is read later.
+        if self.disowned.contains_key(&snapshot.id) {
+            return None;
+        }
         let answered = self.unfinished().find(|life| life.answered() == Some(&snapshot.id));
         let answered = answered.map(|life| life.effect.verb.backup().clone());
         let is_answered = answered.as_ref().is_some_and(|id| id.as_str() == snapshot.name);

@@ -119,7 +119,11 @@ impl State {
         };
         self.retired.retain(|policy| of(policy));
         let snapshots = &self.fleet.snapshots;
-        self.disowned.retain(|id| snapshots.contains_key(id));
+        // A list may leave out what is there: a person's word outlives that.
+        self.disowned.retain(|id, seen| {
+            *seen = if snapshots.contains_key(id) { at } else { *seen };
+            !old(*seen)
+        });
         let adopted = self.adopted.as_ref();
         self.halts.impossible.retain(|id, _| self.fleet.machines.contains_key(id));
         let is_in_force =
