@@ -36,7 +36,7 @@ impl State {
             }
             Ask::Disown { snapshot, .. } => {
                 self.end_rivalry(snapshot);
-                self.disowned.insert(snapshot.clone());
+                self.disowned.insert(snapshot.clone(), at);
             }
             Ask::Retry { halted } => self.lift(halted),
             Ask::Pin { backup } => self.set_pinned(backup, true),

@@ -239,7 +239,8 @@ impl State {
         if let Some(owner) = self.owners.get(&snapshot.id) {
             return Some(owner.clone());
         }
-        if self.disowned.contains(&snapshot.id) {
+        // A person's word stands above every answer and every name that is read later.
+        if self.disowned.contains_key(&snapshot.id) {
             return None;
         }
         let answered = self.unfinished().find(|life| life.answered() == Some(&snapshot.id));

@@ -118,6 +118,12 @@ impl State {
             backups.values().any(|b| b.slot.as_ref().is_some_and(|slot| slot.policy == *policy))
         };
         self.retired.retain(|policy| of(policy));
+        let snapshots = &self.fleet.snapshots;
+        // A list may leave out what is there: a person's word outlives that.
+        self.disowned.retain(|id, seen| {
+            *seen = if snapshots.contains_key(id) { at } else { *seen };
+            !old(*seen)
+        });
         let adopted = self.adopted.as_ref();
         self.halts.impossible.retain(|id, _| self.fleet.machines.contains_key(id));
         let is_in_force =

@@ -151,7 +151,8 @@ fn hold_of(
     let is_overridden = |rail| request.overrides.contains(&rail);
     let unless = |rail, hold: Option<Hold>| if is_overridden(rail) { None } else { hold };
     let reaches_all = is_planted(Bug::OverrideIgnoresHold) && !request.overrides.is_empty();
-    if (backup.is_protected(now) && !reaches_all) || !is_what_it_was(state, request, backup) {
+    let is_theirs = state.is_disowned(backup);
+    if is_theirs || (backup.is_protected(now) && !reaches_all) || !is_what_it_was(state, request, backup) {
         return Some(Hold::Protected);
     }
     let machine = &backup.machine;

@@ -128,7 +128,7 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
         Some(Hold::Mode)
     } else if let Some(until) = state.paused(now) {
         Some(Hold::Paused { until })
-    } else if backup.is_protected(now) {
+    } else if backup.is_protected(now) || state.is_disowned(backup) {
         Some(Hold::Protected)
     } else if now < soft_end {
         Some(Hold::SoftStart { until: soft_end })

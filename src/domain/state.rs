@@ -45,7 +45,8 @@ pub struct State {
     pub thawed: BTreeMap<MachineId, MachineThaw>,
     /// Removed policies whose backups may go.
     pub retired: BTreeSet<PolicyName>,
-    pub disowned: BTreeSet<SnapshotId>,
+    /// What a person said is not ours, and when it was last known to be there. No name makes it ours.
+    pub disowned: BTreeMap<SnapshotId, Timestamp>,
     /// Deletions asked for in the last 24 hours.
     pub deletions: Vec<Deletion>,
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
@@ -318,14 +319,19 @@ impl State {
         self.fleet
             .snapshots
             .iter()
-            .filter(|(id, _)| !self.owners.contains_key(id) && !self.disowned.contains(id))
+            .filter(|(id, _)| !self.owners.contains_key(id) && !self.disowned.contains_key(id))
             .map(|(_, known)| &known.item)
             .filter(|item| resemblance(&item.name, &item.description) == Resemblance::Suspect)
     }
 
+    /// Whether a person said of any of its snapshots that it is not ours.
+    pub fn is_disowned(&self, backup: &Backup) -> bool {
+        backup.snapshots.iter().any(|id| self.disowned.contains_key(id))
+    }
+
     /// Snapshots of which a part cannot be read that a deletion rests on, and that nobody disowned.
     pub fn unreadable(&self) -> impl Iterator<Item = &Snapshot> {
-        let known = self.fleet.snapshots.iter().filter(|(id, _)| !self.disowned.contains(*id));
+        let known = self.fleet.snapshots.iter().filter(|(id, _)| !self.disowned.contains_key(*id));
         known.map(|(_, known)| &known.item).filter(|item| !item.unreadable.is_empty())
     }
 

@@ -125,7 +125,10 @@ impl Person {
             self.ask(Ask::Retry { halted: Halted::Machine(machine) }, Promise::None);
         }
         let is_foreign = |id: &SnapshotId| !state.owners.contains_key(id);
-        let odd: Vec<_> = state.unreadable().map(|one| one.id.clone()).filter(is_foreign).collect();
+        // What the daemon made is read again once the cloud can be understood: nobody calls it foreign.
+        let who_made = |id: &SnapshotId| self.cloud.with_truth(|truth| truth.who_made(id.as_str()));
+        let is_theirs = |id: &SnapshotId| is_foreign(id) && who_made(id) != Some(Actor::Daemon);
+        let odd: Vec<_> = state.unreadable().map(|one| one.id.clone()).filter(is_theirs).collect();
         for snapshot in odd {
             let promise = Promise::Disown(snapshot.to_string());
             self.ask(Ask::Disown { snapshot, reason: "it is not one of yours".to_owned() }, promise);

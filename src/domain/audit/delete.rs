@@ -95,6 +95,8 @@ pub(super) fn is_ours_alone(
     snapshot: &SnapshotId,
 ) -> Verdict {
     require(state.owners.get(snapshot) == Some(id), Forbidden("the snapshot is not this backup's"))?;
+    let disowned = state.disowned.contains_key(snapshot);
+    require(!disowned, Forbidden("a person said that it is not ours"))?;
     require(backup.snapshots.len() == 1, Forbidden("two snapshots share its name"))?;
     require(!backup.pinned, Changed("it is pinned"))?;
     let held = backup.held.as_ref().is_some_and(|hold| hold.until > now);
@@ -103,7 +105,7 @@ pub(super) fn is_ours_alone(
     require(suspects.len() <= 3, Changed("too many snapshots look like ours"))?;
     let beside = suspects.iter().any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
     require(!beside, Changed("a snapshot of this machine looks like ours"))?;
-    let is_garbled = |s: &Snapshot| !s.unreadable.is_empty() && !state.disowned.contains(&s.id);
+    let is_garbled = |s: &Snapshot| !s.unreadable.is_empty() && !state.disowned.contains_key(&s.id);
     let mut garbled = state.fleet.snapshots.values().map(|known| &known.item).filter(|s| is_garbled(s));
     let here = garbled.any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
     require(!here, Changed("a snapshot of this machine cannot be read"))

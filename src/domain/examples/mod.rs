@@ -5,6 +5,7 @@ mod world;
 mod lives;
 mod ready;
 mod deletes;
+mod disowned;
 mod holds;
 mod hands;
 mod made;

@@ -6,10 +6,9 @@ use crate::domain::ask::Ask;
 use crate::domain::audit::Objection::Changed;
 use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
-use crate::domain::effect::{Effect, Outcome, Standing};
+use crate::domain::effect::{Outcome, Standing};
 use crate::domain::event::{Event, Postponed};
 use crate::domain::fleet::{Scope, SnapshotStatus};
-use crate::domain::id::SnapshotId;
 use crate::domain::time::{Seconds, Timestamp};
 
 /// A stranger's snapshot of which a part cannot be read.
@@ -174,43 +173,4 @@ fn a_deletion_that_the_audit_lets_wait_is_proposed_ever_less_often() {
         waits.push(wait / 60);
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]);
-}
-
-/// One that was asked for, and that a person disowned while its name could not be read.
-fn disowned_without_a_name() -> (World, Effect, SnapshotId) {
-    let mut world = World::new(1);
-    world.wait_for_slot();
-    let create = creates(&world.pass()).pop().unwrap();
-    world.perform(&create, Outcome::Unclear { why: "timeout".to_owned() });
-    let id = world.appear(&create, SnapshotStatus::Ready);
-    world.in_cloud_by_id(&id).name = String::new();
-    world.pass();
-    world.ask(Ask::Disown { snapshot: id.clone(), reason: "not one of yours".to_owned() });
-    (world, create, id)
-}
-
-#[test]
-fn what_a_person_disowned_does_not_become_ours_by_its_name() {
-    let (mut world, create, id) = disowned_without_a_name();
-    world.in_cloud_by_id(&id).name = world.backup(create.verb.backup()).name.clone();
-    for _ in 0..4 {
-        assert_eq!(creates(&world.pass()), [], "a stranger has the name");
-        assert!(!world.state.owners.contains_key(&id));
-        world.wait(Seconds::minutes(61));
-    }
-    world.ask(Ask::Adopt { snapshot: id.clone() });
-    assert!(world.state.owners.contains_key(&id) && !world.state.disowned.contains(&id));
-}
-
-#[test]
-fn a_list_without_it_does_not_undo_what_a_person_disowned() {
-    let (mut world, create, id) = disowned_without_a_name();
-    let mut snapshot = world.cloud.snapshots.remove(&id).unwrap();
-    world.pass();
-    world.wait(Seconds::hours(7));
-    world.look(&Scope::Prices);
-    snapshot.name = world.backup(create.verb.backup()).name.clone();
-    world.cloud.snapshots.insert(id.clone(), snapshot);
-    world.pass();
-    assert!(!world.state.owners.contains_key(&id));
 }
