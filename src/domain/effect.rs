@@ -99,6 +99,18 @@ pub enum Standing {
     Failed(String),
 }
 
+impl Standing {
+    /// Whether it may still have happened, or may still happen.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Intended { .. } | Self::Unknown { .. } => true,
+            Self::NotSent { .. } | Self::Absent { .. } | Self::Done | Self::Refused(_) | Self::Failed(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// The cloud's own words for a no that asking again does not change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {

@@ -368,18 +368,6 @@ impl Adopted {
     }
 }
 
-impl Standing {
-    /// Whether it may still have happened, or may still happen.
-    pub fn is_open(&self) -> bool {
-        match self {
-            Self::Intended { .. } | Self::Unknown { .. } => true,
-            Self::NotSent { .. } | Self::Absent { .. } | Self::Done | Self::Refused(_) | Self::Failed(_) => {
-                false
-            }
-        }
-    }
-}
-
 impl EffectLife {
     /// The id that a create was answered with, while only that answer speaks for it.
     pub fn answered(&self) -> Option<&SnapshotId> {
