@@ -375,29 +375,4 @@ mod tests {
         }
         assert!(whole > 140, "{whole} of 200");
     }
-
-    /// Run by hand: `cargo test --lib sim:: -- --ignored --nocapture`.
-    #[tokio::test(start_paused = true)]
-    #[ignore = "measures, proves nothing"]
-    async fn a_year_of_listings_is_quick() {
-        let cloud = cloud("no-unique-names", FaultPlan::none(1));
-        for number in 0..100 {
-            for machine in 1..=3 {
-                create(&cloud, machine, &format!("qm-{number}-{machine}"), "").await.unwrap();
-            }
-            minutes(25).await;
-        }
-        let service = cloud.local();
-        let begun = std::time::Instant::now();
-        for _ in 0..35_040 {
-            for page in 1..=3 {
-                let request = Request::get(format!("/snapshots/?pageSize=100&page={page}"))
-                    .header("authorization", "Bearer key-of-the-tests")
-                    .body(Bytes::new());
-                service.clone().oneshot(request.unwrap()).await.unwrap();
-            }
-            minutes(15).await;
-        }
-        println!("35,040 listings of 300 took {:?}", begun.elapsed());
-    }
 }

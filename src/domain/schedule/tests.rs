@@ -154,28 +154,6 @@ fn the_longest_gap_sees_long_nights_months_and_leap_years() {
     assert_eq!(gap("* * * * 1 *", "UTC"), Seconds(334 * 86_400 + 1));
 }
 
-#[test]
-#[ignore = "prints times and judges nothing"]
-fn asking_is_quick() {
-    for (cron, zone) in [
-        ("0 2 * * *", "Europe/Berlin"),
-        ("*/15 * * * *", "America/New_York"),
-        ("@yearly", "Australia/Lord_Howe"),
-        ("0 0 1 * 1#1", "UTC"),
-        ("* * 29 2 *", "Europe/Berlin"),
-    ] {
-        let schedule = schedule(cron, zone);
-        let began = std::time::Instant::now();
-        let mut now = at("2026-11-01T00:00:07Z");
-        for _ in 0..10_000 {
-            now = now + Seconds(317);
-            std::hint::black_box(schedule.next_after(now));
-            std::hint::black_box(schedule.latest_at_or_before(now, Timestamp::EPOCH));
-        }
-        println!("{cron} {zone}: {:?} per question", began.elapsed() / 20_000);
-    }
-}
-
 /// What the bounds of the searches rest on, for every zone from 2010 to 2060.
 #[test]
 fn no_zone_changes_its_clock_twice_a_day_or_back_by_more_than_three_hours() {
