@@ -10,6 +10,7 @@ pub mod inbox;
 pub mod backups;
 pub mod rebuild;
 mod bell;
+mod outside;
 mod tell;
 pub mod run;
 pub mod reload;

@@ -21,23 +21,31 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("http", &["metrics", "report", "domain"]),
     ("daemon", DAEMON),
     ("sim", &["domain", "clock"]),
-    ("rehearsal", &["domain", "clock", "daemon", "barrack", "journal", "sim", "report"]),
+    ("rehearsal", REHEARSAL),
     ("cli", ANY),
     ("main", ANY),
     ("lib", ANY),
 ];
+const REHEARSAL: &[&str] =
+    &["domain", "clock", "daemon", "barrack", "journal", "sim", "report", "metrics", "http", "mail"];
 const ANY: &[&str] = &["any"];
 const DAEMON: &[&str] =
     &["planted", "journal", "barrack", "metrics", "mail", "http", "config", "report", "domain", "clock"];
 
 /// External crates, and the only layers that may name them.
-const CONFINED: [(&str, &[&str]); 6] = [
+const CONFINED: [(&str, &[&str]); 12] = [
     ("reqwest", &["barrack"]),
     ("rusqlite", &["journal"]),
     ("tokio_cron_scheduler", &["daemon"]),
     ("croner", &["domain"]),
     ("clap", &["cli", "main"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("axum", &["sim", "http"]),
+    ("lettre", &["mail"]),
+    ("prometheus", &["metrics"]),
+    ("askama", &["http", "mail"]),
+    ("sd_notify", &["daemon"]),
 ];
 
 /// Where `State` may be changed: by folding events, and where they are recorded.
