@@ -3,6 +3,7 @@
 
 mod world;
 mod lives;
+mod losses;
 mod ready;
 mod deletes;
 mod disowned;
