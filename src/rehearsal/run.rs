@@ -223,7 +223,8 @@ impl<'a> Rehearsal<'a> {
         let daemon_clock = self.daemon_clock.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
-            let work = Box::pin(engine.run(async |state: &State, pause| self.pause(state, pause).await));
+            let work =
+                Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine.state(), pause).await));
             Mortal { work, fuse: fuse.clone() }
         };
         let ended = tokio::select! {
