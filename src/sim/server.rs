@@ -7,12 +7,13 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 
 use crate::sim::answer::{Answer, http_date};
 use crate::sim::cloud::{Cloud, Inside};
 use crate::sim::dialect::Way;
-use crate::sim::routes::{self, machines, stores};
+use crate::sim::record::Actor;
+use crate::sim::routes::{self, bills, machines, stores};
 
 /// Requests per minute; the rest of the minute is refused.
 const RATE_LIMIT: u32 = 500;
@@ -24,12 +25,12 @@ impl Cloud {
     pub fn router(&self) -> Router {
         let routes = Router::new()
             .route("/snapshots/", get(routes::list_snapshots).post(routes::create_snapshot))
-            .route("/snapshots/billing/", get(routes::snapshot_billing))
+            .route("/snapshots/billing/", get(bills::snapshot_billing))
             .route("/snapshots/eligible-instances/", get(machines::eligible))
             .route("/snapshots/{id}/restore/", post(machines::restore))
             .route("/snapshots/{id}/", get(routes::show_snapshot).delete(routes::delete_snapshot))
             .route("/instances/", get(routes::list_machines))
-            .route("/instances/billing/", get(routes::machine_billing))
+            .route("/instances/billing/", get(bills::machine_billing))
             .route("/instances/{id}/", get(routes::show_machine).delete(machines::delete))
             .route("/instances/{id}/firewalls/", get(machines::firewalls))
             .route("/instances/{id}/{verb}/", post(machines::act))
@@ -37,7 +38,7 @@ impl Cloud {
             .route("/volumes/{id}/", get(stores::show_volume).delete(stores::delete_volume))
             .route("/volumes/{id}/{verb}/", post(stores::act_on_volume))
             .route("/firewalls/", get(machines::firewalls))
-            .route("/volumes/billing/", get(routes::volume_billing))
+            .route("/volumes/billing/", get(bills::volume_billing))
             .route("/images/", get(stores::list_images).post(stores::create_image))
             .route("/images/{id}/", get(stores::show_image).delete(stores::delete_image))
             .route("/images/snapshot-relationship/{id}/", get(routes::show_relation))
@@ -65,11 +66,14 @@ impl Cloud {
     }
 }
 
-async fn gate(State(cloud): State<Cloud>, request: Request, next: Next) -> Response {
-    let refused = cloud.enter(|inside| refusal(inside, &cloud, request.headers()));
-    let mut response = match refused {
-        Some(answer) => answer.into_response(),
-        None => next.run(request).await,
+async fn gate(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
+    let actor = cloud.actor(request.headers());
+    let mut response = match cloud.enter(|inside| refusal(inside, actor)) {
+        Err(answer) => answer.into_response(),
+        Ok(actor) => {
+            request.extensions_mut().insert(actor);
+            next.run(request).await
+        }
     };
     if cloud.dialect.has(Way::HtmlErrors) && response.status().as_u16() >= 400 {
         let page = (response.status(), Html(ERROR_PAGE)).into_response();
@@ -84,19 +88,17 @@ async fn gate(State(cloud): State<Cloud>, request: Request, next: Next) -> Respo
     response
 }
 
-fn refusal(inside: &mut Inside, cloud: &Cloud, headers: &HeaderMap) -> Option<Answer> {
-    if inside.count_request() > RATE_LIMIT {
+fn refusal(inside: &mut Inside, actor: Option<Actor>) -> Result<Actor, Answer> {
+    if inside.count_request(actor) > RATE_LIMIT {
         let id = inside.request_id();
         let answer = Answer::error(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests.", &id);
-        return Some(answer);
+        return Err(answer);
     }
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if shown.and_then(|value| value.strip_prefix("Bearer ")) != Some(&*cloud.key) {
+    actor.ok_or_else(|| {
         let id = inside.request_id();
         let message = "Invalid or missing API key.";
-        return Some(Answer::error(StatusCode::UNAUTHORIZED, "AUTHENTICATION_ERROR", message, &id));
-    }
-    None
+        Answer::error(StatusCode::UNAUTHORIZED, "AUTHENTICATION_ERROR", message, &id)
+    })
 }
 
 /// A path without its slash is sent to the one with it; anything else is not there.
