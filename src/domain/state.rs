@@ -17,6 +17,7 @@ use super::halt::Halts;
 use super::id::{AskId, BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
+use super::price::Prices;
 use super::schedule::Schedule;
 use super::slot::{Held, Resemblance, Shelf, resemblance};
 use super::time::{Seconds, Timestamp};
@@ -106,7 +107,7 @@ pub struct Fleet {
     pub snapshots: BTreeMap<SnapshotId, Known<Snapshot>>,
     pub images: BTreeMap<ImageId, Image>,
     pub balance: BTreeMap<Currency, Nanos>,
-    pub prices: Option<Digest>,
+    pub prices: Option<Prices>,
     pub machine_look: Freshness,
     pub snapshot_look: Freshness,
     pub image_look: Freshness,

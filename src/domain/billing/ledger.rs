@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Billed, DayClosed, FinalsDiffered, Grown, HourClosed, Sight, Standing};
+use super::recent::Recent;
 use super::record::{Bill, BillKind, FINAL_AFTER, LOOKED_BACK, Reach};
 use super::spread::{self, DAY_HOURS, HOUR};
 use crate::domain::fleet::{Look, LookResult};
 use crate::domain::id::BillId;
 use crate::domain::money::{Currency, Nanos};
+use crate::domain::snapshot_price::Implied;
 use crate::domain::state::Freshness;
 use crate::domain::time::Timestamp;
 use crate::planted::{Bug, is_planted};
@@ -29,6 +31,9 @@ pub struct Ledger {
     pub topped_up: BTreeMap<Currency, Nanos>,
     /// The refunds that were known when the balance was last seen to change.
     pub refunds_at_balance: BTreeMap<Currency, Nanos>,
+    pub recent: Recent,
+    /// What a closed record told of how snapshots are priced.
+    pub snapshot_price: Option<Implied>,
 }
 
 /// The records of one kind.
@@ -146,6 +151,7 @@ impl Ledger {
                 *place = place.map(&moved);
             }
         }
+        self.recent.forget_spans(moved);
     }
 
     pub fn refunds(&self) -> BTreeMap<Currency, Nanos> {
@@ -155,6 +161,17 @@ impl Ledger {
             *sum = plus(*sum, totals.refunds);
         }
         refunds
+    }
+
+    pub fn see_balance(&mut self, balance: &BTreeMap<Currency, Nanos>, began: Timestamp) {
+        self.recent.see_balance(balance, &self.topped_up, began);
+    }
+
+    /// Up to when every list that the cloud has was read; `None` where one was not, since the start.
+    pub fn records_read(&self) -> Option<Timestamp> {
+        let offered = self.books.values().filter(|book| !book.look.unavailable);
+        let read: Option<Vec<Timestamp>> = offered.map(|book| book.look.complete).collect();
+        read.and_then(|read| read.into_iter().min())
     }
 
     /// I16, as far as sums can show it.
@@ -167,6 +184,7 @@ impl Ledger {
     }
 
     pub fn close_hour(&mut self, closed: &HourClosed, at: Timestamp) {
+        self.recent.close_hour(closed, at);
         self.books.entry(closed.kind).or_default().close_hour(closed, at);
     }
 

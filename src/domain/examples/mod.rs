@@ -9,6 +9,7 @@ mod disowned;
 mod holds;
 mod hands;
 mod made;
+mod money;
 mod proofs;
 #[cfg(feature = "planted-bugs")]
 mod planted;
