@@ -9,6 +9,7 @@ pub mod event;
 pub mod spread;
 pub mod recent;
 pub mod ledger;
+mod sums;
 pub mod judge;
 pub mod close;
 pub mod walks;
