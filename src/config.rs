@@ -209,6 +209,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
+            snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }
 }
