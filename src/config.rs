@@ -20,6 +20,7 @@ use socket::SocketSetting;
 
 pub mod fault;
 pub mod cloud;
+pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;

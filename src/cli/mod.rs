@@ -70,7 +70,7 @@ Options:
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 no daemon answers,
 75 busy: the journal is in use, 77 the cloud refuses the key, 78 configuration or key file refused.
- `quartermaster VERB --help` tells more.
+`quartermaster VERB --help` tells more.
 ";
 
 #[derive(Debug, Parser)]

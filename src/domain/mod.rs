@@ -47,6 +47,7 @@ mod hand;
 pub mod proof;
 mod sane;
 pub mod plan;
+pub mod outlook;
 pub mod audit;
 #[cfg(test)]
-mod examples;
+pub mod examples;

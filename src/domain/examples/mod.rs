@@ -1,7 +1,7 @@
 //! What the domain promises, told as stories: a world is looked at, planned for and changed, and
 //! the state comes from events alone.
 
-mod world;
+pub mod world;
 mod lives;
 mod ready;
 mod deletes;
