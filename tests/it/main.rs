@@ -16,6 +16,7 @@ mod restic;
 mod preview;
 mod campaign;
 mod clock;
+mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod rules;
