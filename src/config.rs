@@ -16,6 +16,7 @@ use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
 use section::{Found, Notes, Section};
+use socket::SocketSetting;
 
 pub mod fault;
 pub mod cloud;
@@ -23,6 +24,7 @@ pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;
+pub mod socket;
 pub mod rules;
 pub mod policy;
 mod selection;
@@ -45,6 +47,7 @@ pub struct Config {
     pub rules: Rules,
     pub lateness: Lateness,
     pub journal: JournalSetting,
+    pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
     pub warnings: Vec<Warning>,
@@ -110,6 +113,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
@@ -125,6 +129,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        socket,
         policies,
         warnings: Vec::new(),
     })

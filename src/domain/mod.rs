@@ -29,6 +29,7 @@ mod fold_policy;
 mod fold_ask;
 mod fold_downtime;
 mod fold_effect;
+mod fold_freeze;
 mod fold_seen;
 mod fold_time;
 mod fold_doubt;

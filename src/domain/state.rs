@@ -219,7 +219,10 @@ pub struct BusyAnswer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Freeze {
     pub until: Timestamp,
+    pub since: Timestamp,
     pub reason: String,
+    /// Nobody asked for it: so much was lost at once that it began alone.
+    pub by_itself: bool,
 }
 
 /// A change that a person asked for, with the one effect that performs it.

@@ -3,6 +3,7 @@
 
 pub mod world;
 mod lives;
+mod losses;
 mod ready;
 mod deletes;
 mod disowned;
