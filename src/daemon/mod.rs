@@ -13,6 +13,7 @@ mod bell;
 mod outside;
 mod tell;
 pub mod run;
+mod begin;
 pub mod reload;
 pub mod busy;
 mod degraded;

@@ -11,8 +11,9 @@ use tokio::sync::Notify;
 use crate::barrack::client::Client;
 use crate::barrack::transport::Transport;
 use crate::config::{self, Config, key};
+use crate::daemon::begin::settings;
 use crate::daemon::engine::{Engine, Trouble};
-use crate::daemon::run::{RunError, settings};
+use crate::daemon::run::RunError;
 use crate::domain::event::{Event, Reloaded};
 
 /// Who asks for it, and which file is read.
