@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use self::http::HttpSetting;
 use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
 use clock::ClockSetting;
@@ -22,6 +23,7 @@ pub mod cloud;
 pub mod refusal;
 pub mod clock;
 pub mod journal;
+pub mod http;
 pub mod rules;
 pub mod policy;
 mod selection;
@@ -44,6 +46,7 @@ pub struct Config {
     pub rules: Rules,
     pub lateness: Lateness,
     pub journal: JournalSetting,
+    pub http: HttpSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
     pub warnings: Vec<Warning>,
@@ -109,6 +112,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let http = http::read(top.within("http", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
@@ -124,6 +128,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        http,
         policies,
         warnings: Vec::new(),
     })

@@ -53,6 +53,7 @@ fn the_example_is_accepted_and_holds_the_defaults() {
     assert_eq!(example.data_dir, bare.data_dir);
     assert_eq!(example.cloud, Cloud { key_file: example.cloud.key_file.clone(), ..bare.cloud });
     assert_eq!(example.lateness, bare.lateness);
+    assert_eq!(HttpSetting { token_file: None, ..example.http }, bare.http);
     assert_eq!(JournalSetting { backup_dir: None, ..example.journal }, bare.journal);
     assert_eq!(Rules { day_cap: None, ..example.rules }, Rules::default());
     assert_eq!(bare.rules, Rules::default());
@@ -77,7 +78,8 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    let sections = ["", "[cloud]", "[[cloud.refusal]]", "[clock]", "[rules]", "[journal]", "[[policy]]"];
+    let sections =
+        ["", "[cloud]", "[[cloud.refusal]]", "[clock]", "[rules]", "[journal]", "[http]", "[[policy]]"];
     for section in sections.into_iter().chain(["[policy.retention]", "[policy.busy_check]"]) {
         let text = match section {
             "[policy.retention]" | "[policy.busy_check]" => {
@@ -87,7 +89,8 @@ fn the_example_names_every_setting() {
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        let tables = ["cloud", "clock", "rules", "journal", "policy", "retention", "busy_check", "refusal"];
+        let tables =
+            ["http", "cloud", "clock", "rules", "journal", "policy", "retention", "busy_check", "refusal"];
         for key in said.split(", ").filter(|key| !tables.contains(key)) {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }

@@ -16,4 +16,5 @@ mod campaign;
 mod clock;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod port;
 mod rules;
