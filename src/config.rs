@@ -20,6 +20,7 @@ use section::{Found, Notes, Section};
 
 pub mod fault;
 pub mod cloud;
+pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;
@@ -213,6 +214,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
+            snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }
 }

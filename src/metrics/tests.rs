@@ -24,6 +24,7 @@ fn see(state: &mut State, id: &str, name: &str) {
         region: "CANADA-1".to_owned(),
         tier: String::new(),
         labels: BTreeSet::new(),
+        gpus: None,
         created_at: None,
     };
     let change = Change::Seen(Item::Machine(machine));

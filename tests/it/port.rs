@@ -190,9 +190,17 @@ fn what_is_no_request_of_ours_is_refused_in_few_words_and_others_are_answered() 
         ("a huge header", request("/healthz", &format!("x: {long}\r\n")), &[400, 431]),
         ("many headers", request("/healthz", &many), &[400, 431]),
         ("a body", request("/metrics", "content-length: 5\r\n") + "hello", &[413]),
-        ("an endless body", request("/metrics", "transfer-encoding: chunked\r\n") + "fffffff\r\nhello", &[413]),
+        (
+            "an endless body",
+            request("/metrics", "transfer-encoding: chunked\r\n") + "fffffff\r\nhello",
+            &[413],
+        ),
         ("no http", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n".to_owned(), &[400]),
-        ("another host", "GET /metrics HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n".to_owned(), &[421]),
+        (
+            "another host",
+            "GET /metrics HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n".to_owned(),
+            &[421],
+        ),
     ] {
         match daemon.try_send(bytes.as_bytes()) {
             Ok(answer) => {
@@ -237,7 +245,8 @@ fn two_thousand_slow_clients_are_cut_off_and_passes_go_on() {
     for stream in &mut slow {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut said = Vec::new();
-        let is_open = matches!(stream.read_to_end(&mut said), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        let is_open =
+            matches!(stream.read_to_end(&mut said), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         assert!(!is_open, "a slow client is still connected");
     }
     until("passes beside the slow ones", || (daemon.passes() > begun).then_some(()));
