@@ -17,6 +17,7 @@ use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
 use section::{Found, Notes, Section};
+use socket::SocketSetting;
 
 pub mod fault;
 pub mod cloud;
@@ -25,6 +26,7 @@ pub mod refusal;
 pub mod clock;
 pub mod journal;
 pub mod http;
+pub mod socket;
 pub mod rules;
 pub mod policy;
 mod selection;
@@ -48,6 +50,7 @@ pub struct Config {
     pub lateness: Lateness,
     pub journal: JournalSetting,
     pub http: HttpSetting,
+    pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
     pub warnings: Vec<Warning>,
@@ -114,6 +117,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
     let http = http::read(top.within("http", notes), notes);
+    let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
@@ -130,6 +134,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         lateness,
         journal,
         http,
+        socket,
         policies,
         warnings: Vec::new(),
     })

@@ -88,6 +88,7 @@ fn the_example_names_every_setting() {
         "[rules]",
         "[journal]",
         "[http]",
+        "[socket]",
         "[[policy]]",
     ];
     for section in sections.into_iter().chain(["[policy.retention]", "[policy.busy_check]"]) {
@@ -105,6 +106,7 @@ fn the_example_names_every_setting() {
             "clock",
             "rules",
             "journal",
+            "socket",
             "policy",
             "retention",
             "busy_check",

@@ -13,6 +13,8 @@ mod bell;
 mod outside;
 pub mod publish;
 mod tell;
+pub mod admin;
+mod service;
 pub mod run;
 mod begin;
 pub mod reload;
