@@ -17,4 +17,5 @@ mod clock;
 mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod port;
 mod rules;
