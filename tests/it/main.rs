@@ -19,4 +19,5 @@ mod clock;
 mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod port;
 mod rules;
