@@ -66,6 +66,7 @@ impl State {
                 self.weigh_machines(at);
             }
             (Scope::Prices, _) => self.forget(at),
+            (Scope::Balance, LookResult::Complete) => self.ledger.see_balance(&self.fleet.balance, began),
             _ => {}
         }
     }
@@ -182,7 +183,7 @@ impl State {
                 self.fleet.images.insert(image.id.clone(), image.clone());
             }
             Change::Seen(Item::Balance(balance)) => self.see_balance(balance),
-            Change::Seen(Item::Prices(digest)) => self.fleet.prices = Some(*digest),
+            Change::Seen(Item::Prices(prices)) => self.fleet.prices = Some(prices.clone()),
             Change::Seen(Item::Links { snapshot, images }) => {
                 self.fleet.links = Some(single(snapshot, at, &LookResult::Complete, images.clone()));
             }

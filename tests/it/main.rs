@@ -10,10 +10,14 @@ mod power;
 mod golden;
 mod degraded;
 mod tidy;
+mod dashboards;
+mod real;
 mod restic;
 mod preview;
 mod campaign;
 mod clock;
+mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod port;
 mod rules;
