@@ -6,6 +6,7 @@
 //!   `plan` proposes, `audit` judges, `evidence` says what became of an open request.
 //! - [`journal`]: the append-only, chained store of events.
 //! - [`config`]: the file, with every fault told at once; [`report`]: the state in words.
+//! - [`mail`]: letters, in words and on their way.
 //! - [`barrack`]: the client of the cloud's API; answers are data.
 //! - [`daemon`]: one thread that looks, records, plans, audits and performs; `daemon::pass` is all of it.
 //! - [`sim`]: the cloud in a box, which lies, and the truth about what was done to it.
@@ -28,6 +29,7 @@ pub mod journal;
 pub mod config;
 pub mod report;
 pub mod barrack;
+pub mod mail;
 pub mod daemon;
 pub mod sim;
 pub mod rehearsal;

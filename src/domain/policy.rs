@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::rules::AlertRules;
 use super::id::PolicyName;
 use super::reach::Reach;
 use super::selection::Selection;
@@ -41,6 +42,8 @@ pub struct PolicySet {
     pub rules: Rules,
     #[serde(default)]
     pub images: Images,
+    #[serde(default)]
+    pub alerts: AlertRules,
 }
 
 /// What decides whether an image could be made from a snapshot where the cloud answers neither that

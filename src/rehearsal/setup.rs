@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::domain::alert::rules::AlertRules;
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::selection::Selection;
@@ -68,6 +69,12 @@ impl Setup {
             was: BTreeSet::new(),
         };
         let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
-        PolicySet { mode: Mode::Enforce, policies, rules: Rules::default(), images: Images::Ask }
+        PolicySet {
+            mode: Mode::Enforce,
+            policies,
+            rules: Rules::default(),
+            images: Images::Ask,
+            alerts: AlertRules { told: true, ..AlertRules::default() },
+        }
     }
 }

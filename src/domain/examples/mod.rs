@@ -24,5 +24,6 @@ mod outcomes;
 mod growth;
 mod tolerance;
 mod refusals;
+mod alerts;
 mod history;
 mod laws;

@@ -1,0 +1,436 @@
+//! Alerts: what a person is told, when, and how often; and what never ends an alert.
+
+use std::collections::BTreeMap;
+
+use super::world::{World, daily, machine_id};
+use crate::domain::alert::event::{Content, LetterQueued, LetterTried, News, Step};
+use crate::domain::alert::matter::{Fact, Level, Matter};
+use crate::domain::alert::{Sight, alert};
+use crate::domain::ask::Ask;
+use crate::domain::digest::Digest;
+use crate::domain::event::{Event, KeyJudged, Observed, Reloaded};
+use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
+use crate::domain::id::LetterId;
+use crate::domain::money::{Currency, Nanos};
+use crate::domain::policy::Mode;
+use crate::domain::state::State;
+use crate::domain::time::Seconds;
+
+const USD: Matter = Matter::Balance(Currency::Usd);
+
+/// A world whose people get letters, with floors of 100, 50, 20 and 5 USD.
+fn told() -> World {
+    let mut world = World::new(2);
+    world.adopt(|set| {
+        set.alerts.told = true;
+        set.alerts.digest = None;
+        let floors = [100, 50, 20, 5].map(|usd| Nanos(usd * 1_000_000_000));
+        set.alerts.floors.insert(Currency::Usd, floors.to_vec());
+    });
+    world
+}
+
+impl World {
+    fn see_balance(&mut self, usd: i64) {
+        let balance = BTreeMap::from([(Currency::Usd, Nanos(usd * 1_000_000_000))]);
+        let change = Change::Seen(Item::Balance(balance));
+        self.record(Event::Observed(Observed { change, raw: String::new() }));
+        self.look(&Scope::Balance);
+    }
+
+    /// The step of a pass that tells; the letters stay where they are.
+    fn tell(&mut self) -> Vec<LetterQueued> {
+        let holds = self.conclude().holds;
+        let sight = Sight { holds: &holds, head: "0123456789ab@7", is_room_low: false, is_thorough: true };
+        let events = alert(&self.state, self.now, &sight);
+        let letters = events.iter().filter_map(|event| match event {
+            Event::LetterQueued(letter) => Some(letter.clone()),
+            _ => None,
+        });
+        let letters: Vec<LetterQueued> = letters.collect();
+        for event in events {
+            self.record(event);
+        }
+        letters
+    }
+
+    fn send(&mut self, letter: &LetterId) {
+        self.record(Event::LetterTried(LetterTried { letter: letter.clone(), failed: None }));
+    }
+
+    /// As `tell`, and somebody takes each letter at once.
+    fn tell_and_send(&mut self) -> Vec<(Matter, Step, Level)> {
+        let letters = self.tell();
+        letters.iter().for_each(|letter| self.send(&letter.id));
+        letters.iter().filter_map(news).map(|news| (news.matter, news.step, news.level)).collect()
+    }
+
+    /// The same, of the balance alone.
+    fn tell_of_money(&mut self) -> Vec<(Step, Level)> {
+        let told = self.tell_and_send().into_iter().filter(|(matter, ..)| *matter == USD);
+        told.map(|(_, step, level)| (step, level)).collect()
+    }
+
+    fn miss_the_balance(&mut self, times: u32) {
+        for _ in 0..times {
+            let result = LookResult::Incomplete("no answer".to_owned());
+            self.record(Event::Looked(Look {
+                scope: Scope::Balance,
+                began: self.now,
+                result,
+                digest: Digest::default(),
+                items: 0,
+                server_date: None,
+                miscount: None,
+            }));
+        }
+    }
+
+    fn level(&self, matter: Matter) -> Option<Level> {
+        self.state.alerts.active.get(&matter).map(|active| active.level)
+    }
+}
+
+fn news(letter: &LetterQueued) -> Option<&News> {
+    match &letter.content {
+        Content::Alert(news) => Some(news),
+        Content::Digest(_) => None,
+    }
+}
+
+#[test]
+fn each_worsening_of_a_balance_is_told_at_once_and_the_first_sight_of_a_low_one_too() {
+    let mut world = told();
+    world.see_balance(200);
+    assert_eq!(world.tell_and_send(), []);
+    for (usd, level) in [
+        (99, Level::Notice),
+        (49, Level::Warning),
+        (19, Level::Urgent),
+        (4, Level::Critical),
+        (0, Level::Out),
+    ] {
+        world.see_balance(usd);
+        let step = if level == Level::Notice { Step::Began } else { Step::Worse };
+        assert_eq!(world.tell_and_send(), [(USD, step, level)], "{usd} USD");
+        assert_eq!(world.tell_and_send(), [], "{usd} USD, again");
+    }
+    let mut world = told();
+    world.see_balance(4);
+    assert_eq!(world.tell_and_send(), [(USD, Step::Began, Level::Critical)]);
+}
+
+#[test]
+fn a_rung_is_left_only_a_quarter_above_it_and_held_for_half_an_hour() {
+    let mut world = told();
+    world.see_balance(19);
+    world.tell_of_money();
+    // 24 USD are above 20, and not by a quarter.
+    world.see_balance(24);
+    world.wait(Seconds::hours(1));
+    assert_eq!(world.tell_of_money(), []);
+    assert_eq!(world.level(USD), Some(Level::Urgent));
+    world.see_balance(130);
+    assert_eq!(world.tell_of_money(), []);
+    world.wait(Seconds::minutes(29));
+    assert_eq!((world.tell_of_money(), world.level(USD)), (vec![], Some(Level::Urgent)));
+    // A moment below begins the half hour anew.
+    world.see_balance(24);
+    world.tell_of_money();
+    world.see_balance(130);
+    world.tell_of_money();
+    world.wait(Seconds::minutes(29));
+    assert_eq!((world.tell_of_money(), world.level(USD)), (vec![], Some(Level::Urgent)));
+    world.wait(Seconds::minutes(1));
+    assert_eq!(world.tell_of_money(), [(Step::Over, Level::Urgent)]);
+    assert_eq!(world.level(USD), None);
+    world.wait(Seconds::days(9));
+    assert_eq!(world.tell_of_money(), []);
+}
+
+#[test]
+fn a_rung_that_was_left_is_told_again_when_it_is_reached_again() {
+    let mut world = told();
+    world.see_balance(4);
+    world.tell_of_money();
+    world.see_balance(30);
+    world.tell_of_money();
+    world.wait(Seconds::minutes(30));
+    assert_eq!((world.tell_of_money(), world.level(USD)), (vec![], Some(Level::Warning)));
+    world.see_balance(4);
+    assert_eq!(world.tell_of_money(), [(Step::Worse, Level::Critical)]);
+}
+
+/// Planted in `planted`.
+#[test]
+pub fn no_level_is_left_because_the_balance_cannot_be_read() {
+    let mut world = told();
+    world.see_balance(4);
+    world.tell_and_send();
+    world.miss_the_balance(3);
+    world.tell_and_send();
+    assert_eq!(world.level(USD), Some(Level::Critical));
+    assert_eq!(world.level(Matter::BalanceBlind), Some(Level::Warning));
+    world.wait(Seconds::minutes(30));
+    assert_eq!(world.tell_and_send(), [(Matter::BalanceBlind, Step::Began, Level::Warning)]);
+    world.wait(Seconds::days(3));
+    world.tell_and_send();
+    assert_eq!(world.level(USD), Some(Level::Critical));
+    // Nothing of before a restart is believed either, and the rise must be seen for half an hour.
+    world.restart();
+    world.tell_and_send();
+    assert_eq!(world.level(USD), Some(Level::Critical));
+    world.see_balance(500);
+    world.tell_and_send();
+    world.miss_the_balance(3);
+    world.wait(Seconds::hours(1));
+    world.tell_and_send();
+    assert_eq!(world.level(USD), Some(Level::Critical));
+}
+
+#[test]
+fn a_level_is_told_again_as_often_as_it_is_grave() {
+    for (usd, level, gaps) in [
+        (99, Level::Notice, &[][..]),
+        (49, Level::Warning, &[24, 24, 24]),
+        (19, Level::Urgent, &[6, 6, 6, 6]),
+        (4, Level::Critical, &[1, 1, 1, 1, 1]),
+        (0, Level::Out, &[1, 1, 1, 24, 24, 24]),
+    ] {
+        let mut world = told();
+        world.see_balance(usd);
+        world.tell_of_money();
+        for hours in gaps {
+            world.wait(Seconds(hours * 3_600 - 60));
+            assert_eq!(world.tell_of_money(), [], "{level:?} too early");
+            world.wait(Seconds(60));
+            assert_eq!(world.tell_of_money(), [(Step::Again, level)]);
+        }
+        if gaps.is_empty() {
+            world.wait(Seconds::days(30));
+            assert_eq!(world.tell_of_money(), []);
+        }
+    }
+}
+
+#[test]
+fn what_still_waits_is_not_repeated_and_what_is_worse_is_written_all_the_same() {
+    let mut world = told();
+    world.see_balance(4);
+    assert_eq!(world.tell().len(), 1);
+    world.wait(Seconds::days(2));
+    assert_eq!(world.tell().iter().filter_map(news).filter(|news| news.matter == USD).count(), 0);
+    world.see_balance(0);
+    let worse = world.tell();
+    let worse = worse.iter().find(|letter| news(letter).is_some_and(|news| news.matter == USD)).unwrap();
+    assert_eq!(news(worse).unwrap().step, Step::Worse);
+    // However long nothing leaves, the letters of one matter that wait are few.
+    for _ in 0..100 {
+        world.see_balance(500);
+        world.tell();
+        world.wait(Seconds::hours(1));
+        world.see_balance(500);
+        world.tell();
+        world.see_balance(0);
+        world.tell();
+    }
+    let waiting = world.state.alerts.waiting.values().filter(|one| one.is_of(USD)).count();
+    assert!((3..=9).contains(&waiting), "{waiting} wait");
+    // What was held back is told as soon as there is room.
+    let waiting: Vec<LetterId> = world.state.alerts.waiting.keys().cloned().collect();
+    waiting.iter().for_each(|id| world.send(id));
+    world.see_balance(0);
+    assert!(world.tell_and_send().contains(&(USD, Step::Began, Level::Out)));
+}
+
+#[test]
+fn letters_of_one_episode_refer_to_its_first_and_no_two_share_an_id() {
+    let mut world = told();
+    world.see_balance(99);
+    let first = world.tell().remove(0);
+    assert_eq!((first.root.as_ref(), first.head.as_str()), (None, "0123456789ab@7"));
+    world.see_balance(19);
+    let second = world.tell().remove(0);
+    assert_eq!(second.root.as_ref(), Some(&first.id));
+    assert_ne!(second.id, first.id);
+    world.see_balance(500);
+    world.tell();
+    world.wait(Seconds::minutes(30));
+    let over = world.tell();
+    let over = over.iter().find(|letter| news(letter).is_some_and(|news| news.step == Step::Over)).unwrap();
+    assert_eq!(over.root.as_ref(), Some(&first.id));
+    world.see_balance(99);
+    assert_eq!(world.tell().remove(0).root, None);
+}
+
+#[test]
+fn a_backup_is_late_when_it_is_older_than_the_longest_gap_and_the_margin() {
+    let mut world = told();
+    world.take_all();
+    world.wait(Seconds::hours(26));
+    world.look_at_all();
+    assert_eq!(world.tell_and_send(), []);
+    world.wait(Seconds::hours(2));
+    world.look_at_all();
+    let letters = world.tell();
+    let late = letters.iter().filter_map(news).find(|news| news.matter == Matter::BackupLate).unwrap();
+    assert_eq!((late.facts.len(), late.level), (2, Level::Warning));
+    let Fact::Late { expected, newest, .. } = &late.facts[0] else { panic!("{:?}", late.facts) };
+    assert_eq!((*expected, newest.is_some()), (Seconds::hours(27), true));
+    // A good one ends it at once.
+    world.take_all();
+    assert!(world.tell_and_send().contains(&(Matter::BackupLate, Step::Over, Level::Warning)));
+}
+
+#[test]
+fn observing_raises_no_late_backup_and_says_loudly_that_nothing_is_backed_up() {
+    let mut world = told();
+    world.adopt(|set| set.mode = Mode::Observe);
+    for _ in 0..3 {
+        world.wait_for_slot();
+        world.pass();
+    }
+    let letters = world.tell();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    let observing = news(&letters[0]).unwrap();
+    assert_eq!((observing.matter, observing.level), (Matter::Observing, Level::Notice));
+    let Fact::Observed { slots, .. } = observing.facts[0] else { panic!() };
+    assert_eq!((slots, letters[0].observing), (6, Some(6)));
+    world.adopt(|set| set.mode = Mode::Protect);
+    assert_eq!(world.tell_and_send(), [(Matter::Observing, Step::Over, Level::Notice)]);
+}
+
+#[test]
+fn a_machine_that_sleeps_is_told_once_and_one_that_runs_each_day() {
+    let mut world = told();
+    world.take_all();
+    for machine in world.cloud.machines.values_mut() {
+        machine.status = crate::domain::fleet::MachineStatus::Shutoff;
+    }
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        world.wait(Seconds::hours(25));
+        world.look_at_all();
+        told.extend(world.tell_and_send().into_iter().filter(|(matter, ..)| *matter == Matter::BackupLate));
+    }
+    assert_eq!(told, [(Matter::BackupLate, Step::Began, Level::Notice)]);
+}
+
+#[test]
+fn what_falls_ill_later_is_told_together_an_hour_after_the_last_letter() {
+    let mut world = told();
+    let vanish = |world: &mut World, number: u64| {
+        let backup = crate::domain::id::BackupId::new(format!("qm-{number}"));
+        let down = crate::domain::downtime::Downtime::StillDown { status: "SHUTOFF".to_owned() };
+        let seen = crate::domain::event::DowntimeSeen {
+            backup,
+            machine: machine_id(u32::try_from(number).unwrap()),
+            downtime: down,
+        };
+        world.record(Event::DowntimeSeen(seen));
+    };
+    vanish(&mut world, 1);
+    assert_eq!(world.tell_and_send(), [(Matter::MachineDown, Step::Began, Level::Warning)]);
+    for number in 2..50 {
+        vanish(&mut world, number);
+        world.wait(Seconds(60));
+        assert_eq!(world.tell_and_send(), []);
+    }
+    world.wait(Seconds::hours(1));
+    let letters = world.tell();
+    let more = news(&letters[0]).unwrap();
+    assert_eq!((more.step, more.facts.len(), more.more), (Step::More, 20, 29));
+}
+
+#[test]
+fn a_freeze_is_told_again_a_day_before_its_end_and_at_its_end() {
+    let mut world = told();
+    let until = world.now + Seconds::days(7);
+    world.ask(Ask::Freeze { until, reason: "moving".to_owned() });
+    assert_eq!(world.tell_and_send(), [(Matter::Frozen, Step::Began, Level::Notice)]);
+    world.wait(Seconds::hours(6 * 24 - 1));
+    let frozen = |told: Vec<(Matter, Step, Level)>| -> Vec<_> {
+        told.into_iter().filter(|(matter, ..)| *matter == Matter::Frozen).collect()
+    };
+    assert_eq!(frozen(world.tell_and_send()), []);
+    world.wait(Seconds::hours(1));
+    assert_eq!(frozen(world.tell_and_send()), [(Matter::Frozen, Step::Worse, Level::Warning)]);
+    world.wait(Seconds::hours(24));
+    assert_eq!(frozen(world.tell_and_send()), [(Matter::Frozen, Step::Over, Level::Warning)]);
+}
+
+#[test]
+fn a_key_that_comes_and_goes_within_half_an_hour_is_one_episode() {
+    let mut world = told();
+    let mut told = Vec::new();
+    for refused in [Some(401), None, Some(401), None] {
+        world.record(Event::KeyJudged(KeyJudged { refused }));
+        told.extend(world.tell_and_send());
+        world.wait(Seconds::minutes(10));
+    }
+    assert_eq!(told, [(Matter::KeyRefused, Step::Began, Level::Warning)]);
+    world.wait(Seconds::minutes(30));
+    assert_eq!(world.tell_and_send(), [(Matter::KeyRefused, Step::Over, Level::Warning)]);
+}
+
+#[test]
+fn nobody_is_written_to_who_said_so_and_the_alerts_are_known_all_the_same() {
+    let mut world = told();
+    world.see_balance(4);
+    world.tell();
+    assert_eq!(world.state.alerts.waiting.len(), 1);
+    world.adopt(|set| set.alerts.told = false);
+    assert!(world.state.alerts.waiting.is_empty());
+    world.see_balance(0);
+    assert_eq!(world.tell(), []);
+    assert_eq!(world.level(USD), Some(Level::Out));
+    world.adopt(|set| set.alerts.told = true);
+    assert_eq!(world.tell_and_send(), [(USD, Step::Worse, Level::Out)]);
+}
+
+#[test]
+fn the_digest_comes_each_week_even_when_all_is_well_and_once_for_weeks_that_were_missed() {
+    let mut world = told();
+    world.adopt(|set| set.alerts.digest = Some("0 8 * * 1".to_owned()));
+    let mut count = |world: &mut World, days: u64| {
+        world.wait(Seconds::days(days));
+        let letters = world.tell();
+        letters.iter().for_each(|letter| world.send(&letter.id));
+        letters.iter().filter(|letter| news(letter).is_none()).count()
+    };
+    // Noon of a Sunday: the next Monday is a day away.
+    let days: Vec<usize> = (0..9).map(|_| count(&mut world, 1)).collect();
+    assert_eq!(days, [1, 0, 0, 0, 0, 0, 0, 1, 0]);
+    assert_eq!(count(&mut world, 50), 1);
+}
+
+#[test]
+fn a_refused_configuration_and_deletions_that_wait_for_a_person_are_told() {
+    let mut world = told();
+    let faults = vec!["qm.toml:1:1: mode = \"obey\": must be one of …".to_owned()];
+    world.record(Event::Reloaded(Reloaded { file: "/etc/qm.toml".to_owned(), faults }));
+    assert_eq!(world.tell_and_send(), [(Matter::ConfigurationRefused, Step::Began, Level::Warning)]);
+    world.record(Event::Reloaded(Reloaded { file: "/etc/qm.toml".to_owned(), faults: Vec::new() }));
+    assert_eq!(world.tell_and_send(), [(Matter::ConfigurationRefused, Step::Over, Level::Warning)]);
+    for _ in 0..5 {
+        world.take_all();
+        world.tell_and_send();
+    }
+    let held = world.state.alerts.active.get(&Matter::DeletionsHeld).unwrap();
+    assert!(!held.subjects.is_empty());
+}
+
+#[test]
+fn what_was_told_is_known_after_a_replay_and_after_a_restart() {
+    let mut world = told();
+    world.see_balance(4);
+    world.tell();
+    world.take_all();
+    world.miss_the_balance(3);
+    world.tell();
+    let mut replayed = State::default();
+    world.rows.iter().for_each(|row| replayed.apply(row));
+    assert_eq!(replayed.to_bytes(), world.state.to_bytes());
+    assert_eq!(State::restore(&replayed.to_bytes()).as_ref(), Some(&world.state));
+    assert!(world.state.adopted.as_ref().unwrap().set.policies.contains_key(&daily()));
+}
