@@ -1,11 +1,16 @@
 //! Hearing: what people ask is judged against the state, then written down; the next pass plans it.
 
 use crate::daemon::engine::{Engine, Trouble};
-use crate::daemon::inbox::Request;
+use crate::daemon::inbox::{Answer, Inbox, Request};
 use crate::domain::ask::judge;
 use crate::domain::event::{Asked, Event};
 
 impl Engine {
+    /// What is asked comes from here from now on.
+    pub fn hear(&mut self, inbox: Inbox) {
+        self.inbox = inbox;
+    }
+
     /// Takes all that was asked since the last call. Between any two calls of a pass.
     pub(super) async fn take_asks(&mut self) -> Result<(), Trouble> {
         while let Ok(request) = self.inbox.try_recv() {
@@ -15,29 +20,32 @@ impl Engine {
     }
 
     async fn take(&mut self, Request { uid, ask, answer }: Request) -> Result<(), Trouble> {
+        if answer.is_closed() {
+            // They were told that nobody took it.
+            return Ok(());
+        }
         let now = self.clock.now();
-        let verdict = judge(&self.state, now, &ask).map_err(|refusal| refusal.to_string());
-        let taken = match verdict {
-            Ok(()) => {
-                let asked = Asked::new(uid, now, self.journal.head().seq.0, ask);
-                self.record(vec![Event::Asked(asked)]).await
-            }
-            Err(refusal) => {
-                // Whoever asked may be gone; then nobody needs the answer.
-                drop(answer.send(Err(refusal)));
-                return Ok(());
-            }
+        if let Err(refusal) = judge(&self.state, now, &ask) {
+            // Whoever asked may be gone; then nobody needs the answer.
+            drop(answer.send(Answer::Refused(refusal.to_string())));
+            return Ok(());
+        }
+        let asked = Asked::new(uid, now, self.journal.head().seq.0, ask);
+        let id = asked.id.clone();
+        let taken = self.record(vec![Event::Asked(asked)]).await;
+        let said = match &taken {
+            Ok(()) => Answer::Taken { id, seq: self.journal.head().seq.0 },
+            Err(trouble) => told(trouble),
         };
-        let said = taken.as_ref().copied().map_err(told);
         drop(answer.send(said));
         taken
     }
 }
 
 /// Whoever asked must know whether to ask again.
-fn told(trouble: &Trouble) -> String {
+fn told(trouble: &Trouble) -> Answer {
     match trouble {
-        Trouble::NotStored(error) => format!("not taken: {error}"),
-        Trouble::Fatal(error) => format!("unknown: {error}; look again after the daemon has restarted"),
+        Trouble::NotStored(error) => Answer::NotTaken(error.to_string()),
+        Trouble::Fatal(error) => Answer::Unknown(error.to_string()),
     }
 }

@@ -9,7 +9,6 @@ use crate::domain::draft::Action;
 use crate::domain::event::Event;
 use crate::domain::looks;
 use crate::domain::plan::plan;
-use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
 /// Rounds of conclusions in one pass: each can only follow from the one before it, a few deep.
@@ -65,7 +64,7 @@ impl Engine {
 
     /// Passes until `wake`, which waits for the next one, says no, or with trouble that only a new
     /// start can mend.
-    pub async fn run(&mut self, mut wake: impl AsyncFnMut(&State, Duration) -> bool) -> Result<(), Trouble> {
+    pub async fn run(&mut self, mut wake: impl AsyncFnMut(&Self, Duration) -> bool) -> Result<(), Trouble> {
         loop {
             let pause = match self.pass().await {
                 Ok(wake_at) => wake_at.since(self.clock.now()),
@@ -76,7 +75,7 @@ impl Engine {
                     RETRY
                 }
             };
-            if !wake(&self.state, pause).await {
+            if !wake(self, pause).await {
                 return Ok(());
             }
         }

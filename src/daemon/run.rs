@@ -4,37 +4,29 @@
 //! answer, does not end it.
 
 use std::cell::Cell;
-use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::barrack::client::Client;
 use crate::barrack::key::KeyError;
-use crate::barrack::refusal;
-use crate::barrack::settings::Settings;
-use crate::barrack::transport::{Transport, TransportError};
+use crate::barrack::transport::TransportError;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::config::key::{self, KeyError as KeyFileError};
-use crate::config::{Config, cloud::Cloud};
+use crate::daemon::admin;
 use crate::daemon::backups;
+use crate::daemon::begin::{begin, take};
 use crate::daemon::bell;
 use crate::daemon::busy::Answers;
 use crate::daemon::degraded;
-use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
-use crate::daemon::inbox;
+use crate::daemon::engine::{Engine, StartError, Trouble};
+use crate::daemon::outside::Outside;
 use crate::daemon::reload::Reload;
 use crate::daemon::room::Room;
-use crate::daemon::tell::Teller;
-use crate::domain::state::State;
-use crate::journal::open::Durability;
 
 /// The engine never sleeps longer in one go: a suspended machine stops its timers too.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -87,6 +79,7 @@ impl Daemon {
     }
 }
 
+/// Everything that lives, assembled: one line each.
 async fn serve(
     config: Config,
     key: SecretString,
@@ -95,14 +88,22 @@ async fn serve(
     reload: Reload,
 ) -> Result<(), RunError> {
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
+    let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
     let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop).await;
     let Some(mut engine) = degraded::until_writable(&clock, &stop, begin).await? else { return Ok(()) };
     engine.heed(Room::new(directory, config.journal.free_space_mib));
-    backups::start(directory, &config.journal, clock.clone()).map_err(RunError::Threads)?;
     engine.answer_by(Answers::Asked);
-    let bell = Arc::new(Notify::new());
-    bell::start(bell.clone()).map_err(RunError::Threads)?;
-    let why = passes(&mut engine, &clock, &bell, &stop, &reload, &config).await?;
+    engine.hear(inbox);
+    backups::start(directory, &config.journal, clock.clone()).map_err(RunError::Threads)?;
+    bell::start(outside.bell.clone()).map_err(RunError::Threads)?;
+    let socket = admin::open(&outside, &config.socket.of(directory)).await;
+    if let Err(error) = &socket {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "nobody can ask this daemon for anything: there is no socket");
+    }
+    let why = passes(&mut engine, &clock, &mut outside, &reload, &config).await?;
+    // First, or it could remove that of the daemon that comes next.
+    drop(socket);
     engine.stop(why).await?;
     Ok(())
 }
@@ -111,11 +112,11 @@ async fn serve(
 async fn passes(
     engine: &mut Engine,
     clock: &Clock,
-    bell: &Notify,
-    stop: &CancellationToken,
+    outside: &mut Outside,
     reload: &Reload,
     config: &Config,
 ) -> Result<&'static str, Trouble> {
+    let (stop, bell) = (outside.stop.clone(), outside.bell.clone());
     let bound = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_CALL).await;
@@ -123,7 +124,8 @@ async fn passes(
     tokio::pin!(bound);
     loop {
         let is_asked = Cell::new(false);
-        let wake = async |_: &State, pause: Duration| {
+        let wake = async |engine: &Engine, pause: Duration| {
+            outside.passed(engine);
             if stop.is_cancelled() {
                 return false;
             }
@@ -152,56 +154,5 @@ async fn passes(
             }
             Ok(()) => {}
         }
-    }
-}
-
-/// Opens the journal in `directory`, which is made where it is missing.
-fn take(directory: &Path) -> Result<Folded, RunError> {
-    let failed = |source| RunError::Directory { path: directory.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
-    if let Some(parent) = directory.parent() {
-        // Or a power cut could take the new folder with all that is in it. Not everybody may do this.
-        drop(fs::File::open(parent).and_then(|parent| parent.sync_all()));
-    }
-    Ok(engine::open(directory, Durability::Full, Replay::Checkpoint)?)
-}
-
-async fn begin(
-    config: &Config,
-    key: SecretString,
-    folded: Folded,
-    clock: &Clock,
-    stop: &CancellationToken,
-) -> Result<Engine, RunError> {
-    let settings = settings(&config.cloud, config.clock.map_or(1, |set| set.scale));
-    let client = Client::new(Transport::network(&settings)?, settings, key)?;
-    let mut teller = Teller::default();
-    let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
-    // Nothing sends into it yet; whoever will also rings the bell.
-    let (_outlet, inbox) = inbox::channel();
-    let policies = config.policy_set(clock.now());
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        head = %format_args!("{}@{}", folded.journal.head().hash.short(), folded.journal.head().seq),
-        mode = config.mode.word(),
-        policies = %policies.policies.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        "quartermaster starts"
-    );
-    let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
-    Ok(Engine::start(folded, policies, parts).await?)
-}
-
-/// What the client is told of the configuration.
-pub(super) fn settings(cloud: &Cloud, time_scale: u32) -> Settings {
-    Settings {
-        base_url: cloud.base_url.clone(),
-        key_header: cloud.key_header.to_string(),
-        key_scheme: cloud.key_scheme.clone(),
-        timeout: cloud.timeout.duration(),
-        page_size: cloud.page_size,
-        rate_per_minute: cloud.rate_per_minute,
-        refusals: refusal::table(&cloud.refusals),
-        time_scale,
-        ..Settings::default()
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use self::event::{AlertChanged, Content, LetterQueued, News, Step};
-use self::finding::{Finding, finding};
+use self::finding::Finding;
 use self::matter::{Fact, Level, Matter};
 use self::rules::AlertRules;
 use self::standing::{Active, Waiting};
@@ -36,7 +36,7 @@ pub struct Sight<'a> {
     /// Where the journal stands: twelve characters of the head's hash, `@`, its number.
     pub head: &'a str,
     pub is_room_low: bool,
-    /// Whether each backup is looked at, which need not be in every pass.
+    /// Whether each backup and each balance is looked at, which need not be in every pass.
     pub is_thorough: bool,
 }
 
@@ -50,9 +50,15 @@ pub fn alert(state: &State, now: Timestamp, sight: &Sight<'_>) -> Vec<Event> {
         return Vec::new();
     }
     let mut events = Vec::new();
-    let balances = purse::currencies(state).into_iter().map(Matter::Balance);
-    for matter in Matter::PLAIN.into_iter().chain(balances) {
-        consider(state, now, sight, matter, &mut events);
+    for matter in Matter::PLAIN {
+        let found = finding::finding(state, now, sight, matter);
+        consider(state, now, sight, matter, found, &mut events);
+    }
+    if sight.is_thorough {
+        for (currency, purse) in purse::purses(state, now) {
+            let found = finding::balance(state, now, currency, purse);
+            consider(state, now, sight, Matter::Balance(currency), found, &mut events);
+        }
     }
     let has_waiting =
         state.alerts.waiting.values().any(|one| matches!(one.letter.content, Content::Digest(_)));
@@ -66,9 +72,15 @@ pub fn alert(state: &State, now: Timestamp, sight: &Sight<'_>) -> Vec<Event> {
     events
 }
 
-fn consider(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter, events: &mut Vec<Event>) {
+fn consider(
+    state: &State,
+    now: Timestamp,
+    sight: &Sight<'_>,
+    matter: Matter,
+    found: Finding,
+    events: &mut Vec<Event>,
+) {
     let active = state.alerts.active.get(&matter);
-    let found = finding(state, now, sight, matter);
     let change = change(active, &found, matter, now);
     let mut after = active.cloned();
     if let Some(change) = &change {

@@ -11,6 +11,7 @@ use super::alert::rules::AlertRules;
 use super::id::PolicyName;
 use super::reach::Reach;
 use super::selection::Selection;
+use super::snapshot_price::PriceBasisSaid;
 use super::time::Seconds;
 use super::timing::Timing;
 
@@ -44,6 +45,8 @@ pub struct PolicySet {
     pub images: Images,
     #[serde(default)]
     pub alerts: AlertRules,
+    #[serde(default, skip_serializing_if = "PriceBasisSaid::is_auto")]
+    pub snapshot_price_basis: PriceBasisSaid,
 }
 
 /// What decides whether an image could be made from a snapshot where the cloud answers neither that

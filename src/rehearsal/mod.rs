@@ -13,4 +13,5 @@ mod edits;
 mod person;
 mod watch;
 mod bookkeeper;
+mod budget;
 mod recovery;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::oneshot;
 
-use crate::daemon::inbox::{Outlet, Request};
+use crate::daemon::inbox::{Answer, Outlet, Request};
 use crate::domain::ask::{Ask, Halted, Rail};
 use crate::domain::backup::Life;
 use crate::domain::id::{BackupId, SnapshotId};
@@ -32,7 +32,7 @@ pub struct Person {
     /// Whether it makes and deletes by hand, which the calm rehearsal of a schedule does not need.
     is_restless: bool,
     /// What the truth is told once the daemon has taken the ask.
-    promised: Vec<(oneshot::Receiver<Result<(), String>>, Promise)>,
+    promised: Vec<(oneshot::Receiver<Answer>, Promise)>,
     pub violations: Vec<String>,
 }
 
@@ -216,7 +216,7 @@ impl Person {
     fn keep_promises(&mut self) {
         let cloud = self.cloud.clone();
         self.promised.retain_mut(|(taken, promise)| match taken.try_recv() {
-            Ok(Ok(())) => {
+            Ok(Answer::Taken { .. }) => {
                 match promise {
                     Promise::Pin(id) => _ = cloud.pin(id),
                     Promise::Adopt(id) => _ = cloud.adopt(id),
@@ -225,7 +225,8 @@ impl Person {
                 }
                 false
             }
-            Ok(Err(_)) | Err(oneshot::error::TryRecvError::Closed) => false,
+            Ok(Answer::Refused(_) | Answer::NotTaken(_) | Answer::Unknown(_))
+            | Err(oneshot::error::TryRecvError::Closed) => false,
             Err(oneshot::error::TryRecvError::Empty) => true,
         });
     }

@@ -24,6 +24,7 @@ use crate::journal;
 use crate::journal::open::Durability;
 use crate::mail::memory::Memory;
 use crate::rehearsal::bookkeeper::Bookkeeper;
+use crate::rehearsal::budget::Budget;
 use crate::rehearsal::crash::{Fuse, Mortal};
 use crate::rehearsal::disturb::DaemonClock;
 use crate::rehearsal::edits::Edits;
@@ -113,6 +114,7 @@ struct Rehearsal<'a> {
     rng: fastrand::Rng,
     observer: Observer,
     bookkeeper: Bookkeeper,
+    budget: Budget,
     onlooker: Rc<RefCell<dyn Onlooker>>,
     fuse: Fuse,
     person: Person,
@@ -140,16 +142,18 @@ impl<'a> Rehearsal<'a> {
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
         let (outlet, _) = inbox::channel();
+        let budget = Budget::new(observer.clone(), clock.clone());
         Self {
             setup,
             began: Instant::now(),
-            service: cloud.local(),
+            service: budget.count(&cloud.local()),
             rng: fastrand::Rng::with_seed(setup.seed.wrapping_add(77)),
             person: Person::new(cloud.clone(), outlet, setup),
             daemon_clock: DaemonClock::new(setup, &cloud, &clock),
             cloud,
             clock,
             bookkeeper: Bookkeeper::new(&observer),
+            budget,
             observer,
             onlooker,
             fuse,
@@ -188,6 +192,7 @@ impl<'a> Rehearsal<'a> {
     /// One process; the state at its crash, or nothing once the time is over.
     async fn process(&mut self, folded: Folded) -> Result<Option<Vec<u8>>, RehearsalError> {
         self.fuse.put_out();
+        self.budget.begin_anew();
         self.observer.follow(&self.setup.directory);
         let (outlet, inbox) = inbox::channel();
         self.person.meet(outlet);
@@ -196,7 +201,7 @@ impl<'a> Rehearsal<'a> {
         let transport = Transport::local(self.service.clone(), &settings);
         let client = Client::new(transport, settings, SecretString::from(KEY))?;
         let (observer, onlooker) = (self.observer.clone(), self.onlooker.clone());
-        let bookkeeper = self.bookkeeper.clone();
+        let (bookkeeper, budget) = (self.bookkeeper.clone(), self.budget.clone());
         let mut danger = Danger::new(&self.cloud, &self.fuse, self.rng.u64(..));
         let listener = Box::new(move |state: &State, recorded: &Recorded| {
             if let Event::Intended(_) = recorded.event {
@@ -204,6 +209,7 @@ impl<'a> Rehearsal<'a> {
             }
             observer.recorded(state, recorded);
             bookkeeper.recorded(state, recorded);
+            budget.recorded(recorded);
             onlooker.borrow_mut().recorded(state, recorded);
         });
         let stop = CancellationToken::new();
@@ -222,7 +228,8 @@ impl<'a> Rehearsal<'a> {
         let daemon_clock = self.daemon_clock.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
-            let work = Box::pin(engine.run(async |state: &State, pause| self.pause(state, pause).await));
+            let work =
+                Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine.state(), pause).await));
             Mortal { work, fuse: fuse.clone() }
         };
         let ended = tokio::select! {
@@ -252,6 +259,7 @@ impl<'a> Rehearsal<'a> {
 
     /// Between two passes: the person visits, the clocks go wrong, the time passes.
     async fn pause(&mut self, state: &State, pause: Duration) -> bool {
+        self.budget.pass_ended();
         let asked = self.person.visit(state, self.clock.now());
         let pause = if asked { Duration::from_secs(1) } else { pause };
         if !self.onlooker.borrow_mut().pausing(state, &self.daemon_clock.clock(), pause) {

@@ -7,6 +7,7 @@ use crate::domain::alert::rules::AlertRules;
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::selection::Selection;
+use crate::domain::snapshot_price::PriceBasisSaid;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::Timing;
 use crate::rehearsal::disturb::Disturbance;
@@ -75,6 +76,7 @@ impl Setup {
             rules: Rules::default(),
             images: Images::Ask,
             alerts: AlertRules { told: true, ..AlertRules::default() },
+            snapshot_price_basis: PriceBasisSaid::Auto,
         }
     }
 }

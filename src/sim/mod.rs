@@ -34,4 +34,4 @@ mod page;
 mod person;
 mod stream;
 #[cfg(test)]
-mod probe;
+pub(crate) mod probe;

@@ -14,6 +14,7 @@ mod restic;
 mod preview;
 mod campaign;
 mod clock;
+mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod rules;

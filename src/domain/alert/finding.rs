@@ -3,10 +3,10 @@
 use super::Sight;
 use super::ladder::{self, Rungs, Stand};
 use super::matter::{BY_HOURS, Fact, Level, Matter, Purse, Refused};
-use super::purse;
 use super::shelves;
 use crate::domain::halt::{Halt, REFUSALS_THAT_HOLD};
 use crate::domain::id::MachineId;
+use crate::domain::money::Currency;
 use crate::domain::policy::Mode;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
@@ -54,16 +54,8 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
             let fact = since.map(|since| Fact::Unreachable { since });
             Finding::of(Level::Warning, fact.into_iter().collect())
         }
-        Matter::Balance(currency) => {
-            let Some(purse) = purse::of(state, now, currency) else { return Finding::Unseen };
-            let held = state
-                .alerts
-                .active
-                .get(&matter)
-                .map(|active| Stand { level: active.level, by_hours: active.subjects.contains(BY_HOURS) });
-            let Rungs { level, eased, by_hours } = ladder::rungs(&purse, state.alert_rules(), now, held);
-            Finding::Seen { level, eased, facts: vec![Fact::Balance(Purse { by_hours, ..purse })] }
-        }
+        // Judged by `balance`, with all purses at once.
+        Matter::Balance(_) => Finding::Unasked,
         Matter::BalanceBlind if state.key_refused.is_some() => Finding::Unseen,
         Matter::BalanceBlind => {
             let misses = state.fleet.balance_look.failures;
@@ -96,6 +88,16 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
         Matter::Paused => until(now, state.paused(now).map(|until| (until, String::new()))),
         Matter::Observing => Finding::of(Level::Notice, observed(state)),
     }
+}
+
+/// How grave one balance is. A purse that is not there cannot be read.
+pub fn balance(state: &State, now: Timestamp, currency: Currency, purse: Option<Purse>) -> Finding {
+    let Some(purse) = purse else { return Finding::Unseen };
+    let active = state.alerts.active.get(&Matter::Balance(currency));
+    let held =
+        active.map(|active| Stand { level: active.level, by_hours: active.subjects.contains(BY_HOURS) });
+    let Rungs { level, eased, by_hours } = ladder::rungs(&purse, state.alert_rules(), now, held);
+    Finding::Seen { level, eased, facts: vec![Fact::Balance(Purse { by_hours, ..purse })] }
 }
 
 /// What ends by itself, and is graver shortly before it does.

@@ -8,7 +8,7 @@ use super::matter::{Level, Matter, Purse};
 use super::{purse, shelves};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::policy::Mode;
-use crate::domain::slot::{Resemblance, resemblance};
+use crate::domain::slot::{Resemblance, Shelf, resemblance};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
@@ -51,7 +51,7 @@ pub fn due(state: &State, now: Timestamp) -> Option<Review> {
 
 pub fn review(state: &State, now: Timestamp, since: Timestamp) -> Review {
     let newest = shelves::newest_good(state, now);
-    let is_fresh = |shelf: &crate::domain::slot::Shelf| {
+    let is_fresh = |shelf: &Shelf| {
         let expected = state.policy(&shelf.policy).map(|policy| shelves::expected_age(state, policy));
         let newest = newest.get(&(&shelf.policy, &shelf.machine));
         newest.zip(expected).is_some_and(|(at, expected)| now.since(*at) <= expected.duration())
@@ -92,7 +92,7 @@ pub fn review(state: &State, now: Timestamp, since: Timestamp) -> Review {
         removed: count(&is_removed),
         foreign: foreign.len() as u64,
         suspect: suspect.len() as u64,
-        purses: purse::currencies(state).into_iter().filter_map(|of| purse::of(state, now, of)).collect(),
+        purses: purse::purses(state, now).into_values().flatten().collect(),
         alerts: state.alerts.active.iter().map(|(matter, active)| (*matter, active.level)).collect(),
     }
 }

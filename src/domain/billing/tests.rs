@@ -3,25 +3,13 @@
 mod laws;
 mod world;
 
-use super::close;
-use super::event::{FinalsDiffered, Grown, HourClosed, Standing};
-use super::judge::{SeenBill, finals_that_differ, revisions};
-use super::ledger::Book;
-use super::record::{Bill, BillKind, Reach};
-use crate::domain::digest::Digest;
-use crate::domain::event::{Event, Recorded, Started};
-use crate::domain::fleet::{Look, LookResult, Scope};
+use super::event::Standing;
+use super::record::Reach;
+use crate::domain::event::Event;
+use crate::domain::fleet::LookResult;
 use crate::domain::id::BillId;
 use crate::domain::money::{Currency, Nanos};
-use crate::domain::state::State;
-use crate::domain::time::Timestamp;
-use proptest::collection::vec;
-use proptest::prelude::{Just, Strategy, any};
-use proptest::sample::Index;
-use proptest::test_runner::Config;
-use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
-use std::collections::BTreeMap;
-use world::{BEGIN, HOUR, KIND, MINUTE, Step, World, steps};
+use world::{HOUR, World};
 
 /// A world with one record that ran for ten hours, seen, told and settled.
 fn settled() -> World {

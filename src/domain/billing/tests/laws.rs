@@ -1,23 +1,11 @@
 //! What every history of records, walks and crashes leaves true (I16), and that the law can be broken.
 
 use super::world::{Step, World, steps};
-use crate::domain::billing::close;
-use crate::domain::billing::event::{FinalsDiffered, Grown, HourClosed, Standing};
-use crate::domain::billing::judge::{SeenBill, finals_that_differ, revisions};
-use crate::domain::billing::ledger::Book;
-use crate::domain::billing::record::{Bill, BillKind, Reach};
-use crate::domain::digest::Digest;
-use crate::domain::event::{Event, Recorded, Started};
-use crate::domain::fleet::{Look, LookResult, Scope};
-use crate::domain::id::BillId;
-use crate::domain::money::{Currency, Nanos};
-use crate::domain::state::State;
-use crate::domain::time::Timestamp;
-use proptest::collection::vec;
-use proptest::prelude::{Just, Strategy, any};
-use proptest::sample::Index;
+use crate::domain::billing::record::Bill;
+use crate::domain::event::Event;
+use crate::domain::money::Nanos;
 use proptest::test_runner::Config;
-use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::{prop_assert, prop_assert_eq, proptest};
 use std::collections::BTreeMap;
 
 /// What every history must leave true; the law that the planted bugs break.
@@ -87,7 +75,7 @@ proptest! {
 #[test]
 fn the_law_notices_a_second_count_and_an_edit() {
     use crate::planted::{Bug, plant};
-    use proptest::strategy::ValueTree;
+    use proptest::strategy::{Strategy, ValueTree};
     use proptest::test_runner::TestRunner;
     for bug in [Bug::BillWithoutKey, Bug::CorrectionEdits] {
         let mut runner = TestRunner::deterministic();

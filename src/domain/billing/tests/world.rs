@@ -1,7 +1,7 @@
 //! A cloud of billing records that grow, are corrected and are walked, for stories and laws.
 
 use crate::domain::billing::close;
-use crate::domain::billing::event::{FinalsDiffered, Grown, HourClosed, Standing};
+use crate::domain::billing::event::{FinalsDiffered, Grown, HourClosed};
 use crate::domain::billing::judge::{SeenBill, finals_that_differ, revisions};
 use crate::domain::billing::ledger::Book;
 use crate::domain::billing::record::{Bill, BillKind, Reach};
@@ -14,9 +14,8 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
+use proptest::prop_oneof;
 use proptest::sample::Index;
-use proptest::test_runner::Config;
-use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 use std::collections::BTreeMap;
 
 pub const KIND: BillKind = BillKind::Snapshot;
@@ -92,6 +91,7 @@ impl World {
             cost: Nanos::ZERO,
             currency,
             status: "active".to_owned(),
+            size_bytes: None,
         });
     }
 

@@ -1,0 +1,55 @@
+//! The beginning of the engine: the journal is taken and folded, the client made, the start written down.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::barrack::client::Client;
+use crate::barrack::settings::Settings;
+use crate::barrack::transport::Transport;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::daemon::engine::{self, Engine, Folded, Parts, Replay};
+use crate::daemon::inbox;
+use crate::daemon::run::RunError;
+use crate::daemon::tell::Teller;
+use crate::journal::open::Durability;
+
+/// Opens the journal in `directory`, which is made where it is missing.
+pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
+    let failed = |source| RunError::Directory { path: directory.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    if let Some(parent) = directory.parent() {
+        // Or a power cut could take the new folder with all that is in it. Not everybody may do this.
+        drop(fs::File::open(parent).and_then(|parent| parent.sync_all()));
+    }
+    Ok(engine::open(directory, Durability::Full, Replay::Checkpoint)?)
+}
+
+/// An engine that hears nobody yet.
+pub(super) async fn begin(
+    config: &Config,
+    key: SecretString,
+    folded: Folded,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> Result<Engine, RunError> {
+    let settings = Settings::of(&config.cloud, config.clock.map_or(1, |set| set.scale));
+    let client = Client::new(Transport::network(&settings)?, settings, key)?;
+    let mut teller = Teller::default();
+    let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
+    let (_, inbox) = inbox::channel();
+    let policies = config.policy_set(clock.now());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        head = %format_args!("{}@{}", folded.journal.head().hash.short(), folded.journal.head().seq),
+        mode = config.mode.word(),
+        policies = %policies.policies.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        "quartermaster starts"
+    );
+    let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
+    Ok(Engine::start(folded, policies, parts).await?)
+}
