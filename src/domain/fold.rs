@@ -4,7 +4,7 @@
 
 use super::backup::{Backup, Happening, Judgement, Life};
 use super::effect::Standing;
-use super::event::{Answer, Event, Judged, Recorded};
+use super::event::{Event, Judged, Recorded};
 use super::id::BackupId;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
@@ -24,11 +24,7 @@ impl State {
                 self.adopt_policies(row.seq, set, at);
                 self.adopt_alerts(before, at);
             }
-            Event::Called(call) => {
-                self.counters.calls += 1;
-                let failed = !matches!(call.answer, Answer::Status(200..=299));
-                self.counters.failed_calls += u64::from(failed);
-            }
+            Event::Called(call) => self.counters.call(call),
             Event::Looked(look) => {
                 self.look(look, at);
                 self.note_reach(look, at);
@@ -36,10 +32,14 @@ impl State {
             Event::Observed(observed) => self.observe(&observed.change, at),
             Event::Asked(asked) => self.ask(asked, at),
             Event::SlotDecided(decided) => {
+                self.counters.decide_slot(decided);
                 self.decide_slot(decided);
                 self.note_decision(&decided.decision);
             }
-            Event::Intended(intended) => self.intend(intended, at),
+            Event::Intended(intended) => {
+                self.counters.intend(intended);
+                self.intend(intended, at);
+            }
             Event::Settled(settled) => self.settle(settled, at),
             Event::Judged(judged) => self.judge(judged, at),
             Event::Doomed(doomed) => self.doom(doomed, row.seq, at),
