@@ -16,6 +16,7 @@ use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
 use section::{Found, Notes, Section};
+use socket::SocketSetting;
 
 pub mod fault;
 pub mod cloud;
@@ -23,6 +24,7 @@ pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;
+pub mod socket;
 pub mod rules;
 pub mod policy;
 mod selection;
@@ -46,6 +48,7 @@ pub struct Config {
     pub rules: Rules,
     pub lateness: Lateness,
     pub journal: JournalSetting,
+    pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
     pub warnings: Vec<Warning>,
@@ -111,6 +114,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
@@ -126,6 +130,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        socket,
         policies,
         warnings: Vec::new(),
     })
@@ -210,6 +215,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
+            snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }
 }

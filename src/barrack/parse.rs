@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use crate::domain::fleet::{Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
+use crate::domain::fleet::{Gpus, Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
 use crate::domain::id::{ImageId, MachineId, SnapshotId};
 
 use super::spelling::{self, Row};
@@ -58,8 +58,16 @@ pub fn machine(fields: &Fields) -> Option<Machine> {
         region: wire::shown(fields, spelling::REGION.1),
         tier: wire::shown(fields, spelling::TIER.1),
         labels: wire::first(fields, spelling::LABELS.1).map(labels).unwrap_or_default(),
+        gpus: gpus(fields),
         created_at: wire::first(fields, spelling::CREATED_AT.1).and_then(wire::instant),
     })
+}
+
+/// A model without a number, or a number without a model, says nothing of what it costs.
+fn gpus(fields: &Fields) -> Option<Gpus> {
+    let model = wire::shown(fields, spelling::GPU_MODEL.1);
+    let count = wire::first(fields, spelling::GPU_COUNT.1).and_then(wire::text)?.trim().parse().ok()?;
+    (!model.trim().is_empty()).then_some(Gpus { model, count })
 }
 
 /// A list of texts, or one text with commas; what is neither is no label.

@@ -16,6 +16,8 @@ pub const NAME: Row = ("name", &["name"]);
 pub const STATUS: Row = ("status", &["status"]);
 pub const REGION: Row = ("region", &["region"]);
 pub const TIER: Row = ("tier", &["tier"]);
+pub const GPU_MODEL: Row = ("gpu model", &["gpu_type", "gpu_model"]);
+pub const GPU_COUNT: Row = ("gpu count", &["gpu_count"]);
 pub const LABELS: Row = ("labels", &["labels"]);
 pub const DESCRIPTION: Row = ("description", &["description"]);
 pub const IS_IMAGE: Row = ("is_image", &["is_image"]);
@@ -23,7 +25,8 @@ pub const CREATED_AT: Row = ("created_at", &["created_at"]);
 pub const SNAPSHOT_OF: Row = ("snapshot", &["snapshot_id"]);
 
 /// What is read of one of them; all but the labels should be there.
-pub const MACHINE: &[Row] = &[MACHINE_ID, MACHINE_NAME, STATUS, REGION, TIER, CREATED_AT];
+pub const MACHINE: &[Row] =
+    &[MACHINE_ID, MACHINE_NAME, STATUS, REGION, TIER, GPU_MODEL, GPU_COUNT, CREATED_AT];
 pub const SNAPSHOT: &[Row] =
     &[SNAPSHOT_ID, SNAPSHOT_NAME, DESCRIPTION, STATUS, SIZE, REGION, MACHINE_OF, CREATED_AT];
 pub const IMAGE: &[Row] = &[IMAGE_ID, NAME, STATUS, SNAPSHOT_OF];

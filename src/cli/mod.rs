@@ -12,6 +12,7 @@ pub mod ending;
 mod argument;
 mod ask;
 mod demo;
+mod doctor;
 mod folder;
 mod interrupt;
 mod log;
@@ -23,6 +24,7 @@ pub mod screen;
 mod scenario;
 mod sim;
 mod status;
+mod way;
 
 /// Verbs in groups, which clap cannot do by itself; a test holds it against the real list.
 const HELP: &str = "\
@@ -54,10 +56,12 @@ Stop things:
   thaw           End a freeze; shows first what goes then
   pause, resume  No creates and no deletes of policies for a while
 
-Those under \"Back up\" and \"Stop things\" write the journal themselves: stop the daemon first.
+Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one they write the
+journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
 
 Set up:
   run            Run the daemon
+  doctor         What the cloud answers and how this machine stands; what to set
   check-config   Judge a configuration, and show when each policy runs next
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
@@ -66,8 +70,9 @@ Set up:
 Options:
 {options}
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 75 busy: the journal is in use,
-78 configuration or key file refused. `quartermaster VERB --help` tells more.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 no daemon answers,
+75 busy: the journal is in use, 77 the cloud refuses the key, 78 configuration or key file refused.
+`quartermaster VERB --help` tells more.
 ";
 
 #[derive(Debug, Parser)]
@@ -127,6 +132,8 @@ enum Verb {
     Thaw(ask::Thawing),
     /// Run the daemon until SIGTERM or Ctrl-C
     Run(run::RunArguments),
+    /// See what the cloud answers and how this machine stands, and write down which settings fit
+    Doctor(doctor::DoctorArguments),
     /// Judge a configuration, and show when each policy runs next
     CheckConfig(CheckConfig),
     /// Watch the daemon work against a simulated cloud, in simulated time
@@ -206,6 +213,7 @@ impl Arguments {
             Verb::Freeze(arguments) => arguments.freeze(),
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
+            Verb::Doctor(arguments) => doctor::examine(&arguments),
             Verb::CheckConfig(CheckConfig { file, config }) => {
                 run::check_config(&file.or(config).unwrap_or_default())
             }

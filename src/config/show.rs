@@ -210,7 +210,7 @@ impl Lines {
         let line = format!("{key} = {value}");
         // Writing to a string cannot fail.
         _ = match comment {
-            Some(comment) => writeln!(self.text, "{line:<40}# {comment}"),
+            Some(comment) => writeln!(self.text, "{line:<48} # {comment}"),
             None => writeln!(self.text, "{line}"),
         };
     }

@@ -86,6 +86,7 @@ fn the_example_names_every_setting() {
         "[clock]",
         "[rules]",
         "[journal]",
+        "[socket]",
         "[[policy]]",
     ];
     for section in sections.into_iter().chain(["[policy.retention]", "[policy.busy_check]"]) {
@@ -102,6 +103,7 @@ fn the_example_names_every_setting() {
             "clock",
             "rules",
             "journal",
+            "socket",
             "policy",
             "retention",
             "busy_check",

@@ -12,6 +12,8 @@ pub mod rebuild;
 mod bell;
 mod outside;
 mod tell;
+pub mod admin;
+mod service;
 pub mod run;
 mod begin;
 pub mod reload;

@@ -17,6 +17,7 @@ use crate::barrack::transport::TransportError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::key::{self, KeyError as KeyFileError};
+use crate::daemon::admin;
 use crate::daemon::backups;
 use crate::daemon::begin::{begin, take};
 use crate::daemon::bell;
@@ -95,7 +96,14 @@ async fn serve(
     engine.hear(inbox);
     backups::start(directory, &config.journal, clock.clone()).map_err(RunError::Threads)?;
     bell::start(outside.bell.clone()).map_err(RunError::Threads)?;
+    let socket = admin::open(&outside, &config.socket.of(directory)).await;
+    if let Err(error) = &socket {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "nobody can ask this daemon for anything: there is no socket");
+    }
     let why = passes(&mut engine, &clock, &mut outside, &reload, &config).await?;
+    // First, or it could remove that of the daemon that comes next.
+    drop(socket);
     engine.stop(why).await?;
     Ok(())
 }

@@ -17,6 +17,7 @@ use super::halt::Halts;
 use super::id::{AskId, BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
+use super::price::Prices;
 use super::schedule::Schedule;
 use super::slot::{Held, Resemblance, Shelf, resemblance};
 use super::time::{Seconds, Timestamp};
@@ -106,7 +107,7 @@ pub struct Fleet {
     pub snapshots: BTreeMap<SnapshotId, Known<Snapshot>>,
     pub images: BTreeMap<ImageId, Image>,
     pub balance: BTreeMap<Currency, Nanos>,
-    pub prices: Option<Digest>,
+    pub prices: Option<Prices>,
     pub machine_look: Freshness,
     pub snapshot_look: Freshness,
     pub image_look: Freshness,
@@ -218,7 +219,10 @@ pub struct BusyAnswer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Freeze {
     pub until: Timestamp,
+    pub since: Timestamp,
     pub reason: String,
+    /// Nobody asked for it: so much was lost at once that it began alone.
+    pub by_itself: bool,
 }
 
 /// A change that a person asked for, with the one effect that performs it.

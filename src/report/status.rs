@@ -260,7 +260,7 @@ fn machines_down(state: &State) -> Vec<MachineDown> {
     down.collect()
 }
 
-fn doomed(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
+pub(super) fn doomed(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
     let rules = state.rules();
     let soft_end = state.adopted.as_ref().map(|adopted| adopted.mode_since + rules.soft_start);
     let doomed = state.backups.iter().filter_map(|(id, backup)| {

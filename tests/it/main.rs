@@ -14,6 +14,8 @@ mod restic;
 mod preview;
 mod campaign;
 mod clock;
+mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod doctor;
 mod rules;

@@ -1,14 +1,16 @@
 //! What the domain promises, told as stories: a world is looked at, planned for and changed, and
 //! the state comes from events alone.
 
-mod world;
+pub mod world;
 mod lives;
+mod losses;
 mod ready;
 mod deletes;
 mod disowned;
 mod holds;
 mod hands;
 mod made;
+mod money;
 mod proofs;
 #[cfg(feature = "planted-bugs")]
 mod planted;

@@ -1,0 +1,325 @@
+//! The machines: what each is, which policies are for it, and how old its newest good backup is.
+//!
+//! Whatever looks have shown is here, with those that are gone at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::foreign::visible;
+use super::status::{NewestGood, machine_name};
+use super::table::{Cell, Paper, Table, Tone};
+use super::words::{self, instant, span};
+use crate::domain::backup::{Backup, Life};
+use crate::domain::fleet::{Machine, MachineStatus};
+use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::outlook::{Coming, coming};
+use crate::domain::state::{Known, State};
+use crate::domain::time::Timestamp;
+
+/// Raised when a field changes its meaning or goes; new ones may come at any time.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Machines {
+    pub schema_version: u32,
+    /// The journal is of a simulated cloud: nothing in it is real.
+    pub simulated: bool,
+    /// The instant that ages are counted to.
+    pub now: Timestamp,
+    /// When they were last looked at completely.
+    pub seen_at: Option<Timestamp>,
+    /// Those that are there, by name; then those that are gone.
+    pub machines: Vec<MachineShown>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineShown {
+    pub machine: MachineId,
+    pub name: String,
+    /// The cloud's word.
+    pub status: String,
+    pub region: String,
+    pub tier: String,
+    pub labels: BTreeSet<String>,
+    pub created_at: Option<Timestamp>,
+    pub first_seen: Timestamp,
+    /// Since when a complete listing does not have it.
+    pub missing_since: Option<Timestamp>,
+    /// Two complete listings in a row did not have it.
+    pub is_lost: bool,
+    /// The policies in force that are for it. None: nothing backs it up.
+    pub policies: Vec<Cover>,
+    /// Good backups that are there, of any policy or of none.
+    pub good: usize,
+    pub newest_good: Option<NewestGood>,
+    /// Snapshots of it that the cloud shows, whoever made them.
+    pub snapshots: usize,
+    /// What keeps it from being snapshotted now.
+    pub cannot: Vec<String>,
+}
+
+/// One policy that is for a machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cover {
+    pub policy: PolicyName,
+    pub good: usize,
+    pub newest_good: Option<NewestGood>,
+    /// When its next backup may start.
+    pub next_start: Option<Timestamp>,
+    /// What holds or skips that one, as far as it is known now.
+    pub obstacle: Option<String>,
+}
+
+impl Machines {
+    pub fn of(state: &State, now: Timestamp, simulated: bool) -> Self {
+        let mut surroundings = Surroundings::of(state, now);
+        let known = state.fleet.machines.values();
+        let mut machines: Vec<_> = known.map(|known| shown(state, now, known, &mut surroundings)).collect();
+        let is_gone = |machine: &MachineShown| machine.missing_since.is_some();
+        machines.sort_by(|one, other| {
+            (is_gone(one), &one.name, &one.machine).cmp(&(is_gone(other), &other.name, &other.machine))
+        });
+        let seen_at = state.fleet.machine_look.complete;
+        Self { schema_version: SCHEMA_VERSION, simulated, now, seen_at, machines }
+    }
+
+    /// Those of this id or name only.
+    pub fn only(mut self, named: &str) -> Self {
+        let fits = |one: &MachineShown| one.machine.as_str() == named || one.name == named;
+        self.machines.retain(fits);
+        self
+    }
+
+    pub fn in_words(&self, paper: Paper) -> String {
+        if self.machines.is_empty() {
+            return "no machines were seen yet\n".to_owned();
+        }
+        let heads = ["name", "machine", "status", "region", "policies", "good", "newest", "next", "note"];
+        let mut table = Table::new(heads).right(&[5]);
+        for one in &self.machines {
+            let policies: Vec<&str> = one.policies.iter().map(|cover| cover.policy.as_str()).collect();
+            let next = one.policies.iter().filter_map(|cover| cover.next_start).min();
+            table.row([
+                visible(&one.name).into(),
+                visible(one.machine.as_str()).into(),
+                status_cell(one),
+                visible(&one.region).into(),
+                if policies.is_empty() {
+                    Cell::toned("none", Tone::Warning)
+                } else {
+                    policies.join(", ").into()
+                },
+                one.good.to_string().into(),
+                newest_cell(one.newest_good.as_ref()),
+                next.map_or_else(String::new, instant).into(),
+                one.note().into(),
+            ]);
+        }
+        let covered = self.machines.iter().filter(|one| !one.policies.is_empty()).count();
+        let count = self.machines.len();
+        format!("{}\n{count} machines, {covered} of them under a policy\n", table.text(paper))
+    }
+
+    /// Everything about each, for `machines show`.
+    pub fn in_full(&self, paper: Paper) -> String {
+        self.machines.iter().map(|one| one.in_full(paper)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl MachineShown {
+    /// The one thing that a person should know first.
+    fn note(&self) -> String {
+        if self.is_lost {
+            return "gone".to_owned();
+        }
+        self.cannot.first().cloned().unwrap_or_default()
+    }
+
+    fn in_full(&self, paper: Paper) -> String {
+        let mut text = paper.toned(&visible(&self.name), Tone::Head);
+        let mut line = |word: &str, said: String| {
+            if !said.is_empty() {
+                text.push_str(&paper.clip(&format!("\n  {word:<12} {said}")));
+            }
+        };
+        line("machine", visible(self.machine.as_str()));
+        line("status", visible(&self.status));
+        line("region", visible(&self.region));
+        line("tier", visible(&self.tier));
+        line("labels", self.labels.iter().map(|label| visible(label)).collect::<Vec<_>>().join(", "));
+        line("created", self.created_at.map_or_else(String::new, instant));
+        line("first seen", instant(self.first_seen));
+        line("missing", self.missing_since.map_or_else(String::new, |at| format!("since {}", instant(at))));
+        line("snapshots", format!("{} in the cloud, {} good backups", self.snapshots, self.good));
+        for why in &self.cannot {
+            line("cannot be", format!("snapshotted now: {why}"));
+        }
+        text.push('\n');
+        if self.policies.is_empty() {
+            return text + "  NO POLICY is for it: nothing backs it up\n";
+        }
+        let mut table = Table::new(["policy", "good", "newest", "next", "note"]).right(&[1]);
+        for cover in &self.policies {
+            table.row([
+                cover.policy.as_str().into(),
+                cover.good.to_string().into(),
+                newest_cell(cover.newest_good.as_ref()),
+                cover.next_start.map_or_else(String::new, instant).into(),
+                cover.obstacle.clone().unwrap_or_default().into(),
+            ]);
+        }
+        text + "\n" + &table.text(paper)
+    }
+}
+
+fn status_cell(one: &MachineShown) -> Cell {
+    let tone =
+        if one.is_lost || one.status != MachineStatus::Active.word() { Tone::Warning } else { Tone::Good };
+    Cell::toned(visible(&one.status), tone)
+}
+
+pub(super) fn newest_cell(newest: Option<&NewestGood>) -> Cell {
+    match newest {
+        Some(newest) => format!("{} old", span(Duration::from_secs(newest.age_seconds))).into(),
+        None => Cell::toned("NO GOOD BACKUP", Tone::Bad),
+    }
+}
+
+/// What is looked up once for all machines.
+struct Surroundings<'a> {
+    good: BTreeMap<&'a MachineId, Vec<(&'a BackupId, &'a Backup)>>,
+    snapshots: BTreeMap<&'a MachineId, usize>,
+    coming: BTreeMap<MachineId, Vec<Coming<'a>>>,
+}
+
+impl<'a> Surroundings<'a> {
+    fn of(state: &'a State, now: Timestamp) -> Self {
+        let mut good: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, backup) in state.backups.iter().filter(|(_, backup)| backup.life == Life::Good) {
+            good.entry(&backup.machine).or_default().push((id, backup));
+        }
+        let mut snapshots = BTreeMap::new();
+        for known in state.fleet.snapshots.values().filter(|known| known.missing_since.is_none()) {
+            *snapshots.entry(known.item.machine.as_ref()).or_default() += 1;
+        }
+        let snapshots =
+            snapshots.into_iter().filter_map(|(machine, count)| Some((machine?, count))).collect();
+        let mut by_machine: BTreeMap<MachineId, Vec<Coming>> = BTreeMap::new();
+        for one in coming(state, now) {
+            by_machine.entry(one.slot.machine.clone()).or_default().push(one);
+        }
+        Self { good, snapshots, coming: by_machine }
+    }
+}
+
+fn shown(state: &State, now: Timestamp, known: &Known<Machine>, around: &mut Surroundings) -> MachineShown {
+    let Machine { id, status, region, tier, labels, created_at, .. } = &known.item;
+    let good = around.good.remove(id).unwrap_or_default();
+    let mut coming = around.coming.remove(id).unwrap_or_default();
+    let covers = state.policies_of(&known.item).filter(|_| known.missing_since.is_none());
+    let policies = covers.map(|(policy, _)| {
+        let is_of = |backup: &Backup| backup.slot.as_ref().is_some_and(|slot| slot.policy == *policy);
+        let of_it: Vec<_> = good.iter().copied().filter(|(_, backup)| is_of(backup)).collect();
+        let next = coming.iter().position(|one| one.slot.policy == *policy).map(|at| coming.swap_remove(at));
+        Cover {
+            policy: policy.clone(),
+            good: of_it.len(),
+            newest_good: newest_good(&of_it, now),
+            next_start: next.as_ref().map(|next| next.start),
+            obstacle: next.and_then(|next| next.obstacle).map(|decision| words::decision(&decision)),
+        }
+    });
+    MachineShown {
+        machine: id.clone(),
+        name: machine_name(state, id),
+        status: status.word().to_owned(),
+        region: region.clone(),
+        tier: tier.clone(),
+        labels: labels.clone(),
+        created_at: *created_at,
+        first_seen: known.first_seen,
+        missing_since: known.missing_since,
+        is_lost: state.is_lost(id),
+        policies: policies.collect(),
+        good: good.len(),
+        newest_good: newest_good(&good, now),
+        snapshots: around.snapshots.get(id).copied().unwrap_or(0),
+        cannot: cannot(state, known),
+    }
+}
+
+pub(super) fn newest_good(good: &[(&BackupId, &Backup)], now: Timestamp) -> Option<NewestGood> {
+    let (id, backup) = good.iter().max_by_key(|(id, backup)| (backup.taken_at, *id))?;
+    Some(NewestGood {
+        backup: (*id).clone(),
+        taken_at: backup.taken_at,
+        age_seconds: now.since(backup.taken_at).as_secs(),
+    })
+}
+
+/// What keeps a machine from being snapshotted, whoever asks.
+pub(super) fn cannot(state: &State, known: &Known<Machine>) -> Vec<String> {
+    let machine = &known.item;
+    let mut why = Vec::new();
+    if known.missing_since.is_some() {
+        why.push("the last complete listing did not have it".to_owned());
+    } else if machine.status != MachineStatus::Active {
+        why.push(format!("it is {}, and only an ACTIVE machine can be", visible(machine.status.word())));
+    }
+    if let Some(impossible) = state.halts.impossible.get(&machine.id) {
+        why.push(format!("the cloud cannot snapshot it: {}", visible(&impossible.refusal.words())));
+    }
+    if let Some(halt) = &state.halts.account {
+        why.push(format!(
+            "the cloud refuses all creates of this account: {}",
+            visible(&halt.refusal.words())
+        ));
+    }
+    if let Some(refused) = &state.key_refused {
+        why.push(format!("the cloud refuses the key (HTTP {})", refused.status));
+    }
+    why
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::examples::world::World;
+
+    #[test]
+    fn a_machine_tells_its_policies_its_newest_good_backup_and_its_next_slot() {
+        let mut world = World::new(2);
+        world.take_all();
+        let shown = Machines::of(&world.state, world.now, true);
+        assert_eq!(shown.machines.len(), 2);
+        let one = &shown.machines[0];
+        assert_eq!((one.name.as_str(), one.good, one.snapshots), ("trainer-1", 1, 1));
+        assert_eq!(one.policies[0].next_start.unwrap().to_string(), "2026-03-03T02:00:00Z");
+        assert!(one.cannot.is_empty());
+        let text = shown.in_words(Paper::default());
+        assert!(text.contains("trainer-1") && text.contains("2 of them under a policy"), "{text}");
+        assert_eq!(shown.only("trainer-2").machines.len(), 1);
+    }
+
+    #[test]
+    fn a_machine_that_cannot_be_snapshotted_or_that_no_policy_is_for_says_so() {
+        let mut world = World::new(2);
+        let mut machines = world.cloud.machines.values_mut();
+        machines.next().unwrap().status = MachineStatus::Shutoff;
+        machines.next().unwrap().name = "spare\x1b[2J".to_owned();
+        drop(machines);
+        world.look_at_all();
+        world.adopt(|set| {
+            set.policies.values_mut().for_each(|policy| policy.machines = vec!["trainer-*".to_owned()])
+        });
+        let shown = Machines::of(&world.state, world.now, true);
+        let [spare, off] = &shown.machines[..] else { panic!("{shown:?}") };
+        assert!(spare.policies.is_empty());
+        assert_eq!(off.cannot, ["it is SHUTOFF, and only an ACTIVE machine can be"]);
+        let text = shown.in_words(Paper::default());
+        assert!(text.contains("none") && text.contains(r"spare\u{1b}[2J"), "{text}");
+        assert!(shown.only("spare\x1b[2J").in_full(Paper::default()).contains("NO POLICY is for it"));
+    }
+}

@@ -1,0 +1,252 @@
+//! Tables: rows in columns that fit the paper they are written on, each value made harmless first.
+//!
+//! The only writer of columns. On a terminal no line is longer than it is wide: what does not fit is
+//! cut with `…`. Without a terminal nothing is cut and nothing has a colour.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::foreign::harmless;
+
+/// What a text is written on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Paper {
+    /// Columns of characters; `None`: no line is too long.
+    pub width: Option<usize>,
+    pub colour: bool,
+}
+
+/// How a value strikes the eye, where there is colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Warning,
+    Bad,
+    Faint,
+    Head,
+}
+
+#[derive(Clone, Debug)]
+pub struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+/// Two spaces part the columns, and two stand before the first.
+const GAP: usize = 2;
+/// No column is cut below this, as long as any other is wider.
+const NARROWEST: usize = 6;
+const CUT: char = '…';
+
+#[derive(Clone, Debug)]
+pub struct Table {
+    heads: Vec<&'static str>,
+    rows: Vec<Vec<Cell>>,
+    /// Columns of numbers, which end below each other.
+    right: Vec<usize>,
+}
+
+impl<Text: Into<String>> From<Text> for Cell {
+    fn from(text: Text) -> Self {
+        Self { text: text.into(), tone: Tone::Plain }
+    }
+}
+
+impl Cell {
+    pub fn toned(text: impl Into<String>, tone: Tone) -> Self {
+        Self { text: text.into(), tone }
+    }
+}
+
+impl Tone {
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Good => Some("32"),
+            Self::Warning => Some("33"),
+            Self::Bad => Some("1;31"),
+            Self::Faint => Some("2"),
+            Self::Head => Some("1"),
+        }
+    }
+}
+
+impl Paper {
+    /// The text in its tone. It must be harmless already: codes in it would not be seen through.
+    pub fn toned(self, text: &str, tone: Tone) -> String {
+        match tone.code().filter(|_| self.colour && !text.is_empty()) {
+            Some(code) => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// A title over a table, with an empty line before it.
+    pub fn title(self, text: &str) -> String {
+        format!("\n{}\n", self.toned(&self.clip(&one_line(text)), Tone::Head))
+    }
+
+    /// Each line of a plain text cut to the width.
+    pub fn clip(self, text: &str) -> String {
+        let Some(width) = self.width else { return text.to_owned() };
+        let lines: Vec<String> = text.split('\n').map(|line| cut(line, width)).collect();
+        lines.join("\n")
+    }
+}
+
+impl Table {
+    pub fn new<const COLUMNS: usize>(heads: [&'static str; COLUMNS]) -> Self {
+        Self { heads: heads.to_vec(), rows: Vec::new(), right: Vec::new() }
+    }
+
+    /// These columns hold numbers.
+    pub fn right(mut self, columns: &[usize]) -> Self {
+        self.right.extend_from_slice(columns);
+        self
+    }
+
+    pub fn row<const COLUMNS: usize>(&mut self, cells: [Cell; COLUMNS]) {
+        self.rows.push(cells.to_vec());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The first so many rows, and how many more there are.
+    pub fn first(&self, count: usize, paper: Paper) -> String {
+        let more = self.rows.len().saturating_sub(count);
+        let rows = self.rows.iter().take(count).cloned().collect();
+        let shown = Self { heads: self.heads.clone(), rows, right: self.right.clone() }.text(paper);
+        match more {
+            0 => shown,
+            more => shown + &paper.clip(&format!("  … and {more} more; --json has all\n")),
+        }
+    }
+
+    /// The table as lines. A column in which nothing stands is left out.
+    pub fn text(&self, paper: Paper) -> String {
+        let shown: Vec<Vec<Cell>> = self.rows.iter().map(|row| row.iter().map(plain).collect()).collect();
+        let used: Vec<usize> = (0..self.heads.len())
+            .filter(|column| {
+                shown.iter().any(|row| row.get(*column).is_some_and(|cell| !cell.text.is_empty()))
+            })
+            .collect();
+        let natural = |column: &usize| {
+            let cells = shown.iter().filter_map(|row| row.get(*column)).map(|cell| cell.text.width());
+            cells.chain([self.heads[*column].width()]).max().unwrap_or(0)
+        };
+        let widths = fit(used.iter().map(natural).collect(), paper.width);
+        let mut text = String::new();
+        let heads: Vec<Cell> = self.heads.iter().map(|head| Cell::toned(*head, Tone::Faint)).collect();
+        for row in [&heads].into_iter().chain(&shown) {
+            let mut line = String::new();
+            let mut columns = used.iter().zip(&widths).peekable();
+            while let Some((column, width)) = columns.next() {
+                let Some(cell) = row.get(*column) else { continue };
+                let is_last = columns.peek().is_none();
+                line.push_str(&" ".repeat(GAP));
+                line.push_str(&self.padded(cell, *column, *width, is_last, paper));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn padded(&self, cell: &Cell, column: usize, width: usize, is_last: bool, paper: Paper) -> String {
+        let text = cut(&cell.text, width);
+        let space = " ".repeat(width.saturating_sub(text.width()));
+        let toned = paper.toned(&text, cell.tone);
+        match (self.right.contains(&column), is_last) {
+            (true, _) => format!("{space}{toned}"),
+            (false, true) => toned,
+            (false, false) => format!("{toned}{space}"),
+        }
+    }
+}
+
+fn plain(cell: &Cell) -> Cell {
+    Cell { text: one_line(&cell.text), tone: cell.tone }
+}
+
+/// A value on its way into a line: nothing in it begins another one.
+pub fn one_line(text: &str) -> String {
+    harmless(text).replace('\n', " ")
+}
+
+/// Takes from the widest column first, until all of them fit.
+fn fit(mut widths: Vec<usize>, width: Option<usize>) -> Vec<usize> {
+    let Some(width) = width else { return widths };
+    let room = width.saturating_sub(GAP * widths.len());
+    while widths.iter().sum::<usize>() > room {
+        let Some(widest) = widths.iter_mut().max() else { break };
+        if *widest <= NARROWEST {
+            break;
+        }
+        *widest -= 1;
+    }
+    // On paper this narrow the last columns fall off its edge.
+    let mut left = width;
+    for column in &mut widths {
+        *column = (*column).min(left.saturating_sub(GAP));
+        left = left.saturating_sub(*column + GAP);
+    }
+    widths
+}
+
+/// At most so many columns of the text; what is cut ends with `…`.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    let mut used = 0;
+    for character in text.chars() {
+        used += character.width().unwrap_or(0);
+        if used + 1 > width {
+            break;
+        }
+        shown.push(character);
+    }
+    if width > 0 {
+        shown.push(CUT);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(["machine", "note", "empty", "size"]).right(&[3]);
+        table.row(["trainer-1".into(), Cell::toned("all is well", Tone::Good), "".into(), "7 GB".into()]);
+        table.row(["日本".into(), "x\x1b[2J\ny".into(), "".into(), "140 GB".into()]);
+        table
+    }
+
+    #[test]
+    fn columns_stand_below_each_other_and_an_empty_one_is_left_out() {
+        let expected = "  machine    note            size\n  trainer-1  all is well     7 GB\n  日本       x\\u{1b}[2J y  140 GB\n";
+        assert_eq!(table().text(Paper::default()), expected);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_paper_and_what_is_cut_says_so() {
+        for width in 0..60 {
+            let text = table().text(Paper { width: Some(width), colour: false });
+            assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
+        }
+        let narrow = table().text(Paper { width: Some(30), colour: false });
+        assert!(narrow.contains("trainer-1") && narrow.contains('…'), "{narrow}");
+    }
+
+    #[test]
+    fn colour_stands_where_it_is_wanted_and_nowhere_else() {
+        assert!(!table().text(Paper::default()).contains('\x1b'));
+        let coloured = table().text(Paper { width: None, colour: true });
+        assert!(coloured.contains("\x1b[32mall is well\x1b[0m"), "{coloured:?}");
+        assert!(!coloured.contains("\x1b[2J"), "{coloured:?}");
+    }
+}
