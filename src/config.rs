@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use self::http::HttpSetting;
 use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
 use clock::ClockSetting;
@@ -24,6 +25,7 @@ pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;
+pub mod http;
 pub mod socket;
 pub mod rules;
 pub mod policy;
@@ -48,6 +50,7 @@ pub struct Config {
     pub rules: Rules,
     pub lateness: Lateness,
     pub journal: JournalSetting,
+    pub http: HttpSetting,
     pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
@@ -114,6 +117,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let http = http::read(top.within("http", notes), notes);
     let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
@@ -130,6 +134,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        http,
         socket,
         policies,
         warnings: Vec::new(),

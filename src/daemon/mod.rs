@@ -11,6 +11,7 @@ pub mod backups;
 pub mod rebuild;
 mod bell;
 mod outside;
+pub mod publish;
 mod tell;
 pub mod admin;
 mod service;

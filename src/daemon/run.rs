@@ -25,6 +25,7 @@ use crate::daemon::busy::Answers;
 use crate::daemon::degraded;
 use crate::daemon::engine::{Engine, StartError, Trouble};
 use crate::daemon::outside::Outside;
+use crate::daemon::publish;
 use crate::daemon::reload::Reload;
 use crate::daemon::room::Room;
 
@@ -39,6 +40,8 @@ pub enum RunError {
     NoKeyFile,
     #[error("read the key")]
     KeyFile(#[from] KeyFileError),
+    #[error("read the token of the page")]
+    Token(#[source] KeyFileError),
     #[error("use the key")]
     Key(#[from] KeyError),
     #[error("make the data directory {}", path.display())]
@@ -90,7 +93,10 @@ async fn serve(
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
     let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop).await;
-    let Some(mut engine) = degraded::until_writable(&clock, &stop, begin).await? else { return Ok(()) };
+    let mut publisher = publish::open(&config.http, directory, &outside)?;
+    let tell = |why: &str| publisher.degraded(why);
+    let Some(mut engine) = degraded::until_writable(&clock, &stop, tell, begin).await? else { return Ok(()) };
+    outside.tell(move |engine| publisher.passed(engine));
     engine.heed(Room::new(directory, config.journal.free_space_mib));
     engine.answer_by(Answers::Asked);
     engine.hear(inbox);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
+use super::counters::Counters;
 use super::digest::Digest;
 use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
@@ -247,17 +248,6 @@ pub struct MachineThaw {
 pub struct Deletion {
     pub at: Timestamp,
     pub machine: MachineId,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    pub events: u64,
-    pub calls: u64,
-    pub failed_calls: u64,
-    pub backups_good: u64,
-    pub backups_deleted: u64,
-    pub anomalies: u64,
-    pub clean_stop: bool,
 }
 
 impl State {

@@ -10,6 +10,8 @@ mod power;
 mod golden;
 mod degraded;
 mod tidy;
+mod dashboards;
+mod real;
 mod restic;
 mod preview;
 mod campaign;
@@ -18,4 +20,5 @@ mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod doctor;
+mod port;
 mod rules;
