@@ -29,9 +29,6 @@ pub struct DoctorArguments {
     /// Only ask the cloud, and leave this machine alone
     #[arg(long)]
     api: bool,
-    /// Keep the answers in this folder, without keys, persons and addresses; `sim serve --replay` plays them
-    #[arg(long, value_name = "DIR")]
-    save: Option<PathBuf>,
     /// Where the settings that fit are written
     #[arg(long, value_name = "FILE", default_value = "cloud.suggested.toml")]
     out: PathBuf,

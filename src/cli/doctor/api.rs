@@ -203,7 +203,7 @@ fn check_fields(finding: &Finding, subject: &str, checks: &mut Checks) {
         .collect();
     if !missing.is_empty() {
         let seen = format!("missing on the first page: {}", missing.join(", "));
-        checks.warn(subject, seen, "what is missing is shown as unknown; look at an answer with --save");
+        checks.warn(subject, seen, "what is missing is shown as unknown");
     }
 }
 
