@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
 use crate::clock::Clock;
 use crate::domain::money::Nanos;
@@ -18,6 +18,7 @@ use crate::sim::dialect::Dialect;
 use crate::sim::fate::{Fate, Verb};
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
+use crate::sim::front;
 use crate::sim::machine::MachineStatus;
 use crate::sim::record::Actor;
 use crate::sim::scenario::{Scenario, Step};
@@ -207,9 +208,7 @@ impl Cloud {
 
     /// Whose key a request shows, if it is any that this cloud accepts.
     pub(in crate::sim) fn actor(&self, headers: &HeaderMap) -> Option<Actor> {
-        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let key = shown.and_then(|value| value.strip_prefix("Bearer "))?;
-        match key.strip_prefix(&*self.key)? {
+        match front::shown_key(self.dialect, headers)?.strip_prefix(&*self.key)? {
             "" => Some(Actor::Daemon),
             RIVAL => Some(Actor::Rival),
             _ => None,
