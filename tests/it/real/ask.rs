@@ -11,7 +11,6 @@ const BOUND: Duration = Duration::from_secs(60);
 
 pub struct Answer {
     pub status: u16,
-    pub head: String,
     pub body: String,
 }
 
@@ -32,7 +31,7 @@ pub fn ask(address: SocketAddr, method: &str, target: &str, body: Option<&Value>
     let (head, body) = text.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
     let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
+    Ok(Answer { status, body: body.to_owned() })
 }
 
 pub fn read(address: SocketAddr, target: &str) -> io::Result<Answer> {

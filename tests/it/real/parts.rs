@@ -53,10 +53,6 @@ impl Running {
         Self { child, name: name.to_owned(), log }
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
