@@ -65,6 +65,8 @@ const LINES: usize = 50;
 /// What an onlooker may do: see each event, and slow the time down.
 pub trait Onlooker {
     fn recorded(&mut self, _state: &State, _recorded: &Recorded) {}
+    /// A pass is over, or was given up.
+    fn passed(&mut self, _engine: &Engine) {}
     /// Before the engine sleeps. `false` ends the rehearsal.
     fn pausing(&mut self, _state: &State, _clock: &Clock, _pause: Duration) -> bool {
         true
@@ -235,8 +237,7 @@ impl<'a> Rehearsal<'a> {
         let rival = self.rival.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
-            let work =
-                Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine.state(), pause).await));
+            let work = Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine, pause).await));
             Mortal { work, fuse: fuse.clone() }
         };
         let ended = tokio::select! {
@@ -266,8 +267,10 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Between two passes: the person visits, the clocks go wrong, the time passes.
-    async fn pause(&mut self, state: &State, pause: Duration) -> bool {
+    async fn pause(&mut self, engine: &Engine, pause: Duration) -> bool {
         self.budget.pass_ended();
+        self.onlooker.borrow_mut().passed(engine);
+        let state = engine.state();
         let asked = self.person.visit(state, self.clock.now());
         let pause = if asked { Duration::from_secs(1) } else { pause };
         if !self.onlooker.borrow_mut().pausing(state, &self.daemon_clock.clock(), pause) {
