@@ -26,7 +26,7 @@ pub struct Reload {
 impl Engine {
     /// Between two passes. `started` is what the process was started with: the clock and the place of
     /// the journal stay as they are until the next start.
-    pub(super) async fn reload(&mut self, file: &Path, started: &Config) -> Result<(), Trouble> {
+    pub async fn reload(&mut self, file: &Path, started: &Config) -> Result<(), Trouble> {
         let name = file.display().to_string();
         let (config, client) = match read(file, started) {
             Ok(read) => read,
