@@ -18,3 +18,4 @@ pub mod happening;
 pub mod plan;
 pub mod plan_text;
 pub mod agenda;
+pub mod policies;
