@@ -19,6 +19,7 @@ use section::{Found, Notes, Section};
 
 pub mod fault;
 pub mod cloud;
+pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;

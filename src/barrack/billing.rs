@@ -14,6 +14,7 @@ use super::asking::Asking;
 use super::bill;
 use super::line::{Answered, Line, ReadFailure, Unusable};
 use super::wire;
+use crate::config::paths::Parameters;
 use crate::domain::billing::judge::is_closed_and_known;
 use crate::domain::billing::ledger::Book;
 use crate::domain::billing::record::{Bill, BillKind, LOOKED_BACK, Reach};
@@ -59,6 +60,7 @@ pub struct Habit {
 pub struct Route<'a> {
     pub kind: BillKind,
     pub endpoint: &'a str,
+    pub parameters: &'a Parameters,
     pub page_size: u32,
 }
 
@@ -242,7 +244,8 @@ async fn read(
     number: u64,
     calls: &mut Vec<Call>,
 ) -> Result<Page, String> {
-    let query = format!("?page={number}&limit={}", route.page_size);
+    let Parameters { billing_page, billing_page_size, .. } = route.parameters;
+    let query = format!("?{billing_page}={number}&{billing_page_size}={}", route.page_size);
     let asking = Asking { query, ..Asking::get(route.endpoint, None) };
     let parse = |body: &Bytes| page(body, route.kind);
     line.read(&asking, calls, parse).await.map_err(|failure| match failure {

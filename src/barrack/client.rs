@@ -112,7 +112,8 @@ impl Client {
             BillKind::Snapshot => &paths.snapshot_billing,
             BillKind::Volume => &paths.volume_billing,
         };
-        let route = billing::Route { kind, endpoint, page_size: self.settings.billing_page_size };
+        let (parameters, page_size) = (&self.settings.parameters, self.settings.billing_page_size);
+        let route = billing::Route { kind, endpoint, parameters, page_size };
         let habit = self.habits.entry(kind).or_default();
         let mut calls = Vec::new();
         let walked = billing::walk(&mut self.line, &route, habit, reach, (book, now), &mut calls).await;
@@ -198,9 +199,9 @@ impl Client {
             Listing::Snapshots => (&paths.snapshots, true),
             Listing::Images => (&paths.images, false),
         };
-        let page_size = self.settings.page_size;
+        let (parameters, page_size) = (&self.settings.parameters, self.settings.page_size);
         let excess = self.excess.get(&listing).copied();
-        let route = Route { listing, endpoint, page_size, is_core, excess };
+        let route = Route { listing, endpoint, parameters, page_size, is_core, excess };
         let mut calls = Vec::new();
         let memo = self.memos.entry(listing).or_default();
         let listed = walk::list(&mut self.line, &route, memo, &mut self.total_lied, &mut calls).await;
@@ -297,6 +298,35 @@ mod tests {
             (1, "/snapshots/", Some("BRK-1D"))
         );
         assert_eq!(calls[0].request_id.as_deref(), Some("abcd"));
+    }
+
+    #[tokio::test]
+    async fn every_request_goes_where_the_configuration_says() {
+        let queries = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let heard = queries.clone();
+        let mut client = scripted::client(move |asked| {
+            heard.lock().unwrap().push(format!("{} {}?{}", asked.method, asked.path, asked.query));
+            json(r#"{"snapshots":[],"records":[],"total":0}"#)
+        });
+        client.settings.paths.snapshots = "/v2/shots/".to_owned();
+        client.settings.paths.snapshot = "/v2/shot/{id}/now/".to_owned();
+        client.settings.paths.machine_billing = "/bills/".to_owned();
+        client.settings.parameters.page_size = "per_page".to_owned();
+        client.settings.parameters.billing_page_size = "rows".to_owned();
+        client.list(Listing::Snapshots).await;
+        let now = Timestamp::from_seconds(0);
+        client.bills(BillKind::Instance, Reach::Whole, &Book::default(), now).await;
+        client.change(&create()).await;
+        client.change(&delete("BRK-1S")).await;
+        let mut heard = queries.lock().unwrap().clone();
+        heard.dedup();
+        let expected = [
+            "GET /api/v2/shots/?page=1&per_page=50",
+            "GET /api/bills/?page=1&rows=100",
+            "POST /api/v2/shots/?",
+            "DELETE /api/v2/shot/BRK-1S/now/?",
+        ];
+        assert_eq!(heard, expected);
     }
 
     #[tokio::test]

@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use super::refusal::{self, RefusalPattern};
+use crate::config::cloud::Cloud;
+use crate::config::paths::{Parameters, Paths};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -25,24 +27,9 @@ pub struct Settings {
     /// How the cloud's words for a no are sorted; the first that fits decides.
     pub refusals: Vec<RefusalPattern>,
     pub paths: Paths,
+    pub parameters: Parameters,
     /// Seconds of the cloud's time in one of ours: above one only for a simulated cloud that runs fast.
     pub time_scale: u32,
-}
-
-/// Where things are, below the base URL; `{id}` stands for the object. Each ends in a slash,
-/// because a redirected POST or DELETE would turn into a GET.
-#[derive(Clone, Debug)]
-pub struct Paths {
-    pub machines: String,
-    pub snapshots: String,
-    pub snapshot: String,
-    pub images: String,
-    pub links: String,
-    pub balance: String,
-    pub prices: String,
-    pub machine_billing: String,
-    pub snapshot_billing: String,
-    pub volume_billing: String,
 }
 
 impl Default for Settings {
@@ -58,24 +45,28 @@ impl Default for Settings {
             read_attempts: 3,
             refusals: refusal::DEFAULTS.to_vec(),
             paths: Paths::default(),
+            parameters: Parameters::default(),
             time_scale: 1,
         }
     }
 }
 
-impl Default for Paths {
-    fn default() -> Self {
+impl Settings {
+    /// What the client is told of the configuration.
+    pub fn of(cloud: &Cloud, time_scale: u32) -> Self {
         Self {
-            machines: "/instances/".to_owned(),
-            snapshots: "/snapshots/".to_owned(),
-            snapshot: "/snapshots/{id}/".to_owned(),
-            images: "/images/".to_owned(),
-            links: "/images/snapshot-relationship/{id}/".to_owned(),
-            balance: "/balance/".to_owned(),
-            prices: "/pricing/".to_owned(),
-            machine_billing: "/instances/billing/".to_owned(),
-            snapshot_billing: "/snapshots/billing/".to_owned(),
-            volume_billing: "/volumes/billing/".to_owned(),
+            base_url: cloud.base_url.clone(),
+            key_header: cloud.key_header.to_string(),
+            key_scheme: cloud.key_scheme.clone(),
+            timeout: cloud.timeout.duration(),
+            page_size: cloud.page_size,
+            billing_page_size: cloud.billing_page_size,
+            rate_per_minute: cloud.rate_per_minute,
+            refusals: refusal::table(&cloud.refusals),
+            paths: cloud.paths.clone(),
+            parameters: cloud.parameters.clone(),
+            time_scale,
+            ..Self::default()
         }
     }
 }

@@ -11,6 +11,7 @@ use super::asking::Asking;
 use super::line::{Line, ReadFailure};
 use super::page::{self, Page, Read, Seen};
 use super::parse::Listing;
+use crate::config::paths::Parameters;
 use crate::domain::digest::Digest;
 use crate::domain::event::Call;
 use crate::domain::fleet::Miscount;
@@ -67,6 +68,7 @@ struct Walk {
 pub struct Route<'a> {
     pub listing: Listing,
     pub endpoint: &'a str,
+    pub parameters: &'a Parameters,
     pub page_size: u32,
     pub is_core: bool,
     /// By how much its total is known to be too high.
@@ -247,7 +249,8 @@ pub fn digest(items: &[Seen]) -> Digest {
 }
 
 fn asking(route: &Route, number: u32) -> Asking {
-    let query = format!("?page={number}&pageSize={}", route.page_size);
+    let Parameters { page, page_size, .. } = route.parameters;
+    let query = format!("?{page}={number}&{page_size}={}", route.page_size);
     Asking { query, is_core: route.is_core, ..Asking::get(route.endpoint, None) }
 }
 

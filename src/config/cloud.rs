@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use super::paths::{self, Parameters, Paths};
 use super::refusal::{self, RefusalSetting};
 use super::section::{Found, Notes, Section};
 use crate::domain::policy::Images;
@@ -23,12 +24,16 @@ pub struct Cloud {
     /// For one call, from connecting to the last byte.
     pub timeout: Seconds,
     pub page_size: u32,
+    /// Records on a page of a billing list, whose own custom is 20.
+    pub billing_page_size: u32,
     /// Calls a minute; the cloud refuses from 500 on, per source address.
     pub rate_per_minute: u32,
     /// What decides where the cloud tells nothing of images.
     pub images: Images,
     /// How the cloud's words for a no are sorted, before what is sorted anyway.
     pub refusals: Vec<RefusalSetting>,
+    pub paths: Paths,
+    pub parameters: Parameters,
 }
 
 const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
@@ -53,9 +58,12 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
     let key_scheme = section.text("key_scheme", notes).and_then(|found| key_scheme(&found, notes));
     let timeout = section.span_of("timeout", Seconds(1), notes);
     let page_size = section.number("page_size", 1..=1_000, notes);
+    let billing_page_size = section.number("billing_page_size", 1..=1_000, notes);
     let rate_per_minute = section.number("rate_per_minute", 1..=500, notes);
     let images = section.word("images", &IMAGES, notes);
     let refusals = refusal::read(section.each("refusal", notes), notes);
+    let paths = paths::paths(section.within("paths", notes), notes);
+    let parameters = paths::parameters(section.within("parameters", notes), notes);
     section.finish(notes);
     Cloud {
         base_url: base_url.unwrap_or_else(|| BASE_URL.to_owned()),
@@ -64,9 +72,12 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
         key_scheme: key_scheme.unwrap_or_else(|| "Bearer".to_owned()),
         timeout: timeout.map_or(Seconds(30), |found| found.value),
         page_size: page_size.map_or(50, |found| found.value),
+        billing_page_size: billing_page_size.map_or(100, |found| found.value),
         rate_per_minute: rate_per_minute.map_or(300, |found| found.value),
         images: images.map_or(Images::Ask, |found| found.value),
         refusals,
+        paths,
+        parameters,
     }
 }
 

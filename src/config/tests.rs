@@ -77,7 +77,17 @@ fn the_example_names_every_setting() {
         .map(|(key, _)| key)
         .collect();
     // A setting unknown to the whole answers with all that are known.
-    let sections = ["", "[cloud]", "[[cloud.refusal]]", "[clock]", "[rules]", "[journal]", "[[policy]]"];
+    let sections = [
+        "",
+        "[cloud]",
+        "[[cloud.refusal]]",
+        "[cloud.paths]",
+        "[cloud.parameters]",
+        "[clock]",
+        "[rules]",
+        "[journal]",
+        "[[policy]]",
+    ];
     for section in sections.into_iter().chain(["[policy.retention]", "[policy.busy_check]"]) {
         let text = match section {
             "[policy.retention]" | "[policy.busy_check]" => {
@@ -87,7 +97,18 @@ fn the_example_names_every_setting() {
         };
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
-        let tables = ["cloud", "clock", "rules", "journal", "policy", "retention", "busy_check", "refusal"];
+        let tables = [
+            "cloud",
+            "clock",
+            "rules",
+            "journal",
+            "policy",
+            "retention",
+            "busy_check",
+            "refusal",
+            "paths",
+            "parameters",
+        ];
         for key in said.split(", ").filter(|key| !tables.contains(key)) {
             assert!(keys.contains(key), "config/example.toml does not explain {section} {key}");
         }

@@ -8,11 +8,10 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::barrack::client::Client;
-use crate::barrack::refusal;
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::Transport;
 use crate::clock::Clock;
-use crate::config::{Config, cloud::Cloud};
+use crate::config::Config;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay};
 use crate::daemon::inbox;
 use crate::daemon::run::RunError;
@@ -38,7 +37,7 @@ pub(super) async fn begin(
     clock: &Clock,
     stop: &CancellationToken,
 ) -> Result<Engine, RunError> {
-    let settings = settings(&config.cloud, config.clock.map_or(1, |set| set.scale));
+    let settings = Settings::of(&config.cloud, config.clock.map_or(1, |set| set.scale));
     let client = Client::new(Transport::network(&settings)?, settings, key)?;
     let mut teller = Teller::default();
     let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
@@ -53,19 +52,4 @@ pub(super) async fn begin(
     );
     let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
     Ok(Engine::start(folded, policies, parts).await?)
-}
-
-/// What the client is told of the configuration.
-pub(super) fn settings(cloud: &Cloud, time_scale: u32) -> Settings {
-    Settings {
-        base_url: cloud.base_url.clone(),
-        key_header: cloud.key_header.to_string(),
-        key_scheme: cloud.key_scheme.clone(),
-        timeout: cloud.timeout.duration(),
-        page_size: cloud.page_size,
-        rate_per_minute: cloud.rate_per_minute,
-        refusals: refusal::table(&cloud.refusals),
-        time_scale,
-        ..Settings::default()
-    }
 }
