@@ -14,11 +14,11 @@ use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
 use crate::report::machines::Machines;
 use crate::report::plan::Planned;
+use crate::report::plan_text;
 use crate::report::policies::Policies;
 use crate::report::snapshots::{STATES, Sieve, Snapshots};
 use crate::report::snapshots_text::{self, GroupBy};
 use crate::report::table::Paper;
-use crate::report::plan_text;
 
 /// Where to read, and in which form to show it.
 #[derive(Debug, Args)]
@@ -40,7 +40,10 @@ impl Reading {
         let found = self.place.find()?;
         let seen = found.read()?;
         let shown = of(&seen, found.now(seen.simulated, seen.last))?;
-        if self.json { screen::print_json(&shown) } else { screen::print(&text(&shown, screen::paper())) }
+        match self.json {
+            true => screen::print_json(&shown),
+            false => screen::print_read(seen.simulated, |paper| text(&shown, paper)),
+        }
     }
 }
 

@@ -19,3 +19,6 @@ pub mod plan;
 pub mod plan_text;
 pub mod agenda;
 pub mod policies;
+pub mod subject;
+pub mod explain;
+pub mod explain_text;

@@ -165,7 +165,7 @@ impl PolicyShown {
         }
     }
 
-    fn in_full(&self, paper: Paper) -> String {
+    pub fn in_full(&self, paper: Paper) -> String {
         let mut text = paper.toned(&visible(self.policy.as_str()), Tone::Head);
         let mut line = |word: &str, said: &str| {
             if !said.is_empty() {
@@ -185,7 +185,10 @@ impl PolicyShown {
         }
         line("longest gap", &self.longest_gap);
         line("keeps", &self.keeps);
-        line("in force", &self.scheduled_since.map_or_else(String::new, |at| format!("since {}", instant(at))));
+        line(
+            "in force",
+            &self.scheduled_since.map_or_else(String::new, |at| format!("since {}", instant(at))),
+        );
         line("edited", &self.edited_at.map_or_else(String::new, instant));
         line("held", self.held.as_deref().unwrap_or(""));
         let mut table = Table::new(["machine", "id", "status", "good", "newest", "next", "note"]).right(&[3]);
@@ -201,7 +204,11 @@ impl PolicyShown {
             ]);
         }
         text.push('\n');
-        if table.is_empty() { text + "  no machine is chosen by it\n" } else { text + "\n" + &table.text(paper) }
+        if table.is_empty() {
+            text + "  no machine is chosen by it\n"
+        } else {
+            text + "\n" + &table.text(paper)
+        }
     }
 }
 
@@ -267,10 +274,15 @@ fn held(state: &State, now: Timestamp, name: &PolicyName, policy: &Policy) -> Op
         return Some(format!("paused by a person until {}", instant(until)));
     }
     if let Some(halt) = &state.halts.account {
-        return Some(format!("the cloud refuses all creates of this account: {}", visible(&halt.refusal.words())));
+        return Some(format!(
+            "the cloud refuses all creates of this account: {}",
+            visible(&halt.refusal.words())
+        ));
     }
     let halt = state.halts.policies.get(name).filter(|halt| halt.refusals >= REFUSALS_THAT_HOLD);
-    halt.map(|halt| format!("the cloud refused {} of it in a row: {}", halt.refusals, visible(&halt.refusal.words())))
+    halt.map(|halt| {
+        format!("the cloud refused {} of it in a row: {}", halt.refusals, visible(&halt.refusal.words()))
+    })
 }
 
 fn selection(policy: &Policy) -> String {
@@ -293,7 +305,9 @@ fn timing(timing: &Timing) -> Vec<String> {
     let jitter = (timing.jitter > Seconds(0)).then(|| format!("up to {} after each time", timing.jitter));
     let missed = match (timing.catch_up, timing.catch_up_window) {
         (CatchUp::None, _) => Some("missed slots are not caught up".to_owned()),
-        (CatchUp::Latest, Some(late)) => Some(format!("missed slots are caught up to {late} late, one for all")),
+        (CatchUp::Latest, Some(late)) => {
+            Some(format!("missed slots are caught up to {late} late, one for all"))
+        }
         (CatchUp::Latest, None) => None,
     };
     let busy = timing.busy_check.as_ref().map(|check| match &check.asks {
@@ -307,7 +321,9 @@ fn next_times(schedule: &Schedule, now: Timestamp) -> Vec<NextTime> {
     let zoned = |at: Timestamp| at.zoned().to_zoned(schedule.zone().clone());
     let next = |at: &Timestamp| schedule.next_after(*at);
     let times = std::iter::successors(schedule.next_after(now), next).take(NEXT);
-    times.map(|at| NextTime { at, local: zoned(at).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string() }).collect()
+    times
+        .map(|at| NextTime { at, local: zoned(at).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string() })
+        .collect()
 }
 
 fn removed(state: &State) -> Vec<Removed> {

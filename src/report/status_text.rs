@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::asked::{Kept, Requested};
 use super::foreign::{harmless, visible};
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
-use super::words::{instant, span};
+use super::words::{SIMULATED, instant, span};
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 
@@ -22,7 +22,7 @@ pub fn text(status: &Status) -> String {
 
 fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if status.simulated {
-        writeln!(text, "SIMULATED: this journal is of a simulated cloud; nothing in it is real.")?;
+        writeln!(text, "{SIMULATED}")?;
     }
     write_mode(status, text)?;
     if let Some(frozen) = &status.frozen {

@@ -17,3 +17,4 @@ mod clock;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod rules;
+mod reads;
