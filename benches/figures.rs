@@ -179,6 +179,7 @@ fn fleet_of(snapshots: usize) -> (State, Timestamp) {
                 region: "CANADA-1".to_owned(),
                 tier: "legacy".to_owned(),
                 labels: BTreeSet::new(),
+                gpus: None,
                 created_at: None,
             },
             first_seen: begin,

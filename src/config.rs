@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use self::http::HttpSetting;
 use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
 use clock::ClockSetting;
@@ -16,6 +17,7 @@ use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
 use section::{Found, Notes, Section};
+use socket::SocketSetting;
 
 pub mod fault;
 pub mod cloud;
@@ -23,6 +25,8 @@ pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;
+pub mod http;
+pub mod socket;
 pub mod rules;
 pub mod policy;
 mod selection;
@@ -45,6 +49,8 @@ pub struct Config {
     pub rules: Rules,
     pub lateness: Lateness,
     pub journal: JournalSetting,
+    pub http: HttpSetting,
+    pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
     pub warnings: Vec<Warning>,
@@ -110,6 +116,8 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let http = http::read(top.within("http", notes), notes);
+    let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
@@ -125,6 +133,8 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        http,
+        socket,
         policies,
         warnings: Vec::new(),
     })
@@ -209,6 +219,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
+            snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }
 }

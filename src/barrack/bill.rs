@@ -50,6 +50,8 @@ struct Wire<'a> {
     currency: Option<Cow<'a, str>>,
     #[serde(borrow)]
     status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    size_gb: Option<&'a RawValue>,
 }
 
 /// `None`: it cannot be told what was billed, since when, or how much.
@@ -76,6 +78,8 @@ pub fn bill(raw: &str, kind: BillKind) -> Option<Bill> {
         cost: wire::decimal(wire.total_cost?)?,
         currency: Currency::parse(&wire.currency?)?,
         status: shown(wire.status),
+        // Gigabytes in billionths are bytes.
+        size_bytes: wire.size_gb.and_then(wire::decimal).map(|size| size.0).filter(|bytes| *bytes > 0),
     })
 }
 

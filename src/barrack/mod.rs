@@ -11,6 +11,7 @@ mod bill;
 pub mod page;
 mod single;
 mod parse;
+mod pricing;
 mod wire;
 pub mod outcome;
 mod line;

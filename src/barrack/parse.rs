@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use crate::domain::fleet::{Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
+use crate::domain::fleet::{Gpus, Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
 use crate::domain::id::{ImageId, MachineId, SnapshotId};
 
 use super::wire::{self, Fields};
@@ -48,8 +48,16 @@ pub fn machine(fields: &Fields) -> Option<Machine> {
         region: wire::shown(fields, &["region"]),
         tier: wire::shown(fields, &["tier"]),
         labels: wire::first(fields, &["labels"]).map(labels).unwrap_or_default(),
+        gpus: gpus(fields),
         created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
     })
+}
+
+/// A model without a number, or a number without a model, says nothing of what it costs.
+fn gpus(fields: &Fields) -> Option<Gpus> {
+    let model = wire::shown(fields, &["gpu_type", "gpu_model"]);
+    let count = wire::first(fields, &["gpu_count"]).and_then(wire::text)?.trim().parse().ok()?;
+    (!model.trim().is_empty()).then_some(Gpus { model, count })
 }
 
 /// A list of texts, or one text with commas; what is neither is no label.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::line::{Answered, Unusable};
 use super::page::Seen;
 use super::parse;
+use super::pricing;
 use super::wire::{self, Fields};
 use crate::domain::digest::Digest;
 use crate::domain::fleet::Item;
@@ -83,7 +84,8 @@ fn amounts(fields: &Fields) -> Option<BTreeMap<Currency, Nanos>> {
 pub fn prices(body: &Bytes) -> Answer {
     let fields = readable(body, &["pricing_data"])?;
     let text = canonical_object(&fields, DEEPEST, &PASSING);
-    answered(body, Item::Prices(Digest::of(text.as_bytes())), &text)
+    let prices = pricing::prices(&fields, Digest::of(text.as_bytes()));
+    answered(body, Item::Prices(prices), &text)
 }
 
 fn readable<'a>(body: &'a Bytes, names: &[&str]) -> Result<Fields<'a>, Unusable> {

@@ -1,25 +1,16 @@
-//! What a person asks for while no daemon runs: judged like in the daemon, and written down.
-//!
-//! It never speaks to the cloud: the daemon plans what was asked when it runs again.
+//! What a person decides of what is there already: it changes the journal alone, daemon or none.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt;
 
 use clap::Args;
 
 use crate::cli::argument;
 use crate::cli::ending::Ending;
 use crate::cli::place::Place;
-use crate::cli::screen;
-use crate::daemon::engine::{self, Replay, StartError};
-use crate::domain::ask::{Ask, Halted, judge};
-use crate::domain::event::{Asked, Event};
+use crate::domain::ask::{Ask, Halted};
 use crate::domain::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
-use crate::journal::open::{Durability, OpenError};
-use crate::journal::reader::Reader;
-use crate::journal::record;
 use crate::report::foreign::visible;
 use crate::report::words;
 
@@ -111,42 +102,42 @@ impl Retrying {
         let machine = self.stopped.machine.as_deref().map(MachineId::new).map(Halted::Machine);
         // One of the three is given, and without the others it is the account.
         let halted = policy.or(machine).unwrap_or(Halted::Account);
-        self.place.record(|_, _| Ask::Retry { halted })
+        self.place.note(|_| Ask::Retry { halted })
     }
 }
 
 impl OneBackup {
     pub fn pin(&self) -> Result<(), Ending> {
-        self.place.record(|_, _| Ask::Pin { backup: BackupId::new(self.backup.as_str()) })
+        self.place.note(|_| Ask::Pin { backup: BackupId::new(self.backup.as_str()) })
     }
 
     pub fn unpin(&self) -> Result<(), Ending> {
-        self.place.record(|_, _| Ask::Unpin { backup: BackupId::new(self.backup.as_str()) })
+        self.place.note(|_| Ask::Unpin { backup: BackupId::new(self.backup.as_str()) })
     }
 }
 
 impl OneSnapshot {
     pub fn adopt(&self) -> Result<(), Ending> {
-        self.place.record(|_, _| Ask::Adopt { snapshot: SnapshotId::new(self.snapshot.as_str()) })
+        self.place.note(|_| Ask::Adopt { snapshot: SnapshotId::new(self.snapshot.as_str()) })
     }
 }
 
 impl Disowning {
     pub fn disown(&self) -> Result<(), Ending> {
         let snapshot = SnapshotId::new(self.snapshot.as_str());
-        self.place.record(|_, _| Ask::Disown { snapshot, reason: self.reason.clone() })
+        self.place.note(|_| Ask::Disown { snapshot, reason: self.reason.clone() })
     }
 }
 
 impl Freezing {
     pub fn freeze(&self) -> Result<(), Ending> {
-        self.place.record(|_, now| Ask::Freeze { until: now + self.length, reason: self.reason.clone() })
+        self.place.note(|now| Ask::Freeze { until: now + self.length, reason: self.reason.clone() })
     }
 }
 
 impl Thawing {
     pub fn thaw(&self) -> Result<(), Ending> {
-        self.place.record_if(|state, _| {
+        self.place.note_seeing(|state, _| {
             let doomed = victims(state);
             if self.yes || state.frozen.is_none() || doomed.is_empty() {
                 return Ok(Ask::Thaw);
@@ -168,10 +159,10 @@ impl Approving {
     pub fn approve(&self) -> Result<(), Ending> {
         let named: BTreeSet<BackupId> =
             self.backups.iter().map(|backup| BackupId::new(backup.as_str())).collect();
-        self.place.record(|state, now| {
-            let backups = if self.all { waiting(state, now) } else { named };
-            Ask::Approve { backups }
-        })
+        if !self.all {
+            return self.place.note(|_| Ask::Approve { backups: named });
+        }
+        self.place.note_seeing(|state, now| Ok(Ask::Approve { backups: waiting(state, now) }))
     }
 }
 
@@ -192,53 +183,25 @@ fn waiting(state: &State, now: Timestamp) -> BTreeSet<BackupId> {
 }
 
 impl Place {
-    /// Takes the journal, judges the ask, and appends it.
-    pub fn record(&self, ask: impl FnOnce(&State, Timestamp) -> Ask) -> Result<(), Ending> {
-        self.record_if(|state, now| Ok(ask(state, now)))
+    /// Takes it, and says so.
+    /// Asks the daemon for what only it can do.
+    pub fn request_now(&self, ask: Ask) -> Result<(), Ending> {
+        let taken = self.request(ask)?;
+        taken.tell(&sentence(&taken.ask))
     }
 
-    fn record_if(&self, ask: impl FnOnce(&State, Timestamp) -> Result<Ask, Ending>) -> Result<(), Ending> {
-        let found = self.find()?;
-        let simulated = Reader::open(&found.directory).map_err(Ending::failed)?.is_simulated();
-        let durability = if simulated { Durability::SimulatedFull } else { Durability::Full };
-        let folded = engine::open(&found.directory, durability, Replay::Checkpoint);
-        let mut folded = folded.map_err(|error| refused(error, &found.directory.display().to_string()))?;
-        let now = found.now(simulated, folded.last);
-        let ask = ask(&folded.state, now)?;
-        judge(&folded.state, now, &ask).map_err(Ending::failed)?;
-        let head = folded.journal.head();
-        let text = sentence(&ask);
-        let asked = Event::Asked(Asked::new(caller()?, now, head.seq.0, ask));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Ending::failed)?;
-        runtime
-            .block_on(folded.journal.append(&head, now, vec![record::encode(&asked)]))
-            .map_err(Ending::failed)?;
-        folded.journal.close().map_err(Ending::failed)?;
-        screen::print(&text)
+    pub fn note(&self, ask: impl FnOnce(Timestamp) -> Ask) -> Result<(), Ending> {
+        let taken = self.record(ask)?;
+        taken.tell(&sentence(&taken.ask))
+    }
+
+    fn note_seeing(&self, ask: impl FnOnce(&State, Timestamp) -> Result<Ask, Ending>) -> Result<(), Ending> {
+        let taken = self.record_seeing(ask)?;
+        taken.tell(&sentence(&taken.ask))
     }
 }
 
-pub fn refused(error: StartError, directory: &str) -> Ending {
-    match error {
-        StartError::Open(OpenError::Locked { .. }) => Ending::Busy(
-            format!(
-                "a daemon holds the journal in {directory}: stop it first, since this writes the journal itself"
-            )
-            .into(),
-        ),
-        other => Ending::failed(other),
-    }
-}
-
-/// The user whose process this is.
-pub fn caller() -> Result<u32, Ending> {
-    let process = std::fs::metadata("/proc/self");
-    process
-        .map(|process| process.uid())
-        .map_err(|error| Ending::Failed(format!("find out who asks, from /proc/self: {error}").into()))
-}
-
-fn sentence(ask: &Ask) -> String {
+pub fn sentence(ask: &Ask) -> String {
     match ask {
         Ask::Approve { backups } => {
             let named: Vec<String> = backups.iter().map(|id| format!("  {}", visible(id.as_str()))).collect();

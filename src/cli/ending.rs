@@ -18,9 +18,15 @@ pub enum Ending {
     /// What was checked is not as it should be.
     #[error(transparent)]
     Findings(Reason),
+    /// No daemon listens, or it does not answer.
+    #[error(transparent)]
+    Unreachable(Reason),
     /// Somebody else holds the journal.
     #[error(transparent)]
     Busy(Reason),
+    /// The cloud does not accept the key.
+    #[error(transparent)]
+    KeyRefused(Reason),
     #[error(transparent)]
     Configuration(Reason),
     /// Its text names file, line and column, and stands for itself.
@@ -46,7 +52,9 @@ impl Ending {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Findings(_) => 3,
+            Self::Unreachable(_) => 4,
             Self::Busy(_) => 75,
+            Self::KeyRefused(_) => 77,
             Self::Configuration(_) | Self::Refused(_) => 78,
         }
     }
@@ -59,7 +67,9 @@ impl Ending {
             Self::Failed(reason)
             | Self::Usage(reason)
             | Self::Findings(reason)
+            | Self::Unreachable(reason)
             | Self::Busy(reason)
+            | Self::KeyRefused(reason)
             | Self::Configuration(reason) => Some(chain(reason.as_ref())),
         }
     }

@@ -26,6 +26,7 @@ pub mod screen;
 mod scenario;
 mod sim;
 mod status;
+mod way;
 
 /// Verbs in groups, which clap cannot do by itself; a test holds it against the real list.
 const HELP: &str = "\
@@ -64,7 +65,8 @@ Stop things:
   thaw           End a freeze; shows first what goes then
   pause, resume  No creates and no deletes of policies for a while
 
-Those under \"Back up\" and \"Stop things\" write the journal themselves: stop the daemon first.
+Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one they write the
+journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
 
 Set up:
   run            Run the daemon
@@ -76,8 +78,9 @@ Set up:
 Options:
 {options}
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 75 busy: the journal is in use,
-78 configuration or key file refused. `quartermaster VERB --help` tells more.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 no daemon answers,
+75 busy: the journal is in use, 77 the cloud refuses the key, 78 configuration or key file refused.
+`quartermaster VERB --help` tells more.
 ";
 
 #[derive(Debug, Parser)]

@@ -32,6 +32,8 @@ pub struct Place {
 /// A place that was found.
 pub struct Found {
     pub directory: PathBuf,
+    /// Where the daemon of this journal listens.
+    pub socket: PathBuf,
     clock: Option<ClockSetting>,
 }
 
@@ -51,7 +53,9 @@ impl Place {
             (None, Some(config)) => config.data_dir.clone(),
             (None, None) => PathBuf::from(DEFAULT),
         };
-        Ok(Found { directory, clock: config.and_then(|config| config.clock) })
+        let setting = config.as_ref().map(|config| config.socket.clone()).unwrap_or_default();
+        let socket = setting.of(&directory);
+        Ok(Found { directory, socket, clock: config.and_then(|config| config.clock) })
     }
 }
 

@@ -102,39 +102,39 @@ pub struct Creating {
 impl Holding {
     pub fn hold(&self) -> Result<(), Ending> {
         let backup = BackupId::new(self.backup.as_str());
-        self.place.record(|_, _| Ask::Hold { backup, until: self.until, reason: self.reason.clone() })
+        self.place.note(|_| Ask::Hold { backup, until: self.until, reason: self.reason.clone() })
     }
 }
 
 impl Releasing {
     pub fn release(&self) -> Result<(), Ending> {
         let backup = BackupId::new(self.backup.as_str());
-        self.place.record(|_, _| Ask::Release { backup, reason: self.reason.clone() })
+        self.place.note(|_| Ask::Release { backup, reason: self.reason.clone() })
     }
 }
 
 impl Pausing {
     pub fn pause(&self) -> Result<(), Ending> {
-        self.place.record(|_, now| Ask::Pause { until: now + self.length })
+        self.place.note(|now| Ask::Pause { until: now + self.length })
     }
 }
 
 impl Resuming {
     pub fn resume(&self) -> Result<(), Ending> {
-        self.place.record(|_, _| Ask::Resume)
+        self.place.note(|_| Ask::Resume)
     }
 }
 
 impl MachineThawing {
     pub fn thaw(&self) -> Result<(), Ending> {
         let (machine, keep) = (MachineId::new(self.machine.as_str()), self.keep);
-        self.place.record(|_, _| Ask::ThawMachine { machine, keep, reason: self.reason.clone() })
+        self.place.note(|_| Ask::ThawMachine { machine, keep, reason: self.reason.clone() })
     }
 }
 
 impl Retiring {
     pub fn retire(&self) -> Result<(), Ending> {
-        self.place.record(|_, _| Ask::Retire { policy: PolicyName::new(self.name.as_str()) })
+        self.place.note(|_| Ask::Retire { policy: PolicyName::new(self.name.as_str()) })
     }
 }
 
@@ -143,13 +143,13 @@ impl Deleting {
         let overrides: BTreeSet<Rail> = self.overrides.iter().copied().collect();
         let reason = self.reason.clone().unwrap_or_default();
         let backup = BackupId::new(self.backup.as_str());
-        self.place.record(|_, _| Ask::Delete { backup, overrides, reason })
+        self.place.request_now(Ask::Delete { backup, overrides, reason })
     }
 }
 
 impl Creating {
     pub fn create(&self) -> Result<(), Ending> {
         let machine = MachineId::new(self.machine.as_str());
-        self.place.record(|_, _| Ask::Create { machine, expire: self.expire })
+        self.place.request_now(Ask::Create { machine, expire: self.expire })
     }
 }

@@ -10,6 +10,7 @@ use super::paths::{self, Parameters, Paths};
 use super::refusal::{self, RefusalSetting};
 use super::section::{Found, Notes, Section};
 use crate::domain::policy::Images;
+use crate::domain::snapshot_price::PriceBasisSaid;
 use crate::domain::time::Seconds;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Cloud {
     pub rate_per_minute: u32,
     /// What decides where the cloud tells nothing of images.
     pub images: Images,
+    /// How snapshots are priced, where a person knows it.
+    pub snapshot_price_basis: PriceBasisSaid,
     /// How the cloud's words for a no are sorted, before what is sorted anyway.
     pub refusals: Vec<RefusalSetting>,
     pub paths: Paths,
@@ -37,6 +40,12 @@ pub struct Cloud {
 }
 
 const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
+
+const PRICE_BASES: [(&str, PriceBasisSaid); 3] = [
+    ("auto", PriceBasisSaid::Auto),
+    ("fixed_100gb", PriceBasisSaid::Fixed100Gb),
+    ("actual_size", PriceBasisSaid::ActualSize),
+];
 
 impl Cloud {
     /// Whether the cloud is on this machine, as the simulated one is.
@@ -61,6 +70,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
     let billing_page_size = section.number("billing_page_size", 1..=1_000, notes);
     let rate_per_minute = section.number("rate_per_minute", 1..=500, notes);
     let images = section.word("images", &IMAGES, notes);
+    let snapshot_price_basis = section.word("snapshot_price_basis", &PRICE_BASES, notes);
     let refusals = refusal::read(section.each("refusal", notes), notes);
     let paths = paths::paths(section.within("paths", notes), notes);
     let parameters = paths::parameters(section.within("parameters", notes), notes);
@@ -75,6 +85,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
         billing_page_size: billing_page_size.map_or(100, |found| found.value),
         rate_per_minute: rate_per_minute.map_or(300, |found| found.value),
         images: images.map_or(Images::Ask, |found| found.value),
+        snapshot_price_basis: snapshot_price_basis.map_or(PriceBasisSaid::Auto, |found| found.value),
         refusals,
         paths,
         parameters,

@@ -91,7 +91,7 @@ fn differs(state: &State, item: &Item) -> bool {
             .is_none_or(|known| known.item != *snapshot || known.missing_since.is_some()),
         Item::Image(image) => fleet.images.get(&image.id) != Some(image),
         Item::Balance(balance) => fleet.balance != *balance,
-        Item::Prices(digest) => fleet.prices.as_ref() != Some(digest),
+        Item::Prices(prices) => fleet.prices.as_ref() != Some(prices),
         Item::Links { images, .. } => !images.is_empty(),
     }
 }

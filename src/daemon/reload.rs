@@ -14,6 +14,7 @@ use crate::barrack::transport::Transport;
 use crate::config::{self, Config, key};
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::run::RunError;
+use crate::daemon::tell::chain;
 use crate::domain::event::{Event, Reloaded};
 
 /// Who asks for it, and which file is read.
@@ -60,10 +61,4 @@ fn client(config: &Config, started: &Config) -> Result<Client, RunError> {
     let key = key::read_key(config.cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?;
     let settings = Settings::of(&config.cloud, started.clock.map_or(1, |set| set.scale));
     Ok(Client::new(Transport::network(&settings)?, settings, key)?)
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

@@ -17,6 +17,7 @@ use crate::barrack::transport::TransportError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::key::{self, KeyError as KeyFileError};
+use crate::daemon::admin;
 use crate::daemon::backups;
 use crate::daemon::begin::{begin, take};
 use crate::daemon::bell;
@@ -24,6 +25,7 @@ use crate::daemon::busy::Answers;
 use crate::daemon::degraded;
 use crate::daemon::engine::{Engine, StartError, Trouble};
 use crate::daemon::outside::Outside;
+use crate::daemon::publish;
 use crate::daemon::reload::Reload;
 use crate::daemon::room::Room;
 
@@ -38,6 +40,8 @@ pub enum RunError {
     NoKeyFile,
     #[error("read the key")]
     KeyFile(#[from] KeyFileError),
+    #[error("read the token of the page")]
+    Token(#[source] KeyFileError),
     #[error("use the key")]
     Key(#[from] KeyError),
     #[error("make the data directory {}", path.display())]
@@ -89,13 +93,23 @@ async fn serve(
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
     let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop).await;
-    let Some(mut engine) = degraded::until_writable(&clock, &stop, begin).await? else { return Ok(()) };
+    let mut publisher = publish::open(&config.http, directory, &outside)?;
+    let tell = |why: &str| publisher.degraded(why);
+    let Some(mut engine) = degraded::until_writable(&clock, &stop, tell, begin).await? else { return Ok(()) };
+    outside.tell(move |engine| publisher.passed(engine));
     engine.heed(Room::new(directory, config.journal.free_space_mib));
     engine.answer_by(Answers::Asked);
     engine.hear(inbox);
     backups::start(directory, &config.journal, clock.clone()).map_err(RunError::Threads)?;
     bell::start(outside.bell.clone()).map_err(RunError::Threads)?;
+    let socket = admin::open(&outside, &config.socket.of(directory)).await;
+    if let Err(error) = &socket {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "nobody can ask this daemon for anything: there is no socket");
+    }
     let why = passes(&mut engine, &clock, &mut outside, &reload, &config).await?;
+    // First, or it could remove that of the daemon that comes next.
+    drop(socket);
     engine.stop(why).await?;
     Ok(())
 }

@@ -102,6 +102,12 @@ impl Teller {
     }
 }
 
+/// An error with its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}
+
 fn tell_odd(billed: &Billed) {
     for sight in &billed.sights {
         if let Some(why) = &sight.odd {

@@ -10,6 +10,7 @@ use super::billing::record::{BillKind, Reach};
 use super::digest::Digest;
 use super::id::{ImageId, MachineId, SnapshotId};
 use super::money::{Currency, Nanos};
+use super::price::Prices;
 use super::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,16 @@ pub struct Machine {
     /// `key=value`, or a plain word.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<String>,
+    /// `None` where model or number could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<Gpus>,
     pub created_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpus {
+    pub model: String,
+    pub count: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,8 +96,7 @@ pub enum Item {
     Snapshot(Snapshot),
     Image(Image),
     Balance(BTreeMap<Currency, Nanos>),
-    /// The printed prices, as one text; read when costs are asked for.
-    Prices(Digest),
+    Prices(Prices),
     /// The images that the cloud names as made from a snapshot.
     Links {
         snapshot: SnapshotId,

@@ -4,7 +4,7 @@
 
 use super::backup::{Backup, Happening, Judgement, Life};
 use super::effect::Standing;
-use super::event::{Answer, Event, Judged, Recorded};
+use super::event::{Event, Judged, Recorded};
 use super::id::BackupId;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
@@ -20,16 +20,18 @@ impl State {
             Event::Stopped(_) => self.counters.clean_stop = true,
             Event::ClockStepped(step) => self.step_clock(step.by_micros, at),
             Event::PoliciesAdopted(set) => self.adopt_policies(row.seq, set, at),
-            Event::Called(call) => {
-                self.counters.calls += 1;
-                let failed = !matches!(call.answer, Answer::Status(200..=299));
-                self.counters.failed_calls += u64::from(failed);
-            }
+            Event::Called(call) => self.counters.call(call),
             Event::Looked(look) => self.look(look, at),
             Event::Observed(observed) => self.observe(&observed.change, at),
             Event::Asked(asked) => self.ask(asked, at),
-            Event::SlotDecided(decided) => self.decide_slot(decided),
-            Event::Intended(intended) => self.intend(intended, at),
+            Event::SlotDecided(decided) => {
+                self.counters.decide_slot(decided);
+                self.decide_slot(decided);
+            }
+            Event::Intended(intended) => {
+                self.counters.intend(intended);
+                self.intend(intended, at);
+            }
             Event::Settled(settled) => self.settle(settled, at),
             Event::Judged(judged) => self.judge(judged, at),
             Event::Doomed(doomed) => self.doom(doomed, row.seq, at),

@@ -13,18 +13,13 @@ use super::state::{Freeze, MachineThaw, Request, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
-/// So many backups of ours deleted by somebody else within an hour freeze every deletion of ours.
-const FOREIGN_DELETIONS: usize = 3;
-const HOUR: Seconds = Seconds::hours(1);
-/// How long a freeze lasts that nobody asked for.
-const OWN_FREEZE: Seconds = Seconds::days(7);
-
 impl State {
     pub(super) fn ask(&mut self, asked: &Asked, at: Timestamp) {
         match &asked.ask {
             Ask::Approve { backups } => self.approve(backups, at),
             Ask::Freeze { until, reason } => {
-                self.frozen = Some(Freeze { until: *until, reason: reason.clone() });
+                let (until, reason) = (*until, reason.clone());
+                self.frozen = Some(Freeze { until, since: at, reason, by_itself: false });
             }
             Ask::Thaw => self.frozen = None,
             Ask::Pause { until } => self.paused_until = Some(*until),
@@ -148,17 +143,6 @@ impl State {
             for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {
                 doom.needs_approval = true;
             }
-        }
-    }
-
-    /// One of ours is gone, and not by us; a few at once may be the beginning of more.
-    pub(super) fn note_foreign_deletion(&mut self, at: Timestamp) {
-        self.foreign_deletions.retain(|gone| at.since(*gone) < HOUR.duration());
-        self.foreign_deletions.push(at);
-        if self.foreign_deletions.len() >= FOREIGN_DELETIONS && self.frozen.is_none() {
-            let reason =
-                format!("{FOREIGN_DELETIONS} of our backups were deleted within an hour, and not by us");
-            self.frozen = Some(Freeze { until: at + OWN_FREEZE, reason });
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::billing::event::{Billed, FinalsDiffered, ToppedUp};
+use super::billing::event::{Billed, FinalsDiffered, Sight, ToppedUp};
+use super::billing::record::BillKind;
+use super::id::SnapshotId;
 use super::money::{Currency, Nanos};
+use super::snapshot_price::{self, Implied};
 use super::state::State;
 
 impl State {
@@ -11,6 +14,25 @@ impl State {
         let odd = billed.sights.iter().filter(|sight| sight.odd.is_some()).count();
         self.counters.anomalies += odd as u64;
         self.ledger.bill(billed);
+        if billed.kind == BillKind::Snapshot && self.ledger.snapshot_price.is_none() {
+            self.ledger.snapshot_price = billed.sights.iter().find_map(|sight| self.implied(sight));
+        }
+    }
+
+    /// Which of the two prices a record follows, once it is closed. Its own size may be the fixed one, so
+    /// what the list of snapshots said of it counts for more.
+    fn implied(&self, sight: &Sight) -> Option<Implied> {
+        let bill = &sight.bill;
+        if sight.odd.is_some() || bill.end.is_none() {
+            return None;
+        }
+        let id = SnapshotId::new(&*bill.resource);
+        let of_backup = || self.backups.get(self.owners.get(&id)?)?.sized.map(|sized| sized.bytes);
+        let listed = self.fleet.snapshots.get(&id).and_then(|known| known.item.size_bytes);
+        let size = of_backup().or(listed).or(bill.size_bytes);
+        let prices = self.fleet.prices.as_ref()?.snapshot_hour()?;
+        let basis = snapshot_price::implied(bill, size, prices)?;
+        Some(Implied { basis, bill: bill.id.clone() })
     }
 
     pub(super) fn note_finals(&mut self, differed: &FinalsDiffered) {

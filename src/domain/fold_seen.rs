@@ -6,7 +6,7 @@ use super::backup::{Backup, Happening, Life, Sized};
 use super::effect::{Cause, Standing, Verb};
 use super::fleet::{Change, Item, Look, LookResult, Scope, Snapshot, SnapshotStatus};
 use super::id::{BackupId, ImageId, MachineId, SnapshotId};
-use super::state::{EffectLife, Fleet, Freshness, Known, Single, State};
+use super::state::{EffectLife, Known, Single, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
@@ -61,8 +61,12 @@ impl State {
         }
         match (&look.scope, &look.result) {
             (Scope::Snapshots, LookResult::Complete) => self.weigh_listing(began, at),
-            (Scope::Machines, LookResult::Complete) => self.watch_machines(began),
+            (Scope::Machines, LookResult::Complete) => {
+                self.watch_machines(began);
+                self.weigh_machines(at);
+            }
             (Scope::Prices, _) => self.forget(at),
+            (Scope::Balance, LookResult::Complete) => self.ledger.see_balance(&self.fleet.balance, began),
             _ => {}
         }
     }
@@ -174,7 +178,7 @@ impl State {
                 self.fleet.images.insert(image.id.clone(), image.clone());
             }
             Change::Seen(Item::Balance(balance)) => self.see_balance(balance),
-            Change::Seen(Item::Prices(digest)) => self.fleet.prices = Some(*digest),
+            Change::Seen(Item::Prices(prices)) => self.fleet.prices = Some(prices.clone()),
             Change::Seen(Item::Links { snapshot, images }) => {
                 self.fleet.links = Some(single(snapshot, at, &LookResult::Complete, images.clone()));
             }
@@ -365,35 +369,4 @@ fn see<K: Ord, Of>(things: &mut BTreeMap<K, Known<Of>>, id: K, item: Of, at: Tim
 
 fn single(id: &SnapshotId, began: Timestamp, result: &LookResult, images: BTreeSet<ImageId>) -> Single {
     Single { snapshot: id.clone(), began, result: result.clone(), images }
-}
-
-impl Fleet {
-    /// Moves every wait with a step of the clock.
-    pub(super) fn move_waits(&mut self, moved: impl Fn(Timestamp) -> Timestamp) {
-        let looks: [&mut Freshness; 5] = [
-            &mut self.machine_look,
-            &mut self.snapshot_look,
-            &mut self.image_look,
-            &mut self.balance_look,
-            &mut self.price_look,
-        ];
-        for look in looks {
-            look.tried = look.tried.map(&moved);
-            look.complete = look.complete.map(&moved);
-            look.read_at = look.read_at.map(&moved);
-            if let Some(known) = &mut look.miscounted {
-                known.since = moved(known.since);
-            }
-        }
-        for known in self.machines.values_mut() {
-            known.first_seen = moved(known.first_seen);
-            known.missing_since = known.missing_since.map(&moved);
-        }
-        for known in self.snapshots.values_mut() {
-            known.missing_since = known.missing_since.map(&moved);
-        }
-        self.doubtful_since = self.doubtful_since.map(&moved);
-        self.details.clear();
-        self.links = None;
-    }
 }

@@ -3,7 +3,7 @@
 use super::effect::Standing;
 use super::id::{BackupId, MachineId, PolicyName};
 use super::slot::Shelf;
-use super::state::State;
+use super::state::{Fleet, Freshness, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
@@ -48,7 +48,7 @@ impl State {
             deletion.at = at;
         }
         if let Some(freeze) = &mut self.frozen {
-            freeze.until = freeze.until.shifted(by);
+            (freeze.until, freeze.since) = (freeze.until.shifted(by), moved(freeze.since));
         }
         self.paused_until = self.paused_until.map(|until| until.shifted(by));
         self.foreign_deletions.fill(at);
@@ -134,5 +134,36 @@ impl State {
             machines.contains_key(&shelf.machine)
                 && adopted.is_some_and(|adopted| adopted.set.policies.contains_key(&shelf.policy))
         });
+    }
+}
+
+impl Fleet {
+    /// Moves every wait with a step of the clock.
+    pub(super) fn move_waits(&mut self, moved: impl Fn(Timestamp) -> Timestamp) {
+        let looks: [&mut Freshness; 5] = [
+            &mut self.machine_look,
+            &mut self.snapshot_look,
+            &mut self.image_look,
+            &mut self.balance_look,
+            &mut self.price_look,
+        ];
+        for look in looks {
+            look.tried = look.tried.map(&moved);
+            look.complete = look.complete.map(&moved);
+            look.read_at = look.read_at.map(&moved);
+            if let Some(known) = &mut look.miscounted {
+                known.since = moved(known.since);
+            }
+        }
+        for known in self.machines.values_mut() {
+            known.first_seen = moved(known.first_seen);
+            known.missing_since = known.missing_since.map(&moved);
+        }
+        for known in self.snapshots.values_mut() {
+            known.missing_since = known.missing_since.map(&moved);
+        }
+        self.doubtful_since = self.doubtful_since.map(&moved);
+        self.details.clear();
+        self.links = None;
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::id::PolicyName;
 use super::reach::Reach;
 use super::selection::Selection;
+use super::snapshot_price::PriceBasisSaid;
 use super::time::Seconds;
 use super::timing::Timing;
 
@@ -41,6 +42,8 @@ pub struct PolicySet {
     pub rules: Rules,
     #[serde(default)]
     pub images: Images,
+    #[serde(default, skip_serializing_if = "PriceBasisSaid::is_auto")]
+    pub snapshot_price_basis: PriceBasisSaid,
 }
 
 /// What decides whether an image could be made from a snapshot where the cloud answers neither that

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
+use super::counters::Counters;
 use super::digest::Digest;
 use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
@@ -17,6 +18,7 @@ use super::halt::Halts;
 use super::id::{AskId, BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
+use super::price::Prices;
 use super::schedule::Schedule;
 use super::slot::{Held, Resemblance, Shelf, resemblance};
 use super::time::{Seconds, Timestamp};
@@ -106,7 +108,7 @@ pub struct Fleet {
     pub snapshots: BTreeMap<SnapshotId, Known<Snapshot>>,
     pub images: BTreeMap<ImageId, Image>,
     pub balance: BTreeMap<Currency, Nanos>,
-    pub prices: Option<Digest>,
+    pub prices: Option<Prices>,
     pub machine_look: Freshness,
     pub snapshot_look: Freshness,
     pub image_look: Freshness,
@@ -218,7 +220,10 @@ pub struct BusyAnswer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Freeze {
     pub until: Timestamp,
+    pub since: Timestamp,
     pub reason: String,
+    /// Nobody asked for it: so much was lost at once that it began alone.
+    pub by_itself: bool,
 }
 
 /// A change that a person asked for, with the one effect that performs it.
@@ -243,17 +248,6 @@ pub struct MachineThaw {
 pub struct Deletion {
     pub at: Timestamp,
     pub machine: MachineId,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    pub events: u64,
-    pub calls: u64,
-    pub failed_calls: u64,
-    pub backups_good: u64,
-    pub backups_deleted: u64,
-    pub anomalies: u64,
-    pub clean_stop: bool,
 }
 
 impl State {

@@ -38,7 +38,21 @@ struct Step {
 const STEPS: &[Step] = &[
     // `rules.billing_every`, `rules.grace_after_edit` and `images` came, and have defaults.
     Step { kind: "policies_adopted", lift: Ok },
+    // Of the printed prices there was a digest alone.
+    Step { kind: "observed", lift: prices_from_digest },
 ];
+
+/// What the prices were is unknown, but for whether they changed.
+fn prices_from_digest(body: String) -> Result<String, serde_json::Error> {
+    if !body.contains(r#"{"prices":""#) {
+        return Ok(body);
+    }
+    let mut value: serde_json::Value = serde_json::from_str(&body)?;
+    if let Some(prices) = value.pointer_mut("/change/seen/prices").filter(|prices| prices.is_string()) {
+        *prices = serde_json::json!({ "digest": prices.take() });
+    }
+    serde_json::to_string(&value)
+}
 
 /// The version in which events of this kind are written.
 pub fn version(kind: &str) -> u16 {
@@ -298,9 +312,11 @@ fn occurred_at(event: &Event) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::domain::ask::{Ask, Halted};
+    use crate::domain::event::Observed;
     use crate::domain::event::{KeyJudged, Postponed, TotalDisbelieved};
     use crate::domain::fleet::{Look, LookResult};
     use crate::domain::id::{BackupId, PolicyName};
+    use crate::domain::price::Prices;
 
     #[test]
     fn what_is_told_of_doubts_is_stored_in_these_forms() {
@@ -334,6 +350,18 @@ mod tests {
         let stored = text(&look);
         assert!(!stored.contains("miscount"));
         assert_eq!(read::<Look>(&stored).unwrap(), look);
+    }
+
+    #[test]
+    fn prices_of_which_only_a_digest_was_stored_are_still_read() {
+        let digest = Digest::of(b"prices");
+        let old = format!(r#"{{"change":{{"seen":{{"prices":"{digest}"}}}},"raw":"{{\"a\":1}}"}}"#);
+        let new = lifted(STEPS, "observed", 1, &old).unwrap().unwrap();
+        let Observed { change, raw } = read(&new).unwrap();
+        let prices = Prices { digest, ..Prices::default() };
+        assert_eq!((change, raw.as_str()), (Change::Seen(Item::Prices(prices)), r#"{"a":1}"#));
+        let other = r#"{"change":{"machine_missing":"{\"prices\":\""},"raw":""}"#;
+        assert_eq!(read::<Observed>(&lifted(STEPS, "observed", 1, other).unwrap().unwrap()).unwrap().raw, "");
     }
 
     fn word(body: String, from: &str, to: &str) -> Result<String, serde_json::Error> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::selection::Selection;
+use crate::domain::snapshot_price::PriceBasisSaid;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::Timing;
 use crate::rehearsal::disturb::Disturbance;
@@ -68,6 +69,12 @@ impl Setup {
             was: BTreeSet::new(),
         };
         let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
-        PolicySet { mode: Mode::Enforce, policies, rules: Rules::default(), images: Images::Ask }
+        PolicySet {
+            mode: Mode::Enforce,
+            policies,
+            rules: Rules::default(),
+            images: Images::Ask,
+            snapshot_price_basis: PriceBasisSaid::Auto,
+        }
     }
 }

@@ -36,6 +36,13 @@ pub fn alarms(state: &State) -> Vec<Alarm> {
         );
         tell("second_daemon", Some(rival.since), said);
     }
+    if let Some(freeze) = state.frozen.as_ref().filter(|freeze| freeze.by_itself) {
+        let said = format!(
+            "no deletions, by themselves: {}; if that was meant, `quartermaster thaw` ends it",
+            freeze.reason
+        );
+        tell("frozen_by_itself", Some(freeze.since), said);
+    }
     if let Some(halt) = &halts.account {
         let said = format!(
             "no creates: {}; asked once a day, or at once after `quartermaster retry --account`",
@@ -95,5 +102,24 @@ fn listings(state: &State, tell: &mut impl FnMut(&'static str, Option<Timestamp>
         if look.unavailable {
             tell("not_offered", None, format!("the cloud does not offer this: {}", scope.word()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::state::Freeze;
+
+    #[test]
+    fn a_freeze_that_began_alone_is_an_alarm_and_a_persons_is_none() {
+        let kinds = |by_itself| {
+            let (since, until) = (Timestamp::EPOCH, Timestamp::from_seconds(60));
+            let reason = "3 of 3 machines were gone at once".to_owned();
+            let frozen = Some(Freeze { until, since, reason, by_itself });
+            let state = State { frozen, ..State::default() };
+            alarms(&state).into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(true), ["frozen_by_itself"]);
+        assert!(kinds(false).is_empty());
     }
 }

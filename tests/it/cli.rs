@@ -267,7 +267,13 @@ fn what_is_asked_while_no_daemon_runs_is_judged_and_kept() {
         assert_eq!(ask(&["freeze", "--reason", reason]).0.0, 2);
     }
     let newest = shown()["shelves"][0]["newest_good"]["backup"].as_str().unwrap().to_owned();
-    assert_eq!(ask(&["pin", &newest]), ((0, String::new()), format!("pinned {newest}\n")));
+    assert_eq!(
+        ask(&["pin", &newest]),
+        (
+            (0, String::new()),
+            format!("pinned {newest}\n(no daemon runs: it was written into the journal itself)\n")
+        )
+    );
     assert_eq!(ask(&["unpin", &newest]).0.0, 0);
     assert_eq!(ask(&["plan", "approve", &newest]).0.0, 1);
     let nothing = (1, "error: no backup waits for approval\n".to_owned());
@@ -319,7 +325,7 @@ fn the_daemon_observes_unless_told_otherwise_and_a_second_one_is_refused() {
     assert_eq!(second.0, 75, "{}", second.1);
     assert!(second.1.contains("one journal has one writer"), "{}", second.1);
     let (code, errors) = told(&quartermaster(&["thaw", "--data-dir", &site.text("data")]));
-    assert_eq!(code, 75, "{errors}");
+    assert_eq!((code, errors.as_str()), (1, "error: no freeze is in force\n"), "the daemon judges it");
     let shown = quartermaster(&["status", "--config", &site.text("qm.toml")]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("OBSERVING: nothing is backed up"));
     assert_eq!(fs::metadata(site.path("data")).unwrap().permissions().mode() & 0o777, 0o700);

@@ -14,7 +14,9 @@ mod restic;
 mod preview;
 mod campaign;
 mod clock;
+mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod port;
 mod rules;
 mod reads;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::ask::caller;
 use crate::cli::ending::Ending;
 use crate::cli::place::Place;
 use crate::cli::screen;
+use crate::cli::way::caller;
 use crate::daemon::backups;
 use crate::domain::ask::{Ask, LONGEST_FREEZE};
 use crate::domain::event::{Asked, Event};

@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use crate::cli::ask::refused;
 use crate::cli::ending::Ending;
 use crate::cli::place::Place;
 use crate::cli::screen;
+use crate::daemon::engine::StartError;
 use crate::daemon::rebuild::{self, RebuildError, Saved};
 use crate::journal::fault::Finding;
+use crate::journal::open::OpenError;
 use crate::journal::reader::Reader;
 
 #[derive(Debug, Args)]
@@ -21,7 +22,14 @@ impl RebuildArguments {
         let directory = self.place.find()?.directory;
         let simulated = Reader::open(&directory).map_err(Ending::failed)?.is_simulated();
         let rebuilt = rebuild::rebuild(&directory, simulated).map_err(|error| match error {
-            RebuildError::Start(error) => refused(error, &directory.display().to_string()),
+            RebuildError::Start(StartError::Open(OpenError::Locked { .. })) => Ending::Busy(
+                format!(
+                    "a daemon holds the journal in {}: stop it first, since this writes the journal itself",
+                    directory.display()
+                )
+                .into(),
+            ),
+            RebuildError::Start(error) => Ending::failed(error),
             RebuildError::Save(_) | RebuildError::Close(_) => Ending::failed(error),
         })?;
         let (head, bytes) = (rebuilt.head, rebuilt.bytes);

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Billed, DayClosed, FinalsDiffered, Grown, HourClosed, Sight, Standing};
+use super::recent::Recent;
 use super::record::{Bill, BillKind, FINAL_AFTER, LOOKED_BACK, Reach};
 use super::spread::{self, DAY_HOURS, HOUR};
 use crate::domain::fleet::{Look, LookResult};
 use crate::domain::id::BillId;
 use crate::domain::money::{Currency, Nanos};
+use crate::domain::snapshot_price::Implied;
 use crate::domain::state::Freshness;
 use crate::domain::time::Timestamp;
 use crate::planted::{Bug, is_planted};
@@ -29,6 +31,9 @@ pub struct Ledger {
     pub topped_up: BTreeMap<Currency, Nanos>,
     /// The refunds that were known when the balance was last seen to change.
     pub refunds_at_balance: BTreeMap<Currency, Nanos>,
+    pub recent: Recent,
+    /// What a closed record told of how snapshots are priced.
+    pub snapshot_price: Option<Implied>,
 }
 
 /// The records of one kind.
@@ -146,6 +151,7 @@ impl Ledger {
                 *place = place.map(&moved);
             }
         }
+        self.recent.forget_spans(moved);
     }
 
     pub fn refunds(&self) -> BTreeMap<Currency, Nanos> {
@@ -157,16 +163,19 @@ impl Ledger {
         refunds
     }
 
-    /// I16, as far as sums can show it.
-    pub fn faults(&self) -> Vec<String> {
-        let of_book = |(kind, book): (&BillKind, &Book)| {
-            let word = kind.word();
-            book.faults().into_iter().map(move |fault| format!("{word} records: {fault}"))
-        };
-        self.books.iter().flat_map(of_book).collect()
+    pub fn see_balance(&mut self, balance: &BTreeMap<Currency, Nanos>, began: Timestamp) {
+        self.recent.see_balance(balance, &self.topped_up, began);
+    }
+
+    /// Up to when every list that the cloud has was read; `None` where one was not, since the start.
+    pub fn records_read(&self) -> Option<Timestamp> {
+        let offered = self.books.values().filter(|book| !book.look.unavailable);
+        let read: Option<Vec<Timestamp>> = offered.map(|book| book.look.complete).collect();
+        read.and_then(|read| read.into_iter().min())
     }
 
     pub fn close_hour(&mut self, closed: &HourClosed, at: Timestamp) {
+        self.recent.close_hour(closed, at);
         self.books.entry(closed.kind).or_default().close_hour(closed, at);
     }
 
@@ -308,31 +317,6 @@ impl Book {
         let oldest = day_of(at) - SETTLED_KEPT_HOURS / DAY_HOURS;
         self.settled_days.retain(|day| *day >= oldest);
     }
-
-    /// I16, as far as sums can show it: one line for each currency in which it does not hold.
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        if self.contradictions > 0 {
-            faults.push(format!("{} revisions do not follow from the one before", self.contradictions));
-        }
-        for (currency, totals) in &self.totals {
-            let of_currency = |record: &&Record| record.currency == *currency;
-            let living: i128 = self.records.values().filter(of_currency).map(|one| wide(one.cost)).sum();
-            let net = wide(totals.charges) - wide(totals.refunds);
-            let records = living + wide(totals.final_cost) - wide(totals.opening);
-            let untold = self.hours.values().filter_map(|hour| hour.get(currency));
-            let hours = wide(totals.told_in_hours) + untold.map(|untold| wide(untold.amount)).sum::<i128>();
-            let of_days = self.days.values().flat_map(BTreeMap::values);
-            let of_days = of_days.filter_map(|costs| costs.get(currency));
-            let days = wide(totals.told_in_days) + of_days.map(|cost| wide(*cost)).sum::<i128>();
-            for (what, sum) in [("records", records), ("hours", hours), ("days", days)] {
-                if sum != net {
-                    faults.push(format!("{what} sum to {sum} nanos of {currency}, and deltas to {net}"));
-                }
-            }
-        }
-        faults
-    }
 }
 
 impl Record {
@@ -378,10 +362,6 @@ pub fn is_final(end: Timestamp, known: Timestamp) -> bool {
 /// Days since 1970.
 pub fn day_of(at: Timestamp) -> i64 {
     at.seconds().div_euclid(HOUR * DAY_HOURS)
-}
-
-fn wide(amount: Nanos) -> i128 {
-    i128::from(amount.0)
 }
 
 /// Nine thousand million of any currency are out of reach of an account's sums.

@@ -60,4 +60,7 @@ pub struct Bill {
     pub currency: Currency,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub status: String,
+    /// Of a snapshot or a volume, as its record has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<i64>,
 }

@@ -3,12 +3,14 @@
 
 pub mod world;
 mod lives;
+mod losses;
 mod ready;
 mod deletes;
 mod disowned;
 mod holds;
 mod hands;
 mod made;
+mod money;
 mod proofs;
 #[cfg(feature = "planted-bugs")]
 mod planted;

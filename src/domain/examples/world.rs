@@ -19,6 +19,7 @@ use crate::domain::plan::plan;
 use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::proof;
 use crate::domain::selection::Selection;
+use crate::domain::snapshot_price::PriceBasisSaid;
 use crate::domain::state::{Known, State};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::Timing;
@@ -76,6 +77,7 @@ pub fn policies() -> PolicySet {
         policies: BTreeMap::from([(daily(), policy)]),
         rules: Rules { skew: Seconds::minutes(2), ..Rules::default() },
         images: Images::Ask,
+        snapshot_price_basis: PriceBasisSaid::Auto,
     }
 }
 
@@ -89,6 +91,7 @@ impl World {
             region: "CANADA-1".to_owned(),
             tier: "legacy".to_owned(),
             labels: BTreeSet::new(),
+            gpus: None,
             created_at: None,
         };
         let cloud = Cloud {

@@ -91,6 +91,7 @@ impl World {
             cost: Nanos::ZERO,
             currency,
             status: "active".to_owned(),
+            size_bytes: None,
         });
     }
 
