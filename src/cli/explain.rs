@@ -75,5 +75,6 @@ fn hear_all(reader: &Reader, end: Seq, listener: &mut Listener) -> Result<(), En
         Ok(rows)
     };
     let each = |before: &State, recorded: &_| listener.hear(before, recorded);
-    engine::fold_with(&mut State::default(), Seq::START, &mut None, read, each).map_err(Ending::failed)
+    let mut state = State::default();
+    engine::fold_with(&mut state, Seq::START, &mut None, read, each).map_err(Ending::failed)
 }

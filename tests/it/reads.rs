@@ -37,6 +37,11 @@ impl Demo {
         serde_json::from_str(&self.text(&[arguments, &["--json"]].concat())).unwrap()
     }
 
+    pub fn machine(&self) -> String {
+        let listed = self.json(&["machines", "list"]);
+        listed["machines"][0]["name"].as_str().unwrap().to_owned()
+    }
+
     pub fn newest(&self) -> String {
         let listed = self.json(&["snapshots", "list", "--state", "good", "--limit", "1"]);
         listed["snapshots"][0]["backup"].as_str().unwrap().to_owned()
@@ -46,19 +51,20 @@ impl Demo {
 #[test]
 fn every_verb_that_reads_works_on_a_demos_journal_alone() {
     let newest = DEMO.newest();
+    let machine = DEMO.machine();
     for verb in [
         &["status"][..],
         &["plan"],
         &["machines", "list"],
-        &["machines", "show", "trainer-1"],
+        &["machines", "show", &machine],
         &["snapshots", "list"],
         &["snapshots", "show", &newest],
         &["policies", "list"],
         &["policies", "show", "daily"],
         &["explain", &newest],
-        &["explain", "machine:trainer-1"],
+        &["explain", &format!("machine:{machine}")],
         &["explain", "policy:daily"],
-        &["explain", "daily/trainer-1/2026-03-03T02:00:00Z"],
+        &["explain", &format!("daily/{machine}/2026-03-03T02:00:00Z")],
         &["log", "list"],
         &["log", "verify"],
         &["retention", "preview"],
