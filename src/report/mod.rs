@@ -5,6 +5,7 @@
 pub mod foreign;
 pub mod words;
 pub mod alarm;
+pub mod money;
 pub mod status;
 pub mod asked;
 pub mod waste;

@@ -10,6 +10,8 @@ mod power;
 mod golden;
 mod degraded;
 mod tidy;
+mod dashboards;
+mod real;
 mod restic;
 mod preview;
 mod campaign;
