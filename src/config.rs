@@ -33,6 +33,7 @@ mod selection;
 mod timing;
 pub mod key;
 pub mod describe;
+pub mod show;
 pub mod span;
 mod section;
 mod value;

@@ -23,3 +23,4 @@ pub mod policies;
 pub mod subject;
 pub mod explain;
 pub mod explain_text;
+pub mod doctor;

@@ -19,6 +19,7 @@ mod clock;
 mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod doctor;
 mod port;
 mod rules;
 mod reads;
