@@ -11,6 +11,7 @@ use crate::cli::ending::Ending;
 pub mod ending;
 mod argument;
 mod ask;
+mod costs;
 mod demo;
 mod folder;
 mod interrupt;
@@ -33,6 +34,7 @@ Usage: {usage}
 
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
+  costs          What this month has cost, by kind and machine, as records were observed
   log            The journal: list, show, verify, export; backup, restore, rebuild
   retention preview
                  What keep rules keep of a file of instants, or of the live fleet
@@ -91,6 +93,8 @@ pub struct Arguments {
 enum Verb {
     /// Are the backups fresh, what is doomed, what is held and why
     Status(status::StatusArguments),
+    /// What this month and the one before have cost, by kind and machine
+    Costs(costs::CostsArguments),
     /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
     Log(log::LogVerb),
@@ -190,6 +194,7 @@ impl Arguments {
     pub fn perform(self) -> Result<(), Ending> {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
+            Verb::Costs(arguments) => costs::show(&arguments),
             Verb::Log(verb) => verb.perform(),
             Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
             Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
