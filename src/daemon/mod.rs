@@ -5,6 +5,8 @@ pub mod pass;
 mod look;
 mod look_at_bills;
 mod perform;
+mod alert;
+pub mod post;
 mod hear;
 pub mod inbox;
 pub mod backups;

@@ -15,12 +15,14 @@ use crate::barrack::transport::Transport;
 use crate::clock::Clock;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
 use crate::daemon::inbox;
+use crate::daemon::post::Post;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::money::Nanos;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
 use crate::journal;
 use crate::journal::open::Durability;
+use crate::mail::memory::Memory;
 use crate::rehearsal::bookkeeper::Bookkeeper;
 use crate::rehearsal::budget::Budget;
 use crate::rehearsal::crash::{Fuse, Mortal};
@@ -118,6 +120,7 @@ struct Rehearsal<'a> {
     person: Person,
     edits: Edits,
     crashes: u64,
+    letters: u64,
 }
 
 impl<'a> Rehearsal<'a> {
@@ -156,6 +159,7 @@ impl<'a> Rehearsal<'a> {
             fuse,
             edits: Edits::new(setup),
             crashes: 0,
+            letters: 0,
         }
     }
 
@@ -213,6 +217,7 @@ impl<'a> Rehearsal<'a> {
         let policies = self.edits.adopted(self.setup, &self.cloud, self.clock.now());
         let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
         let mut engine = Engine::start(folded, policies, parts).await?;
+        engine.post_by(Post::Memory(Memory::default()));
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
         let lighting = async {
@@ -279,6 +284,7 @@ impl<'a> Rehearsal<'a> {
         self.bookkeeper.judge(&self.cloud, engine.state(), self.clock.now());
         recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;
+        self.letters = state.alerts.sent;
         let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
         watch::compare(&self.observer, &state.to_bytes(), &folded.state, &head);
         drop(folded.journal.close());
@@ -314,7 +320,7 @@ impl<'a> Rehearsal<'a> {
                 journal_events: head.map_or(0, |head| head.seq.0),
                 journal_bytes: bytes,
                 api_calls: truth.api_calls,
-                letters: 0,
+                letters: self.letters,
                 chain_ok: verified.is_ok(),
                 ledger_matches_truth: self.bookkeeper.matches_truth(),
                 faults_hit,

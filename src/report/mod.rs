@@ -20,3 +20,4 @@ pub mod happening;
 pub mod plan;
 pub mod plan_text;
 pub mod agenda;
+pub mod doctor;

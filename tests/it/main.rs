@@ -11,6 +11,8 @@ mod power;
 mod golden;
 mod degraded;
 mod tidy;
+mod dashboards;
+mod real;
 mod restic;
 mod preview;
 mod campaign;
@@ -18,5 +20,6 @@ mod clock;
 mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod doctor;
 mod port;
 mod rules;
