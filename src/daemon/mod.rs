@@ -12,7 +12,7 @@ pub mod inbox;
 pub mod backups;
 pub mod rebuild;
 mod bell;
-mod outside;
+pub mod outside;
 pub mod publish;
 mod tell;
 pub mod admin;

@@ -30,12 +30,14 @@ use crate::rehearsal::disturb::DaemonClock;
 use crate::rehearsal::edits::Edits;
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
+use crate::rehearsal::rival::Rival;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
+use crate::sim::record::Actor;
 use crate::sim::truth::Rules;
 use crate::sim::wire::LocalWire;
 
@@ -63,6 +65,8 @@ const LINES: usize = 50;
 /// What an onlooker may do: see each event, and slow the time down.
 pub trait Onlooker {
     fn recorded(&mut self, _state: &State, _recorded: &Recorded) {}
+    /// A pass is over, or was given up.
+    fn passed(&mut self, _engine: &Engine) {}
     /// Before the engine sleeps. `false` ends the rehearsal.
     fn pausing(&mut self, _state: &State, _clock: &Clock, _pause: Duration) -> bool {
         true
@@ -119,6 +123,7 @@ struct Rehearsal<'a> {
     fuse: Fuse,
     person: Person,
     edits: Edits,
+    rival: Rival,
     crashes: u64,
     letters: u64,
 }
@@ -142,6 +147,7 @@ impl<'a> Rehearsal<'a> {
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
         let (outlet, _) = inbox::channel();
+        let rival = Rival::new(setup, &cloud, &clock);
         let budget = Budget::new(observer.clone(), clock.clone());
         Self {
             setup,
@@ -158,6 +164,7 @@ impl<'a> Rehearsal<'a> {
             onlooker,
             fuse,
             edits: Edits::new(setup),
+            rival,
             crashes: 0,
             letters: 0,
         }
@@ -226,10 +233,11 @@ impl<'a> Rehearsal<'a> {
             std::future::pending::<()>().await;
         };
         let daemon_clock = self.daemon_clock.clone();
+        self.rival.meet(&self.setup.directory);
+        let rival = self.rival.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
-            let work =
-                Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine.state(), pause).await));
+            let work = Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine, pause).await));
             Mortal { work, fuse: fuse.clone() }
         };
         let ended = tokio::select! {
@@ -239,6 +247,7 @@ impl<'a> Rehearsal<'a> {
             () = lighting => None,
             () = tokio::time::sleep(edit_over) => None,
             () = daemon_clock.keep_setting() => None,
+            () = rival.live() => None,
         };
         match ended {
             Some(Ok(())) => self.finish(engine).await.map(|()| None),
@@ -258,8 +267,10 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Between two passes: the person visits, the clocks go wrong, the time passes.
-    async fn pause(&mut self, state: &State, pause: Duration) -> bool {
+    async fn pause(&mut self, engine: &Engine, pause: Duration) -> bool {
         self.budget.pass_ended();
+        self.onlooker.borrow_mut().passed(engine);
+        let state = engine.state();
         let asked = self.person.visit(state, self.clock.now());
         let pause = if asked { Duration::from_secs(1) } else { pause };
         if !self.onlooker.borrow_mut().pausing(state, &self.daemon_clock.clock(), pause) {
@@ -335,7 +346,9 @@ fn listen(cloud: &Cloud, observer: &Observer, fuse: &Fuse, seed: u64) {
     let (observer, mut danger) = (observer.clone(), Danger::new(cloud, fuse, seed.wrapping_add(4242)));
     cloud.on_change(Box::new(move |change| {
         observer.arrived(change);
-        danger.comes();
+        if change.by == Actor::Daemon {
+            danger.comes();
+        }
     }));
 }
 
