@@ -12,6 +12,7 @@ pub mod ending;
 mod argument;
 mod ask;
 mod explain;
+mod costs;
 mod demo;
 mod doctor;
 mod folder;
@@ -44,6 +45,7 @@ Look:
                  Every snapshot, ours or not, and what keeps or dooms it
   policies list, policies show
                  What each policy is for, when, what it keeps, and what holds it
+  costs          What this month has cost, by kind and machine, as records were observed
   log            The journal: list, show, verify, export; backup, restore, rebuild
   retention preview
                  What keep rules keep of a file of instants, or of the live fleet
@@ -103,6 +105,8 @@ pub struct Arguments {
 enum Verb {
     /// Are the backups fresh, what is doomed, what is held and why
     Status(status::StatusArguments),
+    /// What this month and the one before have cost, by kind and machine
+    Costs(costs::CostsArguments),
     /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
     Log(log::LogVerb),
@@ -230,6 +234,7 @@ impl Arguments {
     pub fn perform(self) -> Result<(), Ending> {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
+            Verb::Costs(arguments) => costs::show(&arguments),
             Verb::Log(verb) => verb.perform(),
             Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
             Verb::Plan { arguments, verb: None } => arguments.plan(),

@@ -6,6 +6,7 @@ pub mod foreign;
 pub mod words;
 pub mod alarm;
 pub mod money;
+pub mod costs;
 pub mod status;
 pub mod asked;
 pub mod waste;

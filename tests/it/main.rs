@@ -2,6 +2,7 @@
 
 mod kill;
 mod cli;
+mod costs;
 mod by_hand;
 mod log;
 mod flips;
