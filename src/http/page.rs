@@ -21,6 +21,7 @@ use super::listen::Shown;
 use super::present::{Live, Present};
 use super::shelf::{ShelfPage, Wanted, shelf};
 use crate::domain::time::Timestamp;
+use crate::report::agenda::ToCome;
 use crate::report::foreign::{harmless, visible};
 use crate::report::plan::Planned;
 use crate::report::status::Status;
@@ -89,6 +90,12 @@ struct Reason {
     commands: Vec<String>,
 }
 
+impl Reason {
+    fn needs_person(&self) -> bool {
+        !self.commands.is_empty() || self.why.contains("a person") || self.why.contains("`quartermaster")
+    }
+}
+
 pub async fn page(State(shown): State<Shown>, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
     let present = shown.present.borrow().clone();
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
@@ -123,6 +130,9 @@ fn content<'a>(live: &'a Live, status: &Status, wanted: &Wanted) -> Content<'a> 
     let planned = Planned::of(state, now, live.simulated);
     let seen =
         |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| format!("{} ago", span(now.since(at))));
+    let mut steps = steps(&planned);
+    let more_steps = steps.len().saturating_sub(STEPS);
+    steps.truncate(STEPS);
     let mut held = held(status, &planned);
     let more_held = held.len().saturating_sub(REASONS);
     held.truncate(REASONS);
@@ -132,18 +142,8 @@ fn content<'a>(live: &'a Live, status: &Status, wanted: &Wanted) -> Content<'a> 
         mode_since: status.mode_since.map(instant),
         fresh: fresh(state, now),
         credits: credits(state, now, &status.money),
-        steps: planned
-            .agenda
-            .iter()
-            .take(STEPS)
-            .map(|step| Step {
-                wait: span(step.at.since(now)),
-                at: instant(step.at),
-                what: step.what,
-                about: visible(&step.about),
-            })
-            .collect(),
-        more_steps: planned.agenda.len().saturating_sub(STEPS),
+        steps,
+        more_steps,
         held,
         more_held,
         shelf: shelf(state, now, live.simulated, wanted),
@@ -154,7 +154,31 @@ fn content<'a>(live: &'a Live, status: &Status, wanted: &Wanted) -> Content<'a> 
     }
 }
 
-/// What waits, put together by why it does.
+/// What comes next; what befalls many at one time is one step.
+fn steps(planned: &Planned) -> Vec<Step> {
+    let now = planned.now;
+    let together = planned.agenda.chunk_by(|one, other| (one.at, one.what) == (other.at, other.what));
+    let step = |these: &[ToCome]| {
+        let first = these.first()?;
+        let names = these.iter().map(|one| visible(&one.about)).filter(|name| !name.is_empty());
+        Some(Step {
+            wait: span(first.at.since(now)),
+            at: instant(first.at),
+            what: first.what,
+            about: few(names.collect()),
+        })
+    };
+    together.filter_map(step).collect()
+}
+
+/// The first names, and how many more.
+fn few(names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(NAMES);
+    let shown = names.into_iter().take(NAMES).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// What waits, put together by why it does: first what waits for a person.
 fn held(status: &Status, planned: &Planned) -> Vec<Reason> {
     let mut together: BTreeMap<(&'static str, String), Vec<String>> = BTreeMap::new();
     for shelf in &status.shelves {
@@ -166,7 +190,10 @@ fn held(status: &Status, planned: &Planned) -> Vec<Reason> {
     let by_hand: Vec<&str> = planned.requests.iter().map(|request| request.backup.as_str()).collect();
     for held in planned.held.iter().filter(|held| !by_hand.contains(&held.backup.as_str())) {
         let name = visible(held.backup.as_str());
-        together.entry(("deletion", held.why.clone())).or_default().push(name);
+        // Each grace has its own end; what comes next tells when.
+        let why = held.why.split_once(" until ").map_or(&*held.why, |(why, _)| why);
+        let why = if why.starts_with("grace") { why } else { &*held.why };
+        together.entry(("deletion", why.to_owned())).or_default().push(name);
     }
     for request in &planned.requests {
         let why = request.held.clone().unwrap_or_else(|| "goes with the next pass that may".to_owned());
@@ -176,15 +203,14 @@ fn held(status: &Status, planned: &Planned) -> Vec<Reason> {
         let name = format!("{} {}", effect.verb, visible(effect.backup.as_str()));
         together.entry(("not known yet", effect.why.to_owned())).or_default().push(name);
     }
-    let reason = |((what, why), names): ((&'static str, String), Vec<String>)| {
-        let count = names.len();
-        let mut shown = names.into_iter().take(NAMES).collect::<Vec<_>>().join(", ");
-        if count > NAMES {
-            shown.push_str(&format!(" and {} more", count - NAMES));
-        }
-        Reason { what, why: harmless(&why), count, names: shown, commands: Vec::new() }
+    let reason = |((what, why), names): ((&'static str, String), Vec<String>)| Reason {
+        what,
+        why: harmless(&why),
+        count: names.len(),
+        names: few(names),
+        commands: Vec::new(),
     };
-    let mut reasons: Vec<Reason> = together.into_iter().map(reason).collect();
+    let mut reasons: Vec<Reason> = Vec::new();
     reasons.extend(status.suspects.iter().map(|suspect| Reason {
         what: "looks like ours",
         why: "it is not in the journal, and holds the deletions of its machine".to_owned(),
@@ -192,5 +218,7 @@ fn held(status: &Status, planned: &Planned) -> Vec<Reason> {
         names: visible(&suspect.name),
         commands: suspect.commands.iter().map(|command| visible(command)).collect(),
     }));
+    reasons.extend(together.into_iter().map(reason));
+    reasons.sort_by_key(|reason| !reason.needs_person());
     reasons
 }
