@@ -1,4 +1,4 @@
-//! The pass: look, write down, plan, audit, perform. Every wake-up does this, and nothing else.
+//! The pass: look, write down, plan, audit, perform, tell. Every wake-up does this, and nothing else.
 //!
 //! It never waits for the cloud to finish anything, and never retries a change.
 
@@ -59,6 +59,7 @@ impl Engine {
                 Action::Perform { effect, .. } => self.perform(effect).await?,
             }
         }
+        self.alert(&drafted.holds).await?;
         let now = self.clock.now();
         Ok(looks::next_due(&self.state, now).max(now + LEAST_PAUSE))
     }

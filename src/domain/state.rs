@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::standing::Alerts;
 use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
@@ -70,6 +71,7 @@ pub struct State {
     pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
     pub ledger: Ledger,
+    pub alerts: Alerts,
 }
 
 /// A configuration that was refused while running.
@@ -88,6 +90,9 @@ pub struct Adopted {
     /// The schedules of `set`, parsed; a restored state gets them from [`State::restore`].
     #[serde(skip)]
     pub schedules: BTreeMap<PolicyName, Schedule>,
+    /// When digests are due; restored like the schedules.
+    #[serde(skip)]
+    pub digest: Option<Schedule>,
     /// What each policy of an older name is called now.
     pub renamed: BTreeMap<PolicyName, PolicyName>,
     /// Since when the present schedule of each policy is in force.

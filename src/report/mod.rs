@@ -19,3 +19,4 @@ pub mod happening;
 pub mod plan;
 pub mod plan_text;
 pub mod agenda;
+pub mod doctor;

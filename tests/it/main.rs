@@ -19,5 +19,6 @@ mod clock;
 mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod doctor;
 mod port;
 mod rules;
