@@ -175,6 +175,24 @@ fn list(state: &State, outlooks: &mut BTreeMap<Currency, Outlook>) -> BTreeMap<C
     burns
 }
 
+/// What each machine that is there costs for an hour at the printed prices; `None`: not known. What is
+/// free is left out.
+pub fn machine_hours(state: &State) -> Vec<(&Machine, Option<(Currency, Nanos)>)> {
+    let payer = Payer::new(state, BillKind::Instance);
+    let listed = |machine: &Machine| state.fleet.prices.as_ref()?.machine_hour(machine);
+    let hour = |machine: &Machine, rate: Rate| {
+        let prices = match rate {
+            Rate::Full => listed(machine)?,
+            Rate::Hibernated => hibernated(),
+        };
+        let currency = payer.currency(machine.id.as_str())?;
+        Some((currency, *prices.get(&currency)?))
+    };
+    let machines = state.fleet.machines.iter().filter(|(id, _)| !state.is_lost(id));
+    let machines = machines.map(|(_, known)| &known.item);
+    machines.filter_map(|machine| rate(machine).map(|rate| (machine, hour(machine, rate)))).collect()
+}
+
 /// How a machine is billed.
 enum Rate {
     Full,

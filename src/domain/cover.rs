@@ -20,15 +20,18 @@ pub struct Cover<'a> {
     pub newest_good: Option<(Timestamp, &'a BackupId)>,
     /// How old the newest good one may become. `None`: no policy in force selects this machine now.
     pub expected_age: Option<Seconds>,
+    /// Since when a backup is expected: the policy is in force, and the machine known.
+    pub expected_since: Timestamp,
     /// When the next backup is due. `None` where none is expected.
     pub next_due: Option<Timestamp>,
 }
 
 impl Cover<'_> {
-    /// Whether its newest good backup is older than it may be, or there is none.
+    /// Whether its newest good backup is older than it may be, or the first one is.
     pub fn is_late(&self, now: Timestamp) -> bool {
         let Some(expected) = self.expected_age else { return false };
-        self.newest_good.is_none_or(|(taken_at, _)| now.since(taken_at) > expected.duration())
+        let since = self.newest_good.map_or(self.expected_since, |(taken_at, _)| taken_at);
+        now.since(since) > expected.duration()
     }
 }
 
@@ -48,11 +51,14 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
     if let Some(adopted) = &state.adopted {
         for (name, policy) in &adopted.set.policies {
             let selector = Selector::of(policy);
+            let since = adopted.scheduled_since.get(name);
             let next_due = adopted.schedules.get(name).and_then(|schedule| schedule.next_after(now));
             for (machine, known) in &state.fleet.machines {
                 if known.missing_since.is_none() && selector.selects(&known.item) {
                     let cover = covers.entry((name, machine)).or_default();
                     cover.expected_age = Some(expected_age(policy, &adopted.set.rules));
+                    cover.expected_since =
+                        since.map_or(known.first_seen, |since| known.first_seen.max(*since));
                     cover.next_due = next_due;
                 }
             }

@@ -8,3 +8,8 @@ pub mod guard;
 pub mod listen;
 mod routes;
 mod answers;
+mod banner;
+mod fresh;
+mod credits;
+mod shelf;
+mod page;
