@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::billing::ledger::Book;
 use super::billing::record::BillKind;
 use super::fleet::{Machine, MachineStatus, SnapshotStatus};
+use super::id::MachineId;
 use super::money::{Currency, Nanos};
 use super::price::Amounts;
 use super::snapshot_price::{self, PriceBasis};
@@ -175,22 +176,15 @@ fn list(state: &State, outlooks: &mut BTreeMap<Currency, Outlook>) -> BTreeMap<C
     burns
 }
 
-/// What each machine that is there costs for an hour at the printed prices; `None`: not known. What is
-/// free is left out.
-pub fn machine_hours(state: &State) -> Vec<(&Machine, Option<(Currency, Nanos)>)> {
-    let payer = Payer::new(state, BillKind::Instance);
-    let listed = |machine: &Machine| state.fleet.prices.as_ref()?.machine_hour(machine);
-    let hour = |machine: &Machine, rate: Rate| {
-        let prices = match rate {
-            Rate::Full => listed(machine)?,
-            Rate::Hibernated => hibernated(),
-        };
-        let currency = payer.currency(machine.id.as_str())?;
-        Some((currency, *prices.get(&currency)?))
+/// What an hour of one machine costs now by the list. `None`: it is not there, or that is not known.
+pub fn machine_hour(state: &State, id: &MachineId, payer: &Payer) -> Option<(Currency, Nanos)> {
+    let machine = &state.fleet.machines.get(id).filter(|_| !state.is_lost(id))?.item;
+    let currency = payer.currency(id.as_str())?;
+    let prices = match rate(machine)? {
+        Rate::Full => state.fleet.prices.as_ref()?.machine_hour(machine)?,
+        Rate::Hibernated => hibernated(),
     };
-    let machines = state.fleet.machines.iter().filter(|(id, _)| !state.is_lost(id));
-    let machines = machines.map(|(_, known)| &known.item);
-    machines.filter_map(|machine| rate(machine).map(|rate| (machine, hour(machine, rate)))).collect()
+    Some((currency, *prices.get(&currency)?))
 }
 
 /// How a machine is billed.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::burn::machine_hours;
+use crate::domain::billing::record::BillKind;
+use crate::domain::burn::{Payer, machine_hour};
 use crate::domain::fleet::{Machine, MachineStatus};
 use crate::domain::money::{Currency, Nanos};
 use crate::domain::snapshot_price::Range;
@@ -62,7 +63,14 @@ pub struct Burner {
 
 pub fn credits(state: &State, now: Timestamp, money: &Money) -> Credits {
     let accounts = money.currencies.iter().map(|one| account(one, now)).collect();
-    let mut rows = machine_hours(state);
+    let payer = Payer::new(state, BillKind::Instance);
+    let is_billed =
+        |machine: &Machine| machine.status != MachineStatus::Deleted && !state.is_lost(&machine.id);
+    let machines = state.fleet.machines.values().map(|known| &known.item);
+    let mut rows: Vec<(&Machine, Option<(Currency, Nanos)>)> = machines
+        .filter(|machine| is_billed(machine))
+        .map(|machine| (machine, machine_hour(state, &machine.id, &payer)))
+        .collect();
     rows.sort_by(|one, other| {
         let price = |hour: &Option<(Currency, Nanos)>| hour.map(|(currency, price)| (currency, price));
         price(&other.1).cmp(&price(&one.1)).then_with(|| one.0.name.cmp(&other.0.name))

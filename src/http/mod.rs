@@ -11,5 +11,8 @@ mod answers;
 mod banner;
 mod fresh;
 mod credits;
-mod shelf;
-mod page;
+pub mod shelf;
+pub mod page;
+
+#[cfg(test)]
+mod tests;
