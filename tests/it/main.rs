@@ -8,6 +8,7 @@ mod flips;
 mod injection;
 mod power;
 mod golden;
+mod letters;
 mod degraded;
 mod tidy;
 mod dashboards;
