@@ -2,6 +2,7 @@
 
 mod kill;
 mod cli;
+mod costs;
 mod by_hand;
 mod log;
 mod flips;
@@ -23,3 +24,4 @@ mod planted;
 mod doctor;
 mod port;
 mod rules;
+mod reads;
