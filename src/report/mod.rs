@@ -20,4 +20,8 @@ pub mod happening;
 pub mod plan;
 pub mod plan_text;
 pub mod agenda;
+pub mod policies;
+pub mod subject;
+pub mod explain;
+pub mod explain_text;
 pub mod doctor;

@@ -23,3 +23,4 @@ mod planted;
 mod doctor;
 mod port;
 mod rules;
+mod reads;
