@@ -13,6 +13,7 @@ use super::rules::Lateness;
 use super::{Config, Email};
 use crate::domain::busy::Asks;
 use crate::domain::policy::{Images, Keep, Rules};
+use crate::domain::snapshot_price::PriceBasisSaid;
 use crate::domain::time::Seconds;
 use crate::domain::timing::{CatchUp, Timing};
 
@@ -93,6 +94,11 @@ fn mail(lines: &mut Lines, config: &Config) {
 /// `said` is what to say behind a setting, such as `cloud.paths.machines`.
 pub fn cloud(lines: &mut Lines, cloud: &Cloud, said: &dyn Fn(&str) -> Option<String>) {
     let key_file = cloud.key_file.as_ref().map(|path| quoted(&path.display().to_string()));
+    let price_basis = match cloud.snapshot_price_basis {
+        PriceBasisSaid::Auto => "auto",
+        PriceBasisSaid::Fixed100Gb => "fixed_100gb",
+        PriceBasisSaid::ActualSize => "actual_size",
+    };
     let images = match cloud.images {
         Images::Ask => "ask",
         Images::Absent => "absent",
@@ -107,6 +113,7 @@ pub fn cloud(lines: &mut Lines, cloud: &Cloud, said: &dyn Fn(&str) -> Option<Str
         ("page_size", Some(cloud.page_size.to_string())),
         ("billing_page_size", Some(cloud.billing_page_size.to_string())),
         ("images", Some(quoted(images))),
+        ("snapshot_price_basis", Some(quoted(price_basis))),
         ("rate_per_minute", Some(cloud.rate_per_minute.to_string())),
     ] {
         if let Some(value) = value {
