@@ -13,7 +13,9 @@ mod argument;
 mod ask;
 mod demo;
 mod folder;
+mod follow;
 mod interrupt;
+pub mod lines;
 mod log;
 mod place;
 mod request;
@@ -43,6 +45,7 @@ Back up:
   hold, release  Keep one backup until a date, with a reason, or end that
   snapshots create, snapshots delete
                  Make or delete one backup by hand, behind the same rails
+  policies run   Take a backup under a policy now
   policies retire
                  Let the backups of a removed policy go
   retention thaw Let a machine's old backups expire though it has no young one
@@ -56,7 +59,7 @@ Stop things:
   pause, resume  No creates and no deletes of policies for a while
 
 Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one they write the
-journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
+journal themselves, but for `snapshots` and `policies run`: only a daemon speaks with the cloud.
 
 Set up:
   run            Run the daemon
@@ -117,7 +120,7 @@ enum Verb {
     /// One backup made or deleted by hand; the next pass of the daemon performs it
     #[command(subcommand)]
     Snapshots(SnapshotsVerb),
-    /// Policies that were removed
+    /// Policies: taken now, or removed for good
     #[command(subcommand)]
     Policies(PoliciesVerb),
     /// No creates and no deletes of policies for a while
@@ -165,6 +168,8 @@ enum SnapshotsVerb {
 
 #[derive(Debug, Subcommand)]
 enum PoliciesVerb {
+    /// Take a backup under a policy now, of all its machines or of one; ends what held the policy
+    Run(request::Running),
     /// Let the backups of a policy go that is no longer in the configuration
     Retire(request::Retiring),
 }
@@ -202,6 +207,7 @@ impl Arguments {
             Verb::Release(arguments) => arguments.release(),
             Verb::Snapshots(SnapshotsVerb::Delete(arguments)) => arguments.delete(),
             Verb::Snapshots(SnapshotsVerb::Create(arguments)) => arguments.create(),
+            Verb::Policies(PoliciesVerb::Run(arguments)) => arguments.run(),
             Verb::Policies(PoliciesVerb::Retire(arguments)) => arguments.retire(),
             Verb::Retention(RetentionVerb::Thaw(arguments)) => arguments.thaw(),
             Verb::Pause(arguments) => arguments.pause(),

@@ -80,20 +80,30 @@ impl Place {
             }
         }
     }
+}
+
+impl Found {
+    /// Whether a daemon does.
+    pub fn listens(&self) -> Result<(), Ending> {
+        Daemon::reach(&self.socket)?.map(drop).ok_or_else(|| self.nobody())
+    }
+
+    fn nobody(&self) -> Ending {
+        Ending::Unreachable(
+            format!(
+                "no daemon listens at {}, and only a daemon speaks with the cloud: start `quartermaster run`, \
+                 or name its journal or configuration",
+                self.socket.display()
+            )
+            .into(),
+        )
+    }
 
     /// What only a daemon can do, since only a daemon speaks with the cloud.
     pub fn request(&self, ask: Ask) -> Result<Taken, Ending> {
-        let found = self.find()?;
-        match Daemon::reach(&found.socket)? {
+        match Daemon::reach(&self.socket)? {
             Some(daemon) => daemon.take(ask),
-            None => Err(Ending::Unreachable(
-                format!(
-                    "no daemon listens at {}, and only a daemon speaks with the cloud: start `quartermaster run`, \
-                     or name its journal or configuration",
-                    found.socket.display()
-                )
-                .into(),
-            )),
+            None => Err(self.nobody()),
         }
     }
 }

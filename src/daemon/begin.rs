@@ -11,10 +11,11 @@ use crate::barrack::client::Client;
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::Transport;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, cloud::Cloud, key};
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay};
 use crate::daemon::inbox;
 use crate::daemon::run::RunError;
+use crate::daemon::service::{self, Pulse};
 use crate::daemon::tell::Teller;
 use crate::journal::open::Durability;
 
@@ -36,11 +37,16 @@ pub(super) async fn begin(
     folded: Folded,
     clock: &Clock,
     stop: &CancellationToken,
+    pulse: &Pulse,
 ) -> Result<Engine, RunError> {
     let settings = Settings::of(&config.cloud, config.clock.map_or(1, |set| set.scale));
     let client = Client::new(Transport::network(&settings)?, settings, key)?;
     let mut teller = Teller::default();
-    let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
+    let pulse = pulse.clone();
+    let listener: engine::Listener = Box::new(move |state, recorded| {
+        pulse.felt();
+        teller.recorded(state, recorded);
+    });
     let (_, inbox) = inbox::channel();
     let policies = config.policy_set(clock.now());
     tracing::info!(
@@ -52,4 +58,12 @@ pub(super) async fn begin(
     );
     let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
     Ok(Engine::start(folded, policies, parts).await?)
+}
+
+/// The key that the service manager holds for us, or else that of the file which the configuration names.
+pub(super) fn read_key(cloud: &Cloud) -> Result<SecretString, RunError> {
+    match service::credential() {
+        Some(path) => Ok(key::read_credential(&path)?),
+        None => Ok(key::read_key(cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?),
+    }
 }

@@ -139,6 +139,10 @@ impl Engine {
         &self.state
     }
 
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub fn head(&self) -> Head {
         self.journal.head()
     }

@@ -168,6 +168,9 @@ pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> O
     if due.policy.mode == Mode::Observe || state.mode() == Mode::Observe {
         return Some(Decision::Skipped(Skip::Observe));
     }
+    if let Some(by) = state.asked_instead(&due.slot) {
+        return Some(Decision::Superseded { first: due.slot.due, count: 1, by });
+    }
     let open = state.shelves.get(&due.slot.shelf()).and_then(|shelf| shelf.open.as_ref());
     let was_busy = open.is_some_and(|(at, held)| *at == due.slot.due && matches!(held, Held::Busy(_)));
     let too_late = |otherwise| if was_busy { Decision::Skipped(Skip::Busy) } else { otherwise };

@@ -19,7 +19,7 @@ use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
 use super::price::Prices;
 use super::schedule::Schedule;
-use super::slot::{Held, Resemblance, Shelf, resemblance};
+use super::slot::{Held, Resemblance, Shelf, Slot, resemblance};
 use super::time::{Seconds, Timestamp};
 use super::wall::WallCheck;
 
@@ -234,6 +234,8 @@ pub struct Request {
     pub overrides: BTreeSet<Rail>,
     /// Of a create: how long the backup is kept; `None`: until a person deletes it.
     pub expire: Option<Seconds>,
+    /// Of a create under a policy: the slot that it takes.
+    pub slot: Option<Slot>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -297,6 +299,13 @@ impl State {
 
     pub fn mode(&self) -> Mode {
         self.adopted.as_ref().map_or(Mode::Observe, |adopted| adopted.set.mode)
+    }
+
+    /// The slot that a person's request takes, where it serves this one too.
+    pub fn asked_instead(&self, slot: &Slot) -> Option<Timestamp> {
+        let asked = self.requests.values().filter_map(|request| request.slot.as_ref());
+        let on_shelf = asked.filter(|asked| asked.policy == slot.policy && asked.machine == slot.machine);
+        on_shelf.map(|asked| asked.due).find(|due| *due >= slot.due)
     }
 
     /// Effects whose outcome is open, on one machine.

@@ -12,6 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod reload;
+mod service;
+mod socket;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 /// For whatever a process is waited for; a slow machine is no failure.
