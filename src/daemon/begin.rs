@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -12,15 +13,30 @@ use crate::barrack::settings::Settings;
 use crate::barrack::transport::Transport;
 use crate::clock::Clock;
 use crate::config::{Config, cloud::Cloud, key};
-use crate::daemon::engine::{self, Engine, Folded, Parts, Replay};
+use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError};
 use crate::daemon::inbox;
 use crate::daemon::run::RunError;
 use crate::daemon::service::{self, Pulse};
 use crate::daemon::tell::Teller;
-use crate::journal::open::Durability;
+use crate::journal::open::{Durability, OpenError};
+
+/// Whoever writes one event holds the journal for less than this; another daemon for longer.
+const LOCK_PAUSE: Duration = Duration::from_millis(200);
+const LOCK_TRIES: u32 = 10;
 
 /// Opens the journal in `directory`, which is made where it is missing.
-pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
+pub(super) async fn take(directory: &Path) -> Result<Folded, RunError> {
+    for _ in 1..LOCK_TRIES {
+        match try_to_take(directory) {
+            Err(RunError::Start(StartError::Open(OpenError::Locked { .. }))) => {}
+            taken => return taken,
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    try_to_take(directory)
+}
+
+fn try_to_take(directory: &Path) -> Result<Folded, RunError> {
     let failed = |source| RunError::Directory { path: directory.to_owned(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     if let Some(parent) = directory.parent() {

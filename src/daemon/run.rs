@@ -93,7 +93,7 @@ async fn serve(
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
     let pulse = Pulse::new();
-    let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop, &pulse).await;
+    let begin = async || begin(&config, key.clone(), take(directory).await?, &clock, &stop, &pulse).await;
     let Some(mut engine) = degraded::until_writable(&clock, &stop, begin).await? else { return Ok(()) };
     engine.heed(Room::new(directory, config.journal.free_space_mib));
     engine.answer_by(Answers::Asked);

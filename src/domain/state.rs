@@ -301,13 +301,6 @@ impl State {
         self.adopted.as_ref().map_or(Mode::Observe, |adopted| adopted.set.mode)
     }
 
-    /// The slot that a person's request takes, where it serves this one too.
-    pub fn asked_instead(&self, slot: &Slot) -> Option<Timestamp> {
-        let asked = self.requests.values().filter_map(|request| request.slot.as_ref());
-        let on_shelf = asked.filter(|asked| asked.policy == slot.policy && asked.machine == slot.machine);
-        on_shelf.map(|asked| asked.due).find(|due| *due >= slot.due)
-    }
-
     /// Effects whose outcome is open, on one machine.
     pub fn unresolved_on<'a>(&'a self, machine: &'a MachineId) -> impl Iterator<Item = &'a EffectLife> {
         self.unresolved().filter(move |life| life.effect.verb.machine() == machine)

@@ -80,6 +80,13 @@ fn create(slot: &Slot, machine_name: &str) -> Effect {
     Effect::new(Cause::Slot(slot.clone()), slot.create(machine_name))
 }
 
+/// The slot that a person's request takes, where it serves this one too.
+pub(super) fn asked_instead(state: &State, slot: &Slot) -> Option<Timestamp> {
+    let asked = state.requests.values().filter_map(|request| request.slot.as_ref());
+    let on_shelf = asked.filter(|asked| asked.policy == slot.policy && asked.machine == slot.machine);
+    on_shelf.map(|asked| asked.due).find(|due| *due >= slot.due)
+}
+
 /// A snapshot that bears this name and is not ours.
 pub(super) fn stranger<'a>(state: &'a State, name: &str) -> Option<&'a SnapshotId> {
     let named = state.fleet.snapshots.iter().filter(|(_, known)| known.item.name == name);
@@ -131,7 +138,7 @@ pub(super) fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Opti
     if known.is_some_and(|known| !Selector::of(policy).selects(&known.item)) {
         return Some("its policy is not for its machine any more".to_owned());
     }
-    let newer = state.asked_instead(slot).or_else(|| schedule.latest_at_or_before(now, slot.due));
+    let newer = asked_instead(state, slot).or_else(|| schedule.latest_at_or_before(now, slot.due));
     if let Some(newer) = newer {
         return Some(format!("superseded by the slot of {newer}"));
     }

@@ -27,7 +27,9 @@ fn own_uid() -> u32 {
 
 #[test]
 fn a_running_daemon_takes_what_is_asked_and_does_it() {
-    let (_cloud, site) = simulated(3_600, "protect");
+    let (_cloud, mut site) = simulated(3_600, "protect");
+    // Two seconds of ours are two hours of theirs.
+    site.clock += "[rules]\nfresh = \"2h\"\n";
     let mut daemon = site.run();
     until("a good backup", || {
         status(&site).is_some_and(|status| status["shelves"][0]["good"].as_u64() >= Some(1))
@@ -82,7 +84,7 @@ fn after_a_kill_the_journal_takes_it_and_the_next_daemon_listens_again() {
     assert!(code == 4 && said.contains("no daemon listens at "), "{said}");
 
     let mut daemon = site.run();
-    until("the next one", || verb(&site, &["thaw", "--yes"]).1.contains("(the daemon took it)"));
+    until("the next one", || verb(&site, &["pause"]).1.contains("(the daemon took it)"));
     // A second one is sent away, and the first keeps its socket.
     assert_eq!(told(&quartermaster(&["run", "--config", &site.text("qm.toml")])).0, 75);
     let (code, said) = verb(&site, &["pause"]);
