@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use self::http::HttpSetting;
+use crate::domain::alert::rules::AlertRules;
 use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
 use clock::ClockSetting;
@@ -24,6 +26,7 @@ pub mod paths;
 pub mod refusal;
 pub mod clock;
 pub mod journal;
+pub mod http;
 pub mod socket;
 pub mod rules;
 pub mod policy;
@@ -31,6 +34,7 @@ mod selection;
 mod timing;
 pub mod key;
 pub mod describe;
+pub mod show;
 pub mod span;
 mod section;
 mod value;
@@ -47,6 +51,7 @@ pub struct Config {
     pub rules: Rules,
     pub lateness: Lateness,
     pub journal: JournalSetting,
+    pub http: HttpSetting,
     pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
@@ -113,6 +118,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let http = http::read(top.within("http", notes), notes);
     let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
@@ -129,6 +135,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        http,
         socket,
         policies,
         warnings: Vec::new(),
@@ -214,6 +221,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
+            alerts: AlertRules { told: matches!(self.email, Email::Recipients(_)), ..AlertRules::default() },
             snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }

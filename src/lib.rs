@@ -6,6 +6,9 @@
 //!   `plan` proposes, `audit` judges, `evidence` says what became of an open request.
 //! - [`journal`]: the append-only, chained store of events.
 //! - [`config`]: the file, with every fault told at once; [`report`]: the state in words.
+//! - [`mail`]: letters, in words and on their way.
+//! - [`metrics`]: the state as series, at each scrape.
+//! - [`http`]: the port, which shows what was published and changes nothing.
 //! - [`barrack`]: the client of the cloud's API; answers are data.
 //! - [`daemon`]: one thread that looks, records, plans, audits and performs; `daemon::pass` is all of it.
 //! - [`sim`]: the cloud in a box, which lies, and the truth about what was done to it.
@@ -27,7 +30,10 @@ pub mod domain;
 pub mod journal;
 pub mod config;
 pub mod report;
+pub mod metrics;
+pub mod http;
 pub mod barrack;
+pub mod mail;
 pub mod daemon;
 pub mod sim;
 pub mod rehearsal;

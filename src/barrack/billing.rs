@@ -24,7 +24,7 @@ use crate::domain::time::Timestamp;
 
 /// Pages of one walk: 40,000 records at 100 a page.
 const MOST_PAGES: u64 = 400;
-const NAMES: [&str; 4] = ["records", "data", "results", "items"];
+pub(super) const NAMES: [&str; 4] = ["records", "data", "results", "items"];
 
 /// A record as a page showed it; its own text is a part of the page.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::asking::Asking;
 use super::gate::{KeyGate, KeyRefused, RateGate, Wait};
+use super::heard::Heard;
 use super::key::{Key, KeyError};
 use super::settings::Settings;
 use super::transport::{self, RawAnswer, Transport};
@@ -73,6 +74,8 @@ pub struct Line {
     /// The gates wait in the cloud's time, which passes `time_scale` times as fast from here on.
     origin: Instant,
     time_scale: u32,
+    /// Kept only while somebody wants to know.
+    heard: Option<Vec<Heard>>,
 }
 
 impl Line {
@@ -97,6 +100,7 @@ impl Line {
             server_date: None,
             origin: Instant::now(),
             time_scale: settings.time_scale.max(1),
+            heard: None,
         })
     }
 
@@ -200,12 +204,14 @@ impl Line {
         attempt: u8,
     ) -> Result<(Call, Result<RawAnswer, Failure>), String> {
         let request = asking.request(&self.base_url, &self.headers)?;
+        let address = self.heard.as_ref().map(|_| request.uri().to_string());
         let began = Instant::now();
         self.rate.note_sent(self.now());
         let answer = self.transport.send(request).await.map(|answer| self.without_key(asking, answer));
         let took = began.elapsed();
         if let Ok(answer) = &answer {
             self.note_answer(asking, answer, self.now());
+            self.note_heard(asking, address, answer);
         }
         let call = Call {
             method: asking.method.to_string(),
@@ -232,6 +238,23 @@ impl Line {
             401 => self.key_gate.refuse(now, 401),
             200..=299 if asking.is_core => self.key_gate.accept(),
             _ => {}
+        }
+    }
+
+    /// From here on, every answer is kept until it is taken.
+    pub fn listen(&mut self) {
+        self.heard = Some(Vec::new());
+    }
+
+    pub fn take_heard(&mut self) -> Vec<Heard> {
+        self.heard.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note_heard(&mut self, asking: &Asking, address: Option<String>, answer: &RawAnswer) {
+        if let (Some(heard), Some(address)) = (&mut self.heard, address) {
+            let address = address.strip_prefix(&self.base_url).unwrap_or_default().to_owned();
+            let (endpoint, body) = (asking.endpoint.clone(), answer.body.clone());
+            heard.push(Heard { endpoint, address, status: answer.status, body });
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::domain::fleet::{Gpus, Image, Item, Machine, MachineStatus, Snapshot, SnapshotStatus};
 use crate::domain::id::{ImageId, MachineId, SnapshotId};
 
+use super::spelling::{self, Row};
 use super::wire::{self, Fields};
 
 /// What the cloud lists.
@@ -30,6 +31,15 @@ impl Listing {
         [own, "data", "results", "items"]
     }
 
+    /// What is read of one item.
+    pub fn rows(self) -> &'static [Row] {
+        match self {
+            Self::Machines => spelling::MACHINE,
+            Self::Snapshots => spelling::SNAPSHOT,
+            Self::Images => spelling::IMAGE,
+        }
+    }
+
     /// `None`: its id cannot be read.
     pub fn item(self, fields: &Fields) -> Option<Item> {
         match self {
@@ -42,21 +52,21 @@ impl Listing {
 
 pub fn machine(fields: &Fields) -> Option<Machine> {
     Some(Machine {
-        id: MachineId::new(wire::id(wire::first(fields, &["id", "instance_id", "vm_id"])?)?),
-        name: wire::shown(fields, &["name", "vm_name"]),
-        status: machine_status(&wire::shown(fields, &["status"])),
-        region: wire::shown(fields, &["region"]),
-        tier: wire::shown(fields, &["tier"]),
-        labels: wire::first(fields, &["labels"]).map(labels).unwrap_or_default(),
+        id: MachineId::new(wire::id(wire::first(fields, spelling::MACHINE_ID.1)?)?),
+        name: wire::shown(fields, spelling::MACHINE_NAME.1),
+        status: machine_status(&wire::shown(fields, spelling::STATUS.1)),
+        region: wire::shown(fields, spelling::REGION.1),
+        tier: wire::shown(fields, spelling::TIER.1),
+        labels: wire::first(fields, spelling::LABELS.1).map(labels).unwrap_or_default(),
         gpus: gpus(fields),
-        created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
+        created_at: wire::first(fields, spelling::CREATED_AT.1).and_then(wire::instant),
     })
 }
 
 /// A model without a number, or a number without a model, says nothing of what it costs.
 fn gpus(fields: &Fields) -> Option<Gpus> {
-    let model = wire::shown(fields, &["gpu_type", "gpu_model"]);
-    let count = wire::first(fields, &["gpu_count"]).and_then(wire::text)?.trim().parse().ok()?;
+    let model = wire::shown(fields, spelling::GPU_MODEL.1);
+    let count = wire::first(fields, spelling::GPU_COUNT.1).and_then(wire::text)?.trim().parse().ok()?;
     (!model.trim().is_empty()).then_some(Gpus { model, count })
 }
 
@@ -74,15 +84,13 @@ fn labels(raw: &RawValue) -> BTreeSet<String> {
 /// More are not kept: the cloud chooses how many there are, and the state holds them.
 const MOST_LABELS: usize = 64;
 
-const MACHINE_OF: [&str; 2] = ["instance_id", "vm_id"];
-
 /// What of a snapshot a deletion rests on: where it cannot be read, nobody can say whose it is.
 fn unreadable_parts(fields: &Fields) -> Vec<String> {
     let is_told = |names: &[&str]| wire::first(fields, names).is_some_and(wire::is_text);
-    let machine = wire::first(fields, &MACHINE_OF);
+    let machine = wire::first(fields, spelling::MACHINE_OF.1);
     let parts = [
-        ("name", is_told(&["name", "snapshot_name"])),
-        ("status", is_told(&["status"])),
+        ("name", is_told(spelling::SNAPSHOT_NAME.1)),
+        ("status", is_told(spelling::STATUS.1)),
         // A cloud may leave it out; the name then says enough.
         ("machine", machine.is_none_or(|machine| wire::id(machine).is_some())),
     ];
@@ -91,25 +99,28 @@ fn unreadable_parts(fields: &Fields) -> Vec<String> {
 
 pub fn snapshot(fields: &Fields) -> Option<Snapshot> {
     Some(Snapshot {
-        id: SnapshotId::new(wire::id(wire::first(fields, &["id", "snapshot_id"])?)?),
-        name: wire::shown(fields, &["name", "snapshot_name"]),
-        description: wire::shown(fields, &["description"]),
-        status: snapshot_status(&wire::shown(fields, &["status"])),
-        size_bytes: wire::first(fields, &["size_gb", "size"]).and_then(size_bytes),
-        region: wire::shown(fields, &["region"]),
-        machine: wire::first(fields, &MACHINE_OF).and_then(wire::id).map(MachineId::new),
-        created_at: wire::first(fields, &["created_at"]).and_then(wire::instant),
-        is_image: matches!(wire::shown(fields, &["is_image"]).to_ascii_lowercase().as_str(), "true" | "1"),
+        id: SnapshotId::new(wire::id(wire::first(fields, spelling::SNAPSHOT_ID.1)?)?),
+        name: wire::shown(fields, spelling::SNAPSHOT_NAME.1),
+        description: wire::shown(fields, spelling::DESCRIPTION.1),
+        status: snapshot_status(&wire::shown(fields, spelling::STATUS.1)),
+        size_bytes: wire::first(fields, spelling::SIZE.1).and_then(size_bytes),
+        region: wire::shown(fields, spelling::REGION.1),
+        machine: wire::first(fields, spelling::MACHINE_OF.1).and_then(wire::id).map(MachineId::new),
+        created_at: wire::first(fields, spelling::CREATED_AT.1).and_then(wire::instant),
+        is_image: matches!(
+            wire::shown(fields, spelling::IS_IMAGE.1).to_ascii_lowercase().as_str(),
+            "true" | "1"
+        ),
         unreadable: unreadable_parts(fields),
     })
 }
 
 fn image(fields: &Fields) -> Option<Image> {
     Some(Image {
-        id: ImageId::new(wire::id(wire::first(fields, &["id", "image_id"])?)?),
-        name: wire::shown(fields, &["name"]),
-        status: wire::shown(fields, &["status"]),
-        snapshot: wire::first(fields, &["snapshot_id"]).and_then(wire::id).map(SnapshotId::new),
+        id: ImageId::new(wire::id(wire::first(fields, spelling::IMAGE_ID.1)?)?),
+        name: wire::shown(fields, spelling::NAME.1),
+        status: wire::shown(fields, spelling::STATUS.1),
+        snapshot: wire::first(fields, spelling::SNAPSHOT_OF.1).and_then(wire::id).map(SnapshotId::new),
     })
 }
 

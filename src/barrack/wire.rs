@@ -121,15 +121,23 @@ pub fn envelope(body: &[u8], names: &[&str]) -> Option<Envelope> {
 
 /// The object under one of these names, or under `data`, or the body itself. `None`: not JSON.
 pub fn inner_object<'a>(body: &'a [u8], names: &[&str]) -> Option<Fields<'a>> {
-    let mut fields = fields(body)?;
+    inner_place(body, names).map(|(_, fields)| fields)
+}
+
+/// As `inner_object`, with the names under which it stands, from the outside in.
+pub fn inner_place<'a, 'n>(body: &'a [u8], names: &[&'n str]) -> Option<(Vec<&'n str>, Fields<'a>)> {
+    let (mut fields, mut place) = (fields(body)?, Vec::new());
     for _ in 0..DEEPEST {
-        let inner = names.iter().chain(&["data"]).find_map(|name| object(fields.get(*name)?));
-        match inner {
-            Some(inner) => fields = inner,
+        let mut names = names.iter().copied().chain(["data"]);
+        match names.find_map(|name| Some((name, object(fields.get(name)?)?))) {
+            Some((name, inner)) => {
+                fields = inner;
+                place.push(name);
+            }
             None => break,
         }
     }
-    Some(fields)
+    Some((place, fields))
 }
 
 pub fn says_no(fields: &Fields) -> bool {

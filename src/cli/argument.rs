@@ -73,11 +73,20 @@ pub fn rail(text: &str) -> Result<Rail, String> {
     })
 }
 
-/// The name of a dialect; the seed is needed to know what `seeded` comes to.
+/// The name of a dialect that needs no configuration; the seed is needed to know what `seeded` comes to.
 pub fn dialect(text: &str) -> Result<String, String> {
-    let names = || Dialect::names().join(", ");
+    let known = Dialect::named(text, 0).filter(|dialect| !dialect.must_be_told());
+    known.map(|_| text.to_owned()).ok_or_else(|| one_of(&Dialect::names()))
+}
+
+/// Any dialect.
+pub fn served_dialect(text: &str) -> Result<String, String> {
     let known = Dialect::named(text, 0).map(|_| text.to_owned());
-    known.ok_or_else(|| format!("must be one of {}, or some that can be at once, joined by +", names()))
+    known.ok_or_else(|| one_of(&[Dialect::names(), Dialect::told_names()].concat()))
+}
+
+fn one_of(names: &[&str]) -> String {
+    format!("must be one of {}, or some that can be at once, joined by +", names.join(", "))
 }
 
 pub fn instant(text: &str) -> Result<Timestamp, String> {

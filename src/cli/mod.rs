@@ -12,6 +12,7 @@ pub mod ending;
 mod argument;
 mod ask;
 mod demo;
+mod doctor;
 mod folder;
 mod follow;
 mod interrupt;
@@ -63,6 +64,7 @@ journal themselves, but for `snapshots` and `policies run`: only a daemon speaks
 
 Set up:
   run            Run the daemon
+  doctor         What the cloud answers and how this machine stands; what to set
   check-config   Judge a configuration, and show when each policy runs next
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
@@ -133,6 +135,8 @@ enum Verb {
     Thaw(ask::Thawing),
     /// Run the daemon until SIGTERM or Ctrl-C
     Run(run::RunArguments),
+    /// See what the cloud answers and how this machine stands, and write down which settings fit
+    Doctor(doctor::DoctorArguments),
     /// Judge a configuration, and show when each policy runs next
     CheckConfig(CheckConfig),
     /// Watch the daemon work against a simulated cloud, in simulated time
@@ -215,6 +219,7 @@ impl Arguments {
             Verb::Freeze(arguments) => arguments.freeze(),
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
+            Verb::Doctor(arguments) => doctor::examine(&arguments),
             Verb::CheckConfig(CheckConfig { file, config }) => {
                 run::check_config(&file.or(config).unwrap_or_default())
             }

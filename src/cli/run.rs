@@ -43,7 +43,7 @@ pub fn check_config(path: &Path) -> Result<(), Ending> {
 
 fn ending(error: RunError) -> Ending {
     match error {
-        RunError::NoKeyFile | RunError::KeyFile(_) | RunError::Key(_) => {
+        RunError::NoKeyFile | RunError::KeyFile(_) | RunError::Token(_) | RunError::Key(_) => {
             Ending::Configuration(Box::new(error))
         }
         RunError::Start(StartError::Open(OpenError::Locked { .. })) => Ending::Busy(Box::new(error)),

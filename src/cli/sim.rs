@@ -54,7 +54,7 @@ pub struct ServeArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     machines: u32,
     /// How the cloud differs from what is expected of it
-    #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::dialect)]
+    #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::served_dialect)]
     dialect: String,
     /// How badly the cloud behaves
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = FAULTS)]

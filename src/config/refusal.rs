@@ -37,6 +37,12 @@ const CLASSES: [(&str, RefusalClass); 7] = [
     ("other", RefusalClass::Other),
 ];
 
+impl RefusalClass {
+    pub fn word(self) -> &'static str {
+        CLASSES.iter().find(|(_, class)| *class == self).map_or("other", |(word, _)| word)
+    }
+}
+
 pub(super) fn read(sections: Vec<Section<'_>>, notes: &mut Notes<'_>) -> Vec<RefusalSetting> {
     sections.into_iter().filter_map(|section| one(section, notes)).collect()
 }

@@ -53,6 +53,7 @@ fn the_example_is_accepted_and_holds_the_defaults() {
     assert_eq!(example.data_dir, bare.data_dir);
     assert_eq!(example.cloud, Cloud { key_file: example.cloud.key_file.clone(), ..bare.cloud });
     assert_eq!(example.lateness, bare.lateness);
+    assert_eq!(HttpSetting { token_file: None, ..example.http }, bare.http);
     assert_eq!(JournalSetting { backup_dir: None, ..example.journal }, bare.journal);
     assert_eq!(Rules { day_cap: None, ..example.rules }, Rules::default());
     assert_eq!(bare.rules, Rules::default());
@@ -86,6 +87,7 @@ fn the_example_names_every_setting() {
         "[clock]",
         "[rules]",
         "[journal]",
+        "[http]",
         "[socket]",
         "[[policy]]",
     ];
@@ -99,6 +101,7 @@ fn the_example_names_every_setting() {
         let faults = parse("test.toml", &text).unwrap_err();
         let said = faults.list().iter().find_map(|fault| fault.said.split_once("known here: ")).unwrap().1;
         let tables = [
+            "http",
             "cloud",
             "clock",
             "rules",

@@ -11,25 +11,27 @@ use crate::clock::Clock;
 use crate::daemon::engine::{StartError, Trouble};
 use crate::daemon::run::RunError;
 use crate::daemon::service;
+use crate::daemon::tell::chain;
 use crate::journal::append::AppendError;
 use crate::journal::fault::Fault;
 use crate::journal::open::OpenError;
 
 const RETRY: Duration = Duration::from_secs(60);
 
-/// What `start` gives once it works; nothing if `stop` came first. An error that waiting cannot mend ends it.
+/// What `start` gives once it works, with a word of why each time that it does not; nothing if `stop` came first. An error that waiting cannot mend ends it.
 pub async fn until_writable<T>(
     clock: &Clock,
     stop: &CancellationToken,
+    mut tell: impl FnMut(&str),
     mut start: impl AsyncFnMut() -> Result<T, RunError>,
 ) -> Result<Option<T>, RunError> {
     loop {
         match start().await {
             Ok(started) => return Ok(Some(started)),
             Err(error) if may_pass(&error) => {
-                let error = &error as &dyn std::error::Error;
+                tell(&chain(&error));
                 tracing::error!(
-                    error,
+                    error = &error as &dyn std::error::Error,
                     "degraded: the journal cannot be written, so the cloud is not called; trying again in a minute"
                 );
             }
@@ -55,6 +57,7 @@ fn may_pass(error: &RunError) -> bool {
         }
         RunError::NoKeyFile
         | RunError::KeyFile(_)
+        | RunError::Token(_)
         | RunError::Key(_)
         | RunError::Transport(_)
         | RunError::Threads(_)

@@ -12,8 +12,11 @@ use crate::barrack::client::Client;
 use crate::clock::Clock;
 use crate::daemon::busy::Answers;
 use crate::daemon::inbox::Inbox;
+use crate::daemon::post::Post;
 use crate::daemon::room::Room;
+use crate::domain::draft::Hold;
 use crate::domain::event::{ClockStepped, Event, Recorded, Started, Stopped};
+use crate::domain::id::BackupId;
 use crate::domain::policy::PolicySet;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -50,11 +53,19 @@ pub struct Engine {
     pub(super) answers: Answers,
     /// What the audit said against plans, each kept once.
     pub(super) objections: BTreeSet<String>,
+    /// What the last plan held back, and why.
+    pub(super) holds: Vec<(BackupId, Hold)>,
+    /// Why the last pass was given up.
+    pub(super) given_up: Option<String>,
+    last_event_at: Option<Timestamp>,
     unsaved_checkpoint: u64,
     /// A write failed: before anything else it must be seen that one works.
     pub(super) is_starved: bool,
     /// Nothing in simulation, whose disk is that of the machine it runs on.
     pub(super) room: Option<Room>,
+    pub(super) post: Post,
+    /// When each backup was looked at last for what a person should know, in elapsed time.
+    pub(super) thorough_at: Option<Duration>,
     /// Wall clock less elapsed time, in microseconds; another value later is a step.
     baseline: i64,
 }
@@ -106,9 +117,14 @@ impl Engine {
             unsaved: Vec::new(),
             answers: Answers::Scripted(None),
             objections: BTreeSet::new(),
+            holds: Vec::new(),
+            given_up: None,
+            last_event_at: last,
             unsaved_checkpoint: 0,
             is_starved: false,
             room: None,
+            post: Post::Nobody,
+            thorough_at: None,
             baseline,
         };
         let mut events = vec![Event::Started(Started { version: env!("CARGO_PKG_VERSION").to_owned() })];
@@ -143,6 +159,29 @@ impl Engine {
         self.clock.now()
     }
 
+    pub fn is_simulated(&self) -> bool {
+        self.journal.is_simulated()
+    }
+
+    pub fn last_event_at(&self) -> Option<Timestamp> {
+        self.last_event_at
+    }
+
+    /// What the last plan held back, and why.
+    pub fn holds(&self) -> &[(BackupId, Hold)] {
+        &self.holds
+    }
+
+    /// How many different objections the audit had to plans.
+    pub fn objections(&self) -> usize {
+        self.objections.len()
+    }
+
+    /// Why the last pass was given up; `None`: it was not.
+    pub fn trouble(&self) -> Option<&str> {
+        self.given_up.as_deref()
+    }
+
     pub fn head(&self) -> Head {
         self.journal.head()
     }
@@ -157,6 +196,7 @@ impl Engine {
         let head = self.journal.head();
         let rows = self.journal.append(&head, self.clock.now(), entries).await.map_err(Trouble::from)?;
         self.unsaved_checkpoint += rows.len() as u64;
+        self.last_event_at = rows.last().map(|row| row.recorded_at).or(self.last_event_at);
         for (row, event) in rows.iter().zip(events) {
             let recorded = Recorded { seq: row.seq.0, at: row.recorded_at, event };
             self.state.apply(&recorded);

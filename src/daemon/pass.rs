@@ -1,10 +1,11 @@
-//! The pass: look, write down, plan, audit, perform. Every wake-up does this, and nothing else.
+//! The pass: look, write down, plan, audit, perform, tell. Every wake-up does this, and nothing else.
 //!
 //! It never waits for the cloud to finish anything, and never retries a change.
 
 use std::time::Duration;
 
 use crate::daemon::engine::{Engine, Trouble};
+use crate::daemon::tell::chain;
 use crate::domain::draft::Action;
 use crate::domain::event::Event;
 use crate::domain::looks;
@@ -47,6 +48,7 @@ impl Engine {
             self.record(std::mem::take(&mut drafted.events)).await?;
             drafted = plan(&self.state, self.clock.now());
         }
+        self.holds = std::mem::take(&mut drafted.holds);
         for action in std::mem::take(&mut drafted.actions) {
             if self.stop.is_cancelled() {
                 break;
@@ -57,6 +59,7 @@ impl Engine {
                 Action::Perform { effect, .. } => self.perform(effect).await?,
             }
         }
+        self.alert(&drafted.holds).await?;
         let now = self.clock.now();
         Ok(looks::next_due(&self.state, now).max(now + LEAST_PAUSE))
     }
@@ -66,10 +69,14 @@ impl Engine {
     pub async fn run(&mut self, mut wake: impl AsyncFnMut(&Self, Duration) -> bool) -> Result<(), Trouble> {
         loop {
             let pause = match self.pass().await {
-                Ok(wake_at) => wake_at.since(self.clock.now()),
+                Ok(wake_at) => {
+                    self.given_up = None;
+                    wake_at.since(self.clock.now())
+                }
                 Err(trouble @ Trouble::Fatal(_)) => return Err(trouble),
                 Err(trouble) => {
                     tracing::error!(error = &trouble as &dyn std::error::Error, "a pass was given up");
+                    self.given_up = Some(chain(&trouble));
                     self.is_starved = true;
                     RETRY
                 }

@@ -15,6 +15,7 @@ use crate::config::{self, Config};
 use crate::daemon::begin::read_key;
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::run::RunError;
+use crate::daemon::tell::chain;
 use crate::domain::event::{Event, Reloaded};
 
 /// Who asks for it, and which file is read.
@@ -61,10 +62,4 @@ fn client(config: &Config, started: &Config) -> Result<Client, RunError> {
     let key = read_key(&config.cloud)?;
     let settings = Settings::of(&config.cloud, started.clock.map_or(1, |set| set.scale));
     Ok(Client::new(Transport::network(&settings)?, settings, key)?)
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

@@ -25,6 +25,7 @@ use crate::daemon::busy::Answers;
 use crate::daemon::degraded;
 use crate::daemon::engine::{Engine, StartError, Trouble};
 use crate::daemon::outside::Outside;
+use crate::daemon::publish;
 use crate::daemon::reload::Reload;
 use crate::daemon::room::Room;
 use crate::daemon::service::{self, Pulse};
@@ -42,6 +43,8 @@ pub enum RunError {
     NoKeyFile,
     #[error("read the key")]
     KeyFile(#[from] KeyFileError),
+    #[error("read the token of the page")]
+    Token(#[source] KeyFileError),
     #[error("use the key")]
     Key(#[from] KeyError),
     #[error("make the data directory {}", path.display())]
@@ -92,9 +95,12 @@ async fn serve(
 ) -> Result<(), RunError> {
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
+    let mut publisher = publish::open(&config.http, directory, &outside)?;
+    let tell = |why: &str| publisher.degraded(why);
     let pulse = Pulse::new();
     let begin = async || begin(&config, key.clone(), take(directory).await?, &clock, &stop, &pulse).await;
-    let Some(mut engine) = degraded::until_writable(&clock, &stop, begin).await? else { return Ok(()) };
+    let Some(mut engine) = degraded::until_writable(&clock, &stop, tell, begin).await? else { return Ok(()) };
+    outside.tell(move |engine| publisher.passed(engine));
     engine.heed(Room::new(directory, config.journal.free_space_mib));
     engine.answer_by(Answers::Asked);
     engine.hear(inbox);
@@ -106,11 +112,14 @@ async fn serve(
         tracing::error!(error, "nobody can ask this daemon for anything: there is no socket");
     }
     outside.tell(service::tell_status);
+    let felt = pulse.clone();
+    outside.tell(move |_| felt.felt());
     service::ready();
     let why = tokio::select! {
         why = passes(&mut engine, &clock, &mut outside, &reload, &config) => why?,
         () = pulse.feed() => "it was never told to",
     };
+    service::stopping();
     // First, or it could remove that of the daemon that comes next.
     drop(socket);
     engine.stop(why).await?;

@@ -73,6 +73,7 @@ impl State {
         self.halts.move_waits(moved);
         self.fleet.move_waits(moved);
         self.ledger.move_waits(moved);
+        self.alerts.move_waits(moved, at);
     }
 
     /// What was decided later than now is not decided, or no slot would be due until the clock gets

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::standing::Alerts;
 use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
+use super::counters::Counters;
 use super::digest::Digest;
 use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
@@ -69,6 +71,7 @@ pub struct State {
     pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
     pub ledger: Ledger,
+    pub alerts: Alerts,
 }
 
 /// A configuration that was refused while running.
@@ -87,6 +90,9 @@ pub struct Adopted {
     /// The schedules of `set`, parsed; a restored state gets them from [`State::restore`].
     #[serde(skip)]
     pub schedules: BTreeMap<PolicyName, Schedule>,
+    /// When digests are due; restored like the schedules.
+    #[serde(skip)]
+    pub digest: Option<Schedule>,
     /// What each policy of an older name is called now.
     pub renamed: BTreeMap<PolicyName, PolicyName>,
     /// Since when the present schedule of each policy is in force.
@@ -249,17 +255,6 @@ pub struct MachineThaw {
 pub struct Deletion {
     pub at: Timestamp,
     pub machine: MachineId,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    pub events: u64,
-    pub calls: u64,
-    pub failed_calls: u64,
-    pub backups_good: u64,
-    pub backups_deleted: u64,
-    pub anomalies: u64,
-    pub clean_stop: bool,
 }
 
 impl State {

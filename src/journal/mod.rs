@@ -12,6 +12,7 @@ pub mod open;
 pub mod append;
 pub mod checkpoint;
 pub mod reader;
+pub mod shown;
 pub mod verify;
 pub mod copy;
 pub mod restore;

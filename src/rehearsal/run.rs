@@ -15,12 +15,14 @@ use crate::barrack::transport::Transport;
 use crate::clock::Clock;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
 use crate::daemon::inbox;
+use crate::daemon::post::Post;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::money::Nanos;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
 use crate::journal;
 use crate::journal::open::Durability;
+use crate::mail::memory::Memory;
 use crate::rehearsal::bookkeeper::Bookkeeper;
 use crate::rehearsal::budget::Budget;
 use crate::rehearsal::crash::{Fuse, Mortal};
@@ -61,6 +63,8 @@ const LINES: usize = 50;
 /// What an onlooker may do: see each event, and slow the time down.
 pub trait Onlooker {
     fn recorded(&mut self, _state: &State, _recorded: &Recorded) {}
+    /// A pass is over, or was given up.
+    fn passed(&mut self, _engine: &Engine) {}
     /// Before the engine sleeps. `false` ends the rehearsal.
     fn pausing(&mut self, _state: &State, _clock: &Clock, _pause: Duration) -> bool {
         true
@@ -118,6 +122,7 @@ struct Rehearsal<'a> {
     person: Person,
     edits: Edits,
     crashes: u64,
+    letters: u64,
 }
 
 impl<'a> Rehearsal<'a> {
@@ -156,6 +161,7 @@ impl<'a> Rehearsal<'a> {
             fuse,
             edits: Edits::new(setup),
             crashes: 0,
+            letters: 0,
         }
     }
 
@@ -213,6 +219,7 @@ impl<'a> Rehearsal<'a> {
         let policies = self.edits.adopted(self.setup, &self.cloud, self.clock.now());
         let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
         let mut engine = Engine::start(folded, policies, parts).await?;
+        engine.post_by(Post::Memory(Memory::default()));
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
         let lighting = async {
@@ -223,8 +230,7 @@ impl<'a> Rehearsal<'a> {
         let daemon_clock = self.daemon_clock.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
-            let work =
-                Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine.state(), pause).await));
+            let work = Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine, pause).await));
             Mortal { work, fuse: fuse.clone() }
         };
         let ended = tokio::select! {
@@ -253,8 +259,10 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Between two passes: the person visits, the clocks go wrong, the time passes.
-    async fn pause(&mut self, state: &State, pause: Duration) -> bool {
+    async fn pause(&mut self, engine: &Engine, pause: Duration) -> bool {
         self.budget.pass_ended();
+        self.onlooker.borrow_mut().passed(engine);
+        let state = engine.state();
         let asked = self.person.visit(state, self.clock.now());
         let pause = if asked { Duration::from_secs(1) } else { pause };
         if !self.onlooker.borrow_mut().pausing(state, &self.daemon_clock.clock(), pause) {
@@ -279,6 +287,7 @@ impl<'a> Rehearsal<'a> {
         self.bookkeeper.judge(&self.cloud, engine.state(), self.clock.now());
         recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;
+        self.letters = state.alerts.sent;
         let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
         watch::compare(&self.observer, &state.to_bytes(), &folded.state, &head);
         drop(folded.journal.close());
@@ -314,7 +323,7 @@ impl<'a> Rehearsal<'a> {
                 journal_events: head.map_or(0, |head| head.seq.0),
                 journal_bytes: bytes,
                 api_calls: truth.api_calls,
-                letters: 0,
+                letters: self.letters,
                 chain_ok: verified.is_ok(),
                 ledger_matches_truth: self.bookkeeper.matches_truth(),
                 faults_hit,

@@ -5,6 +5,7 @@
 pub mod foreign;
 pub mod words;
 pub mod alarm;
+pub mod money;
 pub mod status;
 pub mod asked;
 pub mod waste;
@@ -18,3 +19,4 @@ pub mod happening;
 pub mod plan;
 pub mod plan_text;
 pub mod agenda;
+pub mod doctor;

@@ -10,10 +10,10 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::foreign::visible;
+use super::money::{HOURS_A_MONTH, Ranges, SnapshotPrices, ranges, settled_by};
 use super::status::machine_name;
 use super::words::instant;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
-use crate::domain::money::Nanos;
 use crate::domain::policy::Retention;
 use crate::domain::preview::ShelfPreview;
 use crate::domain::retention::{Candidate, Verdict};
@@ -22,11 +22,6 @@ use crate::domain::time::Timestamp;
 
 /// Raised when a field changes its meaning or goes; new ones may come at any time.
 const SCHEMA_VERSION: u32 = 1;
-
-/// What one snapshot costs by the provider's price list: 0.10 USD for each hour.
-const LIST_PRICE_PER_HOUR: Nanos = Nanos(100_000_000);
-/// A twelfth of a year of 365 days.
-const HOURS_PER_MONTH: u32 = 730;
 
 /// A list of instants, judged; both lists from new to old. The form of its JSON is fixed.
 #[derive(Clone, Debug, Serialize)]
@@ -116,11 +111,13 @@ pub struct FleetPreview {
     pub now: Timestamp,
     /// The rules that were asked about; `None`: those in force.
     pub proposal: Option<String>,
-    pub list_price_usd_per_hour: Nanos,
-    pub hours_per_month: u32,
+    pub hours_per_month: i64,
+    /// What settled how snapshots are priced, or what will; until then costs are ranges.
+    pub price_settled_by: String,
     pub shelves: Vec<ShelfShown>,
-    pub cost_before_usd_per_month: Nanos,
-    pub cost_after_usd_per_month: Nanos,
+    /// At list price.
+    pub cost_before_per_month: Ranges,
+    pub cost_after_per_month: Ranges,
 }
 
 /// One (policy, machine).
@@ -133,8 +130,8 @@ pub struct ShelfShown {
     pub remove: Vec<Removed>,
     /// What is billed and no rule counts: not yet found good, bad, timed out, disputed.
     pub unjudged: Vec<Unjudged>,
-    pub cost_before_usd_per_month: Nanos,
-    pub cost_after_usd_per_month: Nanos,
+    pub cost_before_per_month: Ranges,
+    pub cost_after_per_month: Ranges,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -143,26 +140,27 @@ pub struct Unjudged {
     pub life: &'static str,
 }
 
-/// By list price; what an account is really billed stands in its billing.
-fn per_month(snapshots: usize) -> Nanos {
-    let count = i64::try_from(snapshots).unwrap_or(i64::MAX);
-    Nanos(LIST_PRICE_PER_HOUR.0.saturating_mul(i64::from(HOURS_PER_MONTH)).saturating_mul(count))
-}
-
 impl FleetPreview {
     pub fn of(state: &State, now: Timestamp, shelves: &[ShelfPreview<'_>], proposal: Option<String>) -> Self {
-        let shelves: Vec<ShelfShown> = shelves.iter().map(|shelf| ShelfShown::of(state, shelf)).collect();
-        let sum = |cost: fn(&ShelfShown) -> Nanos| {
-            Nanos(shelves.iter().map(cost).fold(0i64, |sum, one| sum.saturating_add(one.0)))
+        let prices = SnapshotPrices::of(state);
+        let shelves: Vec<ShelfShown> =
+            shelves.iter().map(|shelf| ShelfShown::of(state, shelf, &prices)).collect();
+        let sum = |cost: fn(&ShelfShown) -> &Ranges| {
+            let mut sums = Ranges::new();
+            for (currency, range) in shelves.iter().flat_map(cost) {
+                let sum = sums.entry(*currency).or_default();
+                *sum = sum.plus(*range);
+            }
+            sums
         };
         Self {
             schema_version: SCHEMA_VERSION,
             now,
             proposal,
-            list_price_usd_per_hour: LIST_PRICE_PER_HOUR,
-            hours_per_month: HOURS_PER_MONTH,
-            cost_before_usd_per_month: sum(|shelf| shelf.cost_before_usd_per_month),
-            cost_after_usd_per_month: sum(|shelf| shelf.cost_after_usd_per_month),
+            hours_per_month: HOURS_A_MONTH,
+            price_settled_by: settled_by(state),
+            cost_before_per_month: sum(|shelf| &shelf.cost_before_per_month),
+            cost_after_per_month: sum(|shelf| &shelf.cost_after_per_month),
             shelves,
         }
     }
@@ -203,28 +201,22 @@ impl FleetPreview {
                     one.life
                 )?;
             }
-            let (before, after) = (shelf.cost_before_usd_per_month, shelf.cost_after_usd_per_month);
-            writeln!(text, "  a month {} USD now, {} USD after", dollars(before), dollars(after))?;
+            let (before, after) = (ranges(&shelf.cost_before_per_month), ranges(&shelf.cost_after_per_month));
+            writeln!(text, "  a month {before} now, {after} after")?;
         }
         writeln!(
             text,
-            "\nin all, a month: {} USD now, {} USD after; at list price, {} USD an hour for each snapshot.\n\
+            "\nin all, a month: {} now, {} after; at list price, {}.\n\
              What goes also waits for its grace, the caps and every other rail.",
-            dollars(self.cost_before_usd_per_month),
-            dollars(self.cost_after_usd_per_month),
-            dollars(self.list_price_usd_per_hour)
+            ranges(&self.cost_before_per_month),
+            ranges(&self.cost_after_per_month),
+            self.price_settled_by
         )
     }
 }
 
-/// To the cent; list prices have no more digits.
-fn dollars(sum: Nanos) -> String {
-    let cents = sum.0 / 10_000_000;
-    format!("{}.{:02}", cents / 100, cents % 100)
-}
-
 impl ShelfShown {
-    fn of(state: &State, shelf: &ShelfPreview<'_>) -> Self {
+    fn of(state: &State, shelf: &ShelfPreview<'_>, prices: &SnapshotPrices) -> Self {
         let kept = shelf.kept.iter().map(|(id, backup, reasons)| Kept {
             id: (*id).clone(),
             taken_at: backup.taken_at,
@@ -239,7 +231,11 @@ impl ShelfShown {
             .unjudged
             .iter()
             .map(|(id, backup)| Unjudged { id: (*id).clone(), life: backup.life.word() });
-        let stay = shelf.kept.len() + shelf.unjudged.len();
+        let stay = || {
+            let kept = shelf.kept.iter().map(|(_, backup, _)| *backup);
+            kept.chain(shelf.unjudged.iter().map(|(_, backup)| *backup))
+        };
+        let go = shelf.expired.iter().map(|(_, backup, _)| *backup);
         Self {
             policy: shelf.policy.clone(),
             machine: shelf.machine.clone(),
@@ -247,8 +243,8 @@ impl ShelfShown {
             keep: kept.collect(),
             remove: removed.collect(),
             unjudged: unjudged.collect(),
-            cost_before_usd_per_month: per_month(stay + shelf.expired.len()),
-            cost_after_usd_per_month: per_month(stay),
+            cost_before_per_month: prices.month(stay().chain(go)),
+            cost_after_per_month: prices.month(stay()),
         }
     }
 }

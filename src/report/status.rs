@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::alarm::{self, Alarm};
 use super::asked::{self, Kept, Requested, Thawed};
+use super::money::Money;
 use super::waste::{self, Waste};
 use super::words;
 use crate::domain::backup::{Backup, Life};
@@ -64,6 +65,7 @@ pub struct Status {
     /// Machines that did not come back from a snapshot.
     pub machines_down: Vec<MachineDown>,
     pub balance: BTreeMap<Currency, Nanos>,
+    pub money: Money,
     pub machines_seen_at: Option<Timestamp>,
     pub snapshots_seen_at: Option<Timestamp>,
 }
@@ -209,6 +211,7 @@ impl Status {
             snapshots_are: words::snapshots_are(state),
             machines_down: machines_down(state),
             balance: state.fleet.balance.clone(),
+            money: Money::of(state, now),
             machines_seen_at: state.fleet.machine_look.complete,
             snapshots_seen_at: state.fleet.snapshot_look.complete,
         }
@@ -292,7 +295,7 @@ fn overdue_status(state: &State, overdue: Overdue<'_>) -> OverdueStatus {
 }
 
 /// An id as one word of a shell's: these commands are there to be copied, and the cloud chose the id.
-pub(super) fn word(id: &str) -> String {
+pub fn word(id: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':');
     if !id.is_empty() && !id.starts_with('-') && id.chars().all(is_plain) {
         return id.to_owned();

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::asked::{Kept, Requested};
 use super::foreign::{harmless, visible};
+use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::words::{instant, span};
-use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
@@ -47,10 +47,9 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     };
     let (machines, snapshots) = (seen(status.machines_seen_at), seen(status.snapshots_seen_at));
     writeln!(text, "last looks machines {machines}, snapshots {snapshots}")?;
-    let balance: Vec<String> =
-        status.balance.iter().map(|(code, sum)| format!("{} {code}", cents(*sum))).collect();
-    let balance = if balance.is_empty() { "not seen yet".to_owned() } else { balance.join(", ") };
-    writeln!(text, "balance    {balance}")?;
+    for (what, line) in status.money.lines(status.now) {
+        writeln!(text, "{what:<11}{line}")?;
+    }
     if status.images_said_absent {
         writeln!(text, "images     said to be none: that decides where the cloud does not tell")?;
     }
@@ -125,19 +124,9 @@ fn write_asked(status: &Status, text: &mut String) -> fmt::Result {
         format!("{machine} down to the newest {}: {reason}", thawed.keep)
     })?;
     write_list(text, "waste: nothing deletes these by itself", &status.waste, |waste| {
-        let (least, most) = (cents(waste.least_usd_a_month), cents(waste.most_usd_a_month));
-        let (count, why) = (waste.backups.len(), visible(&waste.why));
-        format!(
-            "{count} because {why}: {least} to {most} USD a month at list price\n    {}",
-            visible(&waste.command)
-        )
+        let (cost, count, why) = (ranges(&waste.a_month), waste.backups.len(), visible(&waste.why));
+        format!("{count} because {why}: {cost} a month at list price\n    {}", visible(&waste.command))
     })
-}
-
-/// To the cent, towards zero: `--json` has every digit.
-fn cents(sum: Nanos) -> String {
-    let (sign, cents) = (if sum.0 < 0 { "-" } else { "" }, sum.0.unsigned_abs() / 10_000_000);
-    format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
 fn write_mode(status: &Status, text: &mut String) -> fmt::Result {
@@ -250,11 +239,5 @@ mod tests {
         let event = Event::KeyJudged(KeyJudged { refused: None });
         state.apply(&Recorded { seq: 3, at: now, event });
         assert!(!text(&Status::of(&state, now, source())).contains("refuses the key"));
-    }
-
-    #[test]
-    fn money_is_shown_to_the_cent() {
-        assert_eq!(cents(Nanos(4_999_194_569_000_006)), "4999194.56");
-        assert_eq!(cents(Nanos(-70_000_000)), "-0.07");
     }
 }

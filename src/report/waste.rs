@@ -4,28 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::money::{Ranges, SnapshotPrices};
 use super::status::machine_name;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::id::BackupId;
-use crate::domain::money::Nanos;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
-
-/// A snapshot costs 0.1 USD an hour by the printed price, for 100 GB whatever its size. Another page
-/// says that its size counts; until records tell, every price is a range.
-const FIXED_GB: i64 = 100;
-const NANOS_A_GB_HOUR: i64 = 1_000_000;
-const HOURS_A_MONTH: i64 = 730;
-const BYTES_A_GB: i64 = 1_000_000_000;
 
 /// What is alike in why it stays.
 #[derive(Clone, Debug, Serialize)]
 pub struct Waste {
     pub why: String,
     pub backups: Vec<BackupId>,
-    /// By size, and by the fixed price; at list price, in USD.
-    pub least_usd_a_month: Nanos,
-    pub most_usd_a_month: Nanos,
+    /// At list price; a range while nothing settled what the price is for.
+    pub a_month: Ranges,
     /// What a person can do, where anything helps.
     pub command: String,
 }
@@ -38,7 +30,8 @@ pub fn of(state: &State, now: Timestamp) -> Vec<Waste> {
             groups.entry(kind).or_default().push((id, backup));
         }
     }
-    groups.into_iter().map(|((why, command), backups)| waste(why, command, &backups)).collect()
+    let prices = SnapshotPrices::of(state);
+    groups.into_iter().map(|((why, command), backups)| waste(why, command, &backups, &prices)).collect()
 }
 
 /// Why it stays, and the command for all that stay for this.
@@ -78,20 +71,11 @@ fn kind(state: &State, now: Timestamp, backup: &Backup) -> Option<(String, Strin
     }
 }
 
-fn waste(why: String, command: String, backups: &[(&BackupId, &Backup)]) -> Waste {
-    let month = |gigabytes: i64| gigabytes.saturating_mul(NANOS_A_GB_HOUR * HOURS_A_MONTH);
-    let by_size = |backup: &Backup| {
-        let bytes = backup.sized.map_or(0, |sized| sized.bytes.max(0));
-        month(bytes.saturating_add(BYTES_A_GB - 1) / BYTES_A_GB)
-    };
-    let sum = |price: &dyn Fn(&Backup) -> i64| {
-        Nanos(backups.iter().map(|(_, backup)| price(backup)).fold(0, i64::saturating_add))
-    };
+fn waste(why: String, command: String, backups: &[(&BackupId, &Backup)], prices: &SnapshotPrices) -> Waste {
     Waste {
         why,
         backups: backups.iter().map(|(id, _)| (*id).clone()).collect(),
-        least_usd_a_month: sum(&|backup| by_size(backup).min(month(FIXED_GB))),
-        most_usd_a_month: sum(&|backup| by_size(backup).max(month(FIXED_GB))),
+        a_month: prices.month(backups.iter().map(|(_, backup)| *backup)),
         command,
     }
 }
@@ -104,7 +88,9 @@ mod tests {
     use crate::domain::backup::Sized;
     use crate::domain::fleet::{Snapshot, SnapshotStatus};
     use crate::domain::id::{MachineId, PolicyName, SnapshotId};
+    use crate::domain::money::{Currency, Nanos};
     use crate::domain::slot::Slot;
+    use crate::domain::snapshot_price::Range;
     use crate::domain::state::Known;
 
     const NOW: Timestamp = Timestamp::EPOCH;
@@ -123,7 +109,7 @@ mod tests {
             life,
             snapshots: BTreeSet::from([id.clone()]),
             taken_at: NOW,
-            sized: Some(Sized { bytes: 40 * BYTES_A_GB, seen: NOW, changes: 0 }),
+            sized: Some(Sized { bytes: 40_000_000_000, seen: NOW, changes: 0 }),
             pinned: false,
             held: None,
             doom: None,
@@ -152,8 +138,8 @@ mod tests {
     fn what_a_removed_policy_left_is_priced_by_size_and_by_the_fixed_price() {
         let found = of(&holding(Life::Good), NOW);
         assert_eq!(found[0].command, "quartermaster policies retire nightly");
-        let prices = (found[0].least_usd_a_month, found[0].most_usd_a_month);
-        assert_eq!(prices, (Nanos(29_200_000_000), Nanos(73_000_000_000)));
+        let range = Range { least: Nanos(29_200_000_000), most: Nanos(73_000_000_000) };
+        assert_eq!(found[0].a_month, Ranges::from([(Currency::Usd, range)]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::domain::downtime::Downtime;
 use crate::domain::draft::Hold;
 use crate::domain::effect::Refusal;
 use crate::domain::event::Lapsed;
+use crate::domain::money::Nanos;
 use crate::domain::slot::{Decision, Held, Skip};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -25,6 +26,12 @@ pub fn span(length: Duration) -> String {
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
     }
+}
+
+/// To the cent, towards zero: JSON has every digit.
+pub fn cents(sum: Nanos) -> String {
+    let (sign, cents) = (if sum.0 < 0 { "-" } else { "" }, sum.0.unsigned_abs() / 10_000_000);
+    format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
 /// Why a doomed backup stays.
@@ -148,4 +155,15 @@ pub fn refusal(refusal: &Refusal) -> String {
 pub fn size(bytes: i64) -> String {
     let tenths = bytes / 100_000_000;
     format!("{}.{} GB", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_shown_to_the_cent() {
+        assert_eq!(cents(Nanos(4_999_194_569_000_006)), "4999194.56");
+        assert_eq!(cents(Nanos(-70_000_000)), "-0.07");
+    }
 }

@@ -39,6 +39,14 @@ pub enum Way {
     NoImages,
     /// A machine is shut off while its snapshot is made.
     Restarts,
+    /// The key is looked for in the header `X-API-Key`, in `api_key`, or after the word `Api-Key`.
+    XApiKey,
+    ApiKeyHeader,
+    ApiKeyScheme,
+    /// `/vms/` for `/instances/`, and some more.
+    OtherPaths,
+    /// `page_size` for `pageSize`, and `per_page` for `limit`.
+    OtherParameters,
 }
 
 /// A set of ways. The empty one is plain.
@@ -66,8 +74,18 @@ const WAYS: [(&str, Way); 16] = [
     ("restarts", Way::Restarts),
 ];
 
+/// A client that is not told of these is not answered: only `sim serve` takes them, and no seed does.
+const TOLD: [(&str, Way); 5] = [
+    ("x-api-key", Way::XApiKey),
+    ("api-key-header", Way::ApiKeyHeader),
+    ("api-key-scheme", Way::ApiKeyScheme),
+    ("other-paths", Way::OtherPaths),
+    ("other-parameters", Way::OtherParameters),
+];
+
 /// Of each group at most one can be.
-const EXCLUSIVE: [&[Way]; 2] = [
+const EXCLUSIVE: [&[Way]; 3] = [
+    &[Way::XApiKey, Way::ApiKeyHeader, Way::ApiKeyScheme],
     &[Way::DataWrapped, Way::ResultsKey, Way::ItemsKey, Way::BareArrays],
     &[Way::NoTotals, Way::PageCount, Way::BareArrays],
 ];
@@ -96,7 +114,7 @@ impl Dialect {
                     dialect = dialect.with(Way::SmallPages)?.with(Way::NoUniqueNames)?;
                 }
                 _ => {
-                    let (_, way) = WAYS.iter().find(|(known, _)| *known == name)?;
+                    let (_, way) = WAYS.iter().chain(&TOLD).find(|(known, _)| *known == name)?;
                     dialect = dialect.with(*way)?;
                 }
             }
@@ -123,8 +141,19 @@ impl Dialect {
         [PLAIN].into_iter().chain(ways).chain([SMALL_AND_TRUSTING, SEEDED]).collect()
     }
 
+    /// Those beside them that a client must be told of.
+    pub fn told_names() -> Vec<&'static str> {
+        TOLD.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// Whether a client must be told of it before it is answered.
+    pub fn must_be_told(self) -> bool {
+        TOLD.iter().any(|(_, way)| self.has(*way))
+    }
+
     pub fn name(self) -> String {
-        let names: Vec<&str> = WAYS.iter().filter(|(_, way)| self.has(*way)).map(|(name, _)| *name).collect();
+        let names: Vec<&str> =
+            WAYS.iter().chain(&TOLD).filter(|(_, way)| self.has(*way)).map(|(name, _)| *name).collect();
         match names.as_slice() {
             [] => PLAIN.to_owned(),
             ["no-unique-names", "small-pages"] => SMALL_AND_TRUSTING.to_owned(),
@@ -168,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_name_and_every_combination_is_read_back() {
-        for name in Dialect::names() {
+        for name in Dialect::names().into_iter().chain(Dialect::told_names()) {
             assert_eq!(Dialect::named(name, 3).map(|read| read.name() == name), Some(name != SEEDED));
         }
         for seed in 0..200 {

@@ -15,6 +15,7 @@ pub mod agenda;
 pub mod truth;
 pub mod record;
 pub mod dialect;
+mod front;
 mod render;
 pub mod fault;
 pub mod rates;

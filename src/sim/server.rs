@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use crate::sim::answer::{Answer, http_date};
 use crate::sim::cloud::{Cloud, Inside};
 use crate::sim::dialect::Way;
+use crate::sim::front;
 use crate::sim::routes::{self, machines, stores};
 
 /// Requests per minute; the rest of the minute is refused.
@@ -22,30 +23,31 @@ const ERROR_PAGE: &str = "<!doctype html><title>Error</title><h1>Something went 
 impl Cloud {
     /// The API as an axum router, at the root and under `/api`; no fault happens in it by itself.
     pub fn router(&self) -> Router {
+        let at = |plain: &str| front::path(self.dialect, plain);
         let routes = Router::new()
-            .route("/snapshots/", get(routes::list_snapshots).post(routes::create_snapshot))
-            .route("/snapshots/billing/", get(routes::snapshot_billing))
-            .route("/snapshots/eligible-instances/", get(machines::eligible))
-            .route("/snapshots/{id}/restore/", post(machines::restore))
-            .route("/snapshots/{id}/", get(routes::show_snapshot).delete(routes::delete_snapshot))
-            .route("/instances/", get(routes::list_machines))
-            .route("/instances/billing/", get(routes::machine_billing))
-            .route("/instances/{id}/", get(routes::show_machine).delete(machines::delete))
-            .route("/instances/{id}/firewalls/", get(machines::firewalls))
-            .route("/instances/{id}/{verb}/", post(machines::act))
-            .route("/volumes/", get(stores::list_volumes).post(stores::create_volume))
-            .route("/volumes/{id}/", get(stores::show_volume).delete(stores::delete_volume))
-            .route("/volumes/{id}/{verb}/", post(stores::act_on_volume))
-            .route("/firewalls/", get(machines::firewalls))
-            .route("/volumes/billing/", get(routes::volume_billing))
-            .route("/images/", get(stores::list_images).post(stores::create_image))
-            .route("/images/{id}/", get(stores::show_image).delete(stores::delete_image))
-            .route("/images/snapshot-relationship/{id}/", get(routes::show_relation))
-            .route("/images/snapshot-relationships/", post(routes::list_relations))
-            .route("/balance/", get(routes::balance))
-            .route("/pricing/", get(routes::pricing))
-            .route("/regions/", get(routes::regions))
-            .route("/gpu-stocks/", get(routes::gpu_stocks))
+            .route(&at("/snapshots/"), get(routes::list_snapshots).post(routes::create_snapshot))
+            .route(&at("/snapshots/billing/"), get(routes::snapshot_billing))
+            .route(&at("/snapshots/eligible-instances/"), get(machines::eligible))
+            .route(&at("/snapshots/{id}/restore/"), post(machines::restore))
+            .route(&at("/snapshots/{id}/"), get(routes::show_snapshot).delete(routes::delete_snapshot))
+            .route(&at("/instances/"), get(routes::list_machines))
+            .route(&at("/instances/billing/"), get(routes::machine_billing))
+            .route(&at("/instances/{id}/"), get(routes::show_machine).delete(machines::delete))
+            .route(&at("/instances/{id}/firewalls/"), get(machines::firewalls))
+            .route(&at("/instances/{id}/{verb}/"), post(machines::act))
+            .route(&at("/volumes/"), get(stores::list_volumes).post(stores::create_volume))
+            .route(&at("/volumes/{id}/"), get(stores::show_volume).delete(stores::delete_volume))
+            .route(&at("/volumes/{id}/{verb}/"), post(stores::act_on_volume))
+            .route(&at("/firewalls/"), get(machines::firewalls))
+            .route(&at("/volumes/billing/"), get(routes::volume_billing))
+            .route(&at("/images/"), get(stores::list_images).post(stores::create_image))
+            .route(&at("/images/{id}/"), get(stores::show_image).delete(stores::delete_image))
+            .route(&at("/images/snapshot-relationship/{id}/"), get(routes::show_relation))
+            .route(&at("/images/snapshot-relationships/"), post(routes::list_relations))
+            .route(&at("/balance/"), get(routes::balance))
+            .route(&at("/pricing/"), get(routes::pricing))
+            .route(&at("/regions/"), get(routes::regions))
+            .route(&at("/gpu-stocks/"), get(routes::gpu_stocks))
             .method_not_allowed_fallback(method_not_allowed);
         Router::new()
             .nest("/api", routes.clone())
@@ -65,7 +67,10 @@ impl Cloud {
     }
 }
 
-async fn gate(State(cloud): State<Cloud>, request: Request, next: Next) -> Response {
+async fn gate(State(cloud): State<Cloud>, mut request: Request, next: Next) -> Response {
+    if let Some(plain) = front::plain(cloud.dialect, request.uri()) {
+        *request.uri_mut() = plain;
+    }
     let refused = cloud.enter(|inside| refusal(inside, &cloud, request.headers()));
     let mut response = match refused {
         Some(answer) => answer.into_response(),
@@ -90,8 +95,7 @@ fn refusal(inside: &mut Inside, cloud: &Cloud, headers: &HeaderMap) -> Option<An
         let answer = Answer::error(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests.", &id);
         return Some(answer);
     }
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if shown.and_then(|value| value.strip_prefix("Bearer ")) != Some(&*cloud.key) {
+    if front::shown_key(cloud.dialect, headers) != Some(&*cloud.key) {
         let id = inside.request_id();
         let message = "Invalid or missing API key.";
         return Some(Answer::error(StatusCode::UNAUTHORIZED, "AUTHENTICATION_ERROR", message, &id));

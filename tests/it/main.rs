@@ -10,6 +10,8 @@ mod power;
 mod golden;
 mod degraded;
 mod tidy;
+mod dashboards;
+mod real;
 mod restic;
 mod preview;
 mod campaign;
@@ -17,4 +19,6 @@ mod clock;
 mod bounds;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod doctor;
+mod port;
 mod rules;

@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("domain", &["planted"]),
     ("clock", &["domain"]),
     ("journal", &["planted", "domain"]),
-    ("metrics", &["domain"]),
+    ("metrics", &["report", "domain"]),
     ("config", &["domain"]),
     ("report", &["domain"]),
     ("barrack", &["planted", "config", "domain"]),

@@ -8,7 +8,6 @@ use std::io::{self, BufWriter, Write};
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::cli::ending::Ending;
 use crate::cli::place::{Found, Place};
@@ -17,9 +16,9 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::journal::entry::{Row, Seq};
 use crate::journal::reader::Reader;
 use crate::journal::record::KINDS;
+use crate::journal::shown;
 use crate::report::foreign::{harmless, visible};
 
-const SCHEMA_VERSION: u32 = 1;
 const AT_ONCE: usize = 4_096;
 /// More than this are for `export`, which holds none of them.
 const MOST_LISTED: u32 = 100_000;
@@ -99,36 +98,13 @@ struct Stored<'a> {
     hash: String,
 }
 
-/// For people and their scripts: instants as RFC 3339, the body as JSON.
-#[derive(Serialize)]
-struct Shown<'a> {
-    seq: u64,
-    recorded_at: Timestamp,
-    occurred_at: Option<Timestamp>,
-    kind: &'a str,
-    version: u16,
-    subject: &'a str,
-    key: Option<String>,
-    body: Option<&'a RawValue>,
-    hash: String,
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    simulated: bool,
-    events: Vec<Shown<'a>>,
-}
-
 impl ListArguments {
     pub fn list(&self) -> Result<(), Ending> {
         let found = self.place.find()?;
         let reader = Reader::open(&found.directory).map_err(Ending::failed)?;
         let rows = self.select(&found, &reader)?;
         if self.json {
-            let events = rows.iter().map(shown).collect();
-            let simulated = reader.is_simulated();
-            return screen::print_json(&Document { schema_version: SCHEMA_VERSION, simulated, events });
+            return screen::print_json(&shown::document(reader.is_simulated(), &rows));
         }
         if rows.is_empty() {
             return screen::print("no event");
@@ -240,21 +216,6 @@ fn stored(row: &Row) -> Stored<'_> {
         body: &row.entry.body,
         body_hash: row.body_hash.to_string(),
         prev_hash: row.prev_hash.to_string(),
-        hash: row.hash.to_string(),
-    }
-}
-
-fn shown(row: &Row) -> Shown<'_> {
-    Shown {
-        seq: row.seq.0,
-        recorded_at: row.recorded_at,
-        occurred_at: row.entry.occurred_at,
-        kind: &row.entry.kind,
-        version: row.entry.version,
-        subject: &row.entry.subject,
-        key: row.entry.key.map(|key| key.to_string()),
-        // A body that is no JSON is shown by `log show`, and found by `log verify`.
-        body: serde_json::from_str(&row.entry.body).ok(),
         hash: row.hash.to_string(),
     }
 }

@@ -27,5 +27,7 @@ mod outcomes;
 mod growth;
 mod tolerance;
 mod refusals;
+mod alerts;
+mod credits;
 mod history;
 mod laws;

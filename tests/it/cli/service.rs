@@ -108,7 +108,7 @@ fn the_manager_of_services_hears_that_it_is_ready_alive_reloading_and_ending() {
     signal(&daemon, "-HUP");
     until("ready again", || notices.count("RELOADING=1") == 1 && notices.count("READY=1") == 2);
     assert_eq!(daemon.terminate(), 0);
-    assert_eq!(notices.count("STOPPING=1"), 1);
+    assert!(notices.count("STOPPING=1") >= 1);
     let log = log(daemon);
     let is_weighed =
         |line: &str| line.starts_with("<3>") || line.starts_with("<4>") || line.starts_with("<6>");

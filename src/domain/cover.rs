@@ -1,0 +1,69 @@
+//! Cover: what each policy and machine has to show, and how old its newest good backup may be.
+//!
+//! A shelf is here as soon as a policy selects a machine, before its first backup, and for as long as
+//! something stands on it.
+
+use std::collections::BTreeMap;
+
+use super::backup::Life;
+use super::id::{BackupId, MachineId, PolicyName};
+use super::policy::{Policy, Rules};
+use super::selection::Selector;
+use super::state::State;
+use super::time::{Seconds, Timestamp};
+
+/// One (policy, machine).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cover<'a> {
+    /// Good backups that are there.
+    pub good: usize,
+    pub newest_good: Option<(Timestamp, &'a BackupId)>,
+    /// How old the newest good one may become. `None`: no policy in force selects this machine now.
+    pub expected_age: Option<Seconds>,
+    /// When the next backup is due. `None` where none is expected.
+    pub next_due: Option<Timestamp>,
+}
+
+impl Cover<'_> {
+    /// Whether its newest good backup is older than it may be, or there is none.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        let Some(expected) = self.expected_age else { return false };
+        self.newest_good.is_none_or(|(taken_at, _)| now.since(taken_at) > expected.duration())
+    }
+}
+
+/// A backup may come as late as the longest gap between two slots, its jitter, and the time that a
+/// snapshot may take.
+pub fn expected_age(policy: &Policy, rules: &Rules) -> Seconds {
+    let Seconds(gap) = policy.longest_gap;
+    Seconds(gap.saturating_add(policy.timing.jitter.0).saturating_add(rules.pending_deadline.0))
+}
+
+/// All shelves, in the order of their names.
+pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineId), Cover<'_>> {
+    let mut covers: BTreeMap<(&PolicyName, &MachineId), Cover<'_>> = BTreeMap::new();
+    for shelf in state.shelves.keys() {
+        covers.entry((&shelf.policy, &shelf.machine)).or_default();
+    }
+    if let Some(adopted) = &state.adopted {
+        for (name, policy) in &adopted.set.policies {
+            let selector = Selector::of(policy);
+            let next_due = adopted.schedules.get(name).and_then(|schedule| schedule.next_after(now));
+            for (machine, known) in &state.fleet.machines {
+                if known.missing_since.is_none() && selector.selects(&known.item) {
+                    let cover = covers.entry((name, machine)).or_default();
+                    cover.expected_age = Some(expected_age(policy, &adopted.set.rules));
+                    cover.next_due = next_due;
+                }
+            }
+        }
+    }
+    for (id, backup) in state.backups.iter().filter(|(_, backup)| backup.life == Life::Good) {
+        let Some(slot) = &backup.slot else { continue };
+        let policy = state.adopted.as_ref().map_or(&slot.policy, |adopted| adopted.current(&slot.policy));
+        let cover = covers.entry((policy, &slot.machine)).or_default();
+        cover.good += 1;
+        cover.newest_good = cover.newest_good.max(Some((backup.taken_at, id)));
+    }
+    covers
+}

@@ -1,0 +1,158 @@
+//! What a scrape answers: every series that is described, from zero, harmless, and as promtool wants it.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use super::*;
+use crate::domain::counters::{CallFailure, Decided};
+use crate::domain::event::{Answer, Call, Event, Failure, Observed, Recorded};
+use crate::domain::fleet::{Change, Item, Machine, MachineStatus};
+use crate::domain::id::MachineId;
+
+fn scraped(state: &State) -> String {
+    let process = Process { passes: 3, head: "0123456789ab@17".to_owned(), ..Process::default() };
+    text(&Scrape { state, now: Timestamp::from_seconds(1_800_000_000), holds: &[], process: &process })
+        .unwrap()
+}
+
+fn see(state: &mut State, id: &str, name: &str) {
+    let machine = Machine {
+        id: MachineId::new(id),
+        name: name.to_owned(),
+        status: MachineStatus::Active,
+        region: "CANADA-1".to_owned(),
+        tier: String::new(),
+        labels: BTreeSet::new(),
+        gpus: None,
+        created_at: None,
+    };
+    let change = Change::Seen(Item::Machine(machine));
+    let event = Event::Observed(Observed { change, raw: String::new() });
+    state.apply(&Recorded { seq: 1, at: Timestamp::EPOCH, event });
+}
+
+fn call(state: &mut State, method: &str, endpoint: &str, answer: Answer) {
+    let call = Call {
+        method: method.to_owned(),
+        endpoint: endpoint.to_owned(),
+        object: None,
+        answer,
+        duration_ms: 1,
+        request_id: None,
+        attempt: 1,
+        bytes: 0,
+    };
+    state.apply(&Recorded { seq: 1, at: Timestamp::EPOCH, event: Event::Called(call) });
+}
+
+#[test]
+fn every_series_that_is_told_is_described_and_counters_begin_at_zero() {
+    let text = scraped(&State::default());
+    let told: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let described: BTreeSet<&str> = names::ALL.iter().map(|one| one.name).collect();
+    for name in told.iter().filter(|name| !name.starts_with("process_")) {
+        assert!(described.contains(name), "{name} is told and not described");
+    }
+    // What hangs on what the cloud shows, or on policies, is absent from an empty state.
+    let later = [
+        "quartermaster_balance_credits",
+        "quartermaster_machine_info",
+        "quartermaster_backup_newest_good_timestamp_seconds",
+        "quartermaster_backup_expected_age_seconds",
+        "quartermaster_backups_good",
+    ];
+    for name in described.iter().filter(|name| !later.contains(name)) {
+        assert!(told.contains(name), "{name} is described and not told");
+    }
+    for class in CallFailure::ALL {
+        let series = format!(
+            "quartermaster_api_failed_calls_total{{method=\"GET\",endpoint=\"/instances/\",class=\"{}\"}} 0\n",
+            class.word()
+        );
+        assert!(text.contains(&series), "{series}");
+    }
+    for decided in Decided::ALL {
+        let series = format!("quartermaster_slots_decided_total{{decision=\"{}\"}} 0\n", decided.word());
+        assert!(text.contains(&series), "{series}");
+    }
+    assert!(text.contains("quartermaster_charged_credits_total{kind=\"volume\",currency=\"INR\"} 0\n"));
+}
+
+#[test]
+fn calls_are_counted_by_endpoint_and_class_and_the_endpoints_are_bounded() {
+    let mut state = State::default();
+    call(&mut state, "GET", "/balance/", Answer::Status(200));
+    call(&mut state, "GET", "/balance/", Answer::Failure(Failure::Timeout));
+    for number in 0..1_000 {
+        call(&mut state, "GET", &format!("/x{number}/"), Answer::Status(503));
+    }
+    let text = scraped(&state);
+    for series in [
+        "quartermaster_api_calls_total{method=\"GET\",endpoint=\"/balance/\"} 2\n",
+        "quartermaster_api_failed_calls_total{method=\"GET\",endpoint=\"/balance/\",class=\"timeout\"} 1\n",
+    ] {
+        assert!(text.contains(series), "{series}");
+    }
+    assert!(text.matches("quartermaster_api_calls_total{").count() <= 48, "a series for each address");
+    let made = text.lines().filter(|line| line.starts_with("quartermaster_api_calls_total{"));
+    let sum: f64 = made.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum();
+    assert_eq!(sum, 1_002.0, "none is lost");
+}
+
+#[test]
+fn what_the_cloud_calls_a_machine_breaks_no_line_and_no_label() {
+    let mut state = State::default();
+    let long = "x".repeat(10_000);
+    for (id, name) in [
+        ("a", "quote\" back\\slash\nnew line\u{202e}\u{1b}[31m<b>"),
+        ("b\u{202e}", &long),
+        ("b\\u{202e}", "a name that looks like the escape of another"),
+    ] {
+        see(&mut state, id, name);
+    }
+    let text = scraped(&state);
+    let lines: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("quartermaster_machine_info{")).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines.iter().collect::<BTreeSet<_>>().len(), 3);
+    assert!(lines.iter().all(|line| line.len() < 600 && line.ends_with("} 1")));
+    assert!(!text.contains(['\u{202e}', '\u{1b}']));
+    assert!(
+        text.contains(r#"name="quote\" back\\slash\\u{a}new line\\u{202e}\\u{1b}[31m<b>""#),
+        "{}",
+        lines[0]
+    );
+    assert!(promtool_objects(&text).is_none_or(|said| said.is_empty()));
+}
+
+#[test]
+fn machines_beyond_the_bound_are_counted_and_have_no_series() {
+    let mut state = State::default();
+    for number in 0..MOST_SHOWN + 7 {
+        see(&mut state, &format!("BRK-{number:06}D"), "trainer");
+    }
+    let text = scraped(&state);
+    assert_eq!(text.matches("quartermaster_machine_info{").count(), MOST_SHOWN);
+    assert!(text.contains("quartermaster_machines_left_out 7\n"));
+}
+
+/// What promtool says against it; `None` where there is no promtool.
+fn promtool_objects(text: &str) -> Option<String> {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().ok()?;
+    child.stdin.take()?.write_all(text.as_bytes()).ok()?;
+    let output = child.wait_with_output().ok()?;
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Some(if output.status.success() { String::new() } else { said.concat() })
+}
+
+#[test]
+fn promtool_has_nothing_to_say_against_a_scrape() {
+    match promtool_objects(&scraped(&State::default())) {
+        None => println!("SKIPPED: promtool is not installed"),
+        Some(said) => assert_eq!(said, ""),
+    }
+}
