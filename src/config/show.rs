@@ -42,6 +42,10 @@ pub fn toml(config: &Config) -> String {
         lines.put("backup_keep", &config.journal.backup_keep.to_string());
     }
     lines.put("free_space_mib", &config.journal.free_space_mib.to_string());
+    if let Some(path) = &config.socket.path {
+        lines.table("socket");
+        lines.put("path", &quoted(&path.display().to_string()));
+    }
     for setting in &config.policies {
         policy(&mut lines, setting);
     }

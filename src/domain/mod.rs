@@ -33,6 +33,7 @@ mod fold_downtime;
 mod fold_effect;
 mod fold_freeze;
 mod fold_seen;
+mod fold_reuse;
 mod fold_time;
 mod fold_doubt;
 mod fold_halt;

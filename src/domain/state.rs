@@ -49,7 +49,7 @@ pub struct State {
     /// Removed policies whose backups may go.
     pub retired: BTreeSet<PolicyName>,
     /// What a person said is not ours, and when it was last known to be there. No name makes it ours.
-    pub disowned: BTreeMap<SnapshotId, Timestamp>,
+    pub disowned: BTreeMap<SnapshotId, Disowned>,
     /// Deletions asked for in the last 24 hours.
     pub deletions: Vec<Deletion>,
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
@@ -220,6 +220,15 @@ pub struct BusyAnswer {
     pub at: Timestamp,
     /// `None`: its machine is not busy.
     pub why: Option<String>,
+}
+
+/// What a person said is not ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disowned {
+    /// When it was last known to be there.
+    pub seen: Timestamp,
+    /// What it was called then; empty where nobody could read it.
+    pub name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -30,12 +30,14 @@ use crate::rehearsal::disturb::DaemonClock;
 use crate::rehearsal::edits::Edits;
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
+use crate::rehearsal::rival::Rival;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
+use crate::sim::record::Actor;
 use crate::sim::truth::Rules;
 use crate::sim::wire::LocalWire;
 
@@ -121,6 +123,7 @@ struct Rehearsal<'a> {
     fuse: Fuse,
     person: Person,
     edits: Edits,
+    rival: Rival,
     crashes: u64,
     letters: u64,
 }
@@ -144,6 +147,7 @@ impl<'a> Rehearsal<'a> {
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
         let (outlet, _) = inbox::channel();
+        let rival = Rival::new(setup, &cloud, &clock);
         let budget = Budget::new(observer.clone(), clock.clone());
         Self {
             setup,
@@ -160,6 +164,7 @@ impl<'a> Rehearsal<'a> {
             onlooker,
             fuse,
             edits: Edits::new(setup),
+            rival,
             crashes: 0,
             letters: 0,
         }
@@ -228,6 +233,8 @@ impl<'a> Rehearsal<'a> {
             std::future::pending::<()>().await;
         };
         let daemon_clock = self.daemon_clock.clone();
+        self.rival.meet(&self.setup.directory);
+        let rival = self.rival.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
             let work = Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine, pause).await));
@@ -240,6 +247,7 @@ impl<'a> Rehearsal<'a> {
             () = lighting => None,
             () = tokio::time::sleep(edit_over) => None,
             () = daemon_clock.keep_setting() => None,
+            () = rival.live() => None,
         };
         match ended {
             Some(Ok(())) => self.finish(engine).await.map(|()| None),
@@ -338,7 +346,9 @@ fn listen(cloud: &Cloud, observer: &Observer, fuse: &Fuse, seed: u64) {
     let (observer, mut danger) = (observer.clone(), Danger::new(cloud, fuse, seed.wrapping_add(4242)));
     cloud.on_change(Box::new(move |change| {
         observer.arrived(change);
-        danger.comes();
+        if change.by == Actor::Daemon {
+            danger.comes();
+        }
     }));
 }
 

@@ -4,6 +4,7 @@
 pub mod world;
 mod lives;
 mod losses;
+mod reuse;
 mod ready;
 mod deletes;
 mod disowned;
