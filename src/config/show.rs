@@ -11,6 +11,7 @@ use super::rules::Lateness;
 use super::{Config, Email};
 use crate::domain::busy::Asks;
 use crate::domain::policy::{Images, Keep, Rules};
+use crate::domain::snapshot_price::PriceBasisSaid;
 use crate::domain::time::Seconds;
 use crate::domain::timing::{CatchUp, Timing};
 
@@ -42,6 +43,12 @@ pub fn toml(config: &Config) -> String {
         lines.put("backup_keep", &config.journal.backup_keep.to_string());
     }
     lines.put("free_space_mib", &config.journal.free_space_mib.to_string());
+    lines.table("http");
+    let listen = config.http.listen.map_or_else(|| "off".to_owned(), |address| address.to_string());
+    lines.put("listen", &quoted(&listen));
+    if let Some(path) = &config.http.token_file {
+        lines.put("token_file", &quoted(&path.display().to_string()));
+    }
     if let Some(path) = &config.socket.path {
         lines.table("socket");
         lines.put("path", &quoted(&path.display().to_string()));
@@ -59,6 +66,11 @@ pub fn cloud(lines: &mut Lines, cloud: &Cloud, said: &dyn Fn(&str) -> Option<Str
         Images::Ask => "ask",
         Images::Absent => "absent",
     };
+    let basis = match cloud.snapshot_price_basis {
+        PriceBasisSaid::Auto => "auto",
+        PriceBasisSaid::Fixed100Gb => "fixed_100gb",
+        PriceBasisSaid::ActualSize => "actual_size",
+    };
     lines.table("cloud");
     for (key, value) in [
         ("base_url", Some(quoted(&cloud.base_url))),
@@ -69,6 +81,7 @@ pub fn cloud(lines: &mut Lines, cloud: &Cloud, said: &dyn Fn(&str) -> Option<Str
         ("page_size", Some(cloud.page_size.to_string())),
         ("billing_page_size", Some(cloud.billing_page_size.to_string())),
         ("images", Some(quoted(images))),
+        ("snapshot_price_basis", Some(quoted(basis))),
         ("rate_per_minute", Some(cloud.rate_per_minute.to_string())),
     ] {
         if let Some(value) = value {
