@@ -16,7 +16,9 @@ mod costs;
 mod demo;
 mod doctor;
 mod folder;
+mod follow;
 mod interrupt;
+pub mod lines;
 mod log;
 mod manual;
 mod place;
@@ -58,6 +60,7 @@ Back up:
   hold, release  Keep one backup until a date, with a reason, or end that
   snapshots create, snapshots delete
                  Make or delete one backup by hand, behind the same rails
+  policies run   Take a backup under a policy now
   policies retire
                  Let the backups of a removed policy go
   retention thaw Let a machine's old backups expire though it has no young one
@@ -71,7 +74,7 @@ Stop things:
   pause, resume  No creates and no deletes of policies for a while
 
 Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one they write the
-journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
+journal themselves, but for `snapshots` and `policies run`: only a daemon speaks with the cloud.
 
 Set up:
   run            Run the daemon
@@ -148,7 +151,7 @@ enum Verb {
     /// Every snapshot that the cloud shows, and backups made or deleted by hand
     #[command(subcommand)]
     Snapshots(SnapshotsVerb),
-    /// The policies in force, and those that were removed
+    /// The policies in force, taken now or let go of
     #[command(subcommand)]
     Policies(PoliciesVerb),
     /// No creates and no deletes of policies for a while
@@ -220,6 +223,8 @@ enum PoliciesVerb {
     List(read::ListArguments),
     /// One policy in full, with every machine that it is for
     Show(read::ShowArguments),
+    /// Take a backup under a policy now, of all its machines or of one; ends what held the policy
+    Run(request::Running),
     /// Let the backups of a policy go that is no longer in the configuration
     Retire(request::Retiring),
 }
@@ -266,6 +271,7 @@ impl Arguments {
             Verb::Release(arguments) => arguments.release(),
             Verb::Snapshots(SnapshotsVerb::Delete(arguments)) => arguments.delete(),
             Verb::Snapshots(SnapshotsVerb::Create(arguments)) => arguments.create(),
+            Verb::Policies(PoliciesVerb::Run(arguments)) => arguments.run(),
             Verb::Policies(PoliciesVerb::Retire(arguments)) => arguments.retire(),
             Verb::Retention(RetentionVerb::Thaw(arguments)) => arguments.thaw(),
             Verb::Pause(arguments) => arguments.pause(),

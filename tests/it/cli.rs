@@ -13,6 +13,8 @@ use tempfile::TempDir;
 
 mod mail;
 mod reload;
+mod service;
+mod socket;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 /// For whatever a process is waited for; a slow machine is no failure.
