@@ -28,6 +28,7 @@ pub mod screen;
 mod scenario;
 mod sim;
 mod status;
+mod test_email;
 mod way;
 
 /// Verbs in groups, which clap cannot do by itself; a test holds it against the real list.
@@ -74,6 +75,7 @@ journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
 Set up:
   run            Run the daemon
   doctor         What the cloud answers and how this machine stands; what to set
+  test-email     Send one letter now, and say what the server answered
   check-config   Judge a configuration, and show when each policy runs next
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
@@ -158,6 +160,8 @@ enum Verb {
     Run(run::RunArguments),
     /// See what the cloud answers and how this machine stands, and write down which settings fit
     Doctor(doctor::DoctorArguments),
+    /// Send one letter now, over the way that the configuration names, and say what came back
+    TestEmail(test_email::TestEmailArguments),
     /// Judge a configuration, and show when each policy runs next
     CheckConfig(CheckConfig),
     /// Watch the daemon work against a simulated cloud, in simulated time
@@ -263,6 +267,7 @@ impl Arguments {
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Doctor(arguments) => doctor::examine(&arguments),
+            Verb::TestEmail(arguments) => test_email::send(&arguments),
             Verb::CheckConfig(CheckConfig { file, config }) => {
                 run::check_config(&file.or(config).unwrap_or_default())
             }
