@@ -18,6 +18,7 @@ mod doctor;
 mod folder;
 mod interrupt;
 mod log;
+mod manual;
 mod place;
 mod progress;
 mod read;
@@ -79,6 +80,8 @@ Set up:
   check-config   Judge a configuration, and show when each policy runs next
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
+  completions    The script that completes verbs and options in your shell
+  man            The manual: one page, or with --out a page for each verb
   version        Print the version
 
 Options:
@@ -169,6 +172,10 @@ enum Verb {
     /// The simulated cloud
     #[command(subcommand)]
     Sim(SimVerb),
+    /// The script that completes verbs and options in your shell
+    Completions(manual::CompletionArguments),
+    /// The manual: one page, or with --out a page for each verb
+    Man(manual::ManArguments),
     /// Print the version
     Version,
 }
@@ -273,6 +280,8 @@ impl Arguments {
             }
             Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
+            Verb::Completions(arguments) => arguments.complete(),
+            Verb::Man(arguments) => arguments.write(),
             Verb::Version => screen::print(concat!("quartermaster ", env!("CARGO_PKG_VERSION"))),
         }
     }
