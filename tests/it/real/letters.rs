@@ -57,7 +57,9 @@ fn letters(folder: &Path) -> Vec<(LetterQueued, Timestamp)> {
 fn header(letter: &str, name: &str) -> Option<String> {
     let head = letter.split("\n\n").next()?.replace("\n ", " ").replace("\n\t", " ");
     let start = format!("{}: ", name.to_lowercase());
-    head.lines().find(|line| line.to_lowercase().starts_with(&start)).map(|line| line[start.len()..].to_owned())
+    head.lines()
+        .find(|line| line.to_lowercase().starts_with(&start))
+        .map(|line| line[start.len()..].to_owned())
 }
 
 fn message_id(id: &impl std::fmt::Display) -> String {
@@ -67,7 +69,11 @@ fn message_id(id: &impl std::fmt::Display) -> String {
 /// What is wrong with a letter as it arrived.
 fn faults(arrived: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut demand = |is_so: bool, what: &str| if !is_so { faults.push(what.to_owned()) };
+    let mut demand = |is_so: bool, what: &str| {
+        if !is_so {
+            faults.push(what.to_owned())
+        }
+    };
     let has = |name: &str, value: &str| header(arrived, name).is_some_and(|found| found.contains(value));
     demand(has("From", "quartermaster@mail.test"), "From");
     demand(has("To", TO), "To");
@@ -75,7 +81,7 @@ fn faults(arrived: &str) -> Vec<String> {
     demand(has("Message-ID", "@letters.quartermaster.invalid>"), "Message-ID");
     demand(has("Auto-Submitted", "auto-generated"), "Auto-Submitted");
     demand(header(arrived, "Date").is_some(), "Date");
-    demand(has("Received", "TLS"), "it was not encrypted on its way");
+    demand(has("Received", "ESMTPS"), "it was not encrypted on its way");
     demand(has("Content-Type", "multipart/alternative"), "both forms");
     let is_referred = header(arrived, "References") == header(arrived, "In-Reply-To");
     demand(is_referred, "References and In-Reply-To differ");
@@ -102,7 +108,8 @@ fn each_letter_arrives_at_a_real_mail_server_whole_and_in_its_thread() {
         }
     });
     let arrived = postfix.letters("every letter", |letters| letters.len() == queued.len());
-    let wrong = arrived.iter().flat_map(|one| faults(one).into_iter().map(move |fault| format!("{fault}:\n{one}")));
+    let wrong =
+        arrived.iter().flat_map(|one| faults(one).into_iter().map(move |fault| format!("{fault}:\n{one}")));
     let wrong: Vec<String> = wrong.collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     for (one, _) in &queued {

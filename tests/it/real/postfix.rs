@@ -1,5 +1,5 @@
-//! Postfix from Debian, in a folder of its own: it takes letters on a port of this machine, over TLS if
-//! asked to, and keeps each as a file.
+//! Postfix from Debian, in a folder of its own: it takes letters on a port of this machine, over TLS
+//! only, and keeps each as a file.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -149,7 +149,9 @@ fn sign(openssl: &Path, folder: &Path) {
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     run(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=tests -days 2"));
     run(&format!("req {key} -keyout mail.key -out mail.csr -subj /CN=mail.test"));
-    run("x509 -req -in mail.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out mail.crt -days 2 -extfile names");
+    run(
+        "x509 -req -in mail.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out mail.crt -days 2 -extfile names",
+    );
     let chain = ["mail.key", "mail.crt"].map(|file| fs::read_to_string(folder.join(file)).unwrap()).concat();
     fs::write(folder.join("mail.pem"), chain).unwrap();
 }
