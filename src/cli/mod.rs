@@ -18,6 +18,7 @@ mod doctor;
 mod folder;
 mod interrupt;
 mod log;
+mod manual;
 mod place;
 mod progress;
 mod read;
@@ -28,6 +29,7 @@ pub mod screen;
 mod scenario;
 mod sim;
 mod status;
+mod test_email;
 mod way;
 
 /// Verbs in groups, which clap cannot do by itself; a test holds it against the real list.
@@ -74,9 +76,12 @@ journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
 Set up:
   run            Run the daemon
   doctor         What the cloud answers and how this machine stands; what to set
+  test-email     Send one letter now, and say what the server answered
   check-config   Judge a configuration, and show when each policy runs next
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
+  completions    The script that completes verbs and options in your shell
+  man            The manual: one page, or with --out a page for each verb
   version        Print the version
 
 Options:
@@ -158,6 +163,8 @@ enum Verb {
     Run(run::RunArguments),
     /// See what the cloud answers and how this machine stands, and write down which settings fit
     Doctor(doctor::DoctorArguments),
+    /// Send one letter now, over the way that the configuration names, and say what came back
+    TestEmail(test_email::TestEmailArguments),
     /// Judge a configuration, and show when each policy runs next
     CheckConfig(CheckConfig),
     /// Watch the daemon work against a simulated cloud, in simulated time
@@ -165,6 +172,10 @@ enum Verb {
     /// The simulated cloud
     #[command(subcommand)]
     Sim(SimVerb),
+    /// The script that completes verbs and options in your shell
+    Completions(manual::CompletionArguments),
+    /// The manual: one page, or with --out a page for each verb
+    Man(manual::ManArguments),
     /// Print the version
     Version,
 }
@@ -263,11 +274,14 @@ impl Arguments {
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Doctor(arguments) => doctor::examine(&arguments),
+            Verb::TestEmail(arguments) => test_email::send(&arguments),
             Verb::CheckConfig(CheckConfig { file, config }) => {
                 run::check_config(&file.or(config).unwrap_or_default())
             }
             Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
+            Verb::Completions(arguments) => arguments.complete(),
+            Verb::Man(arguments) => arguments.write(),
             Verb::Version => screen::print(concat!("quartermaster ", env!("CARGO_PKG_VERSION"))),
         }
     }
