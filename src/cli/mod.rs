@@ -2,14 +2,13 @@
 //!
 //! Parsing and help stand here; each group of verbs does its work in a file of its own.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::cli::ending::Ending;
 
 pub mod ending;
 mod argument;
+mod configuration;
 mod ask;
 mod demo;
 mod doctor;
@@ -63,6 +62,7 @@ Set up:
   run            Run the daemon
   doctor         What the cloud answers and how this machine stands; what to set
   check-config   Judge a configuration, and show when each policy runs next
+  config         A file to begin with, what a file comes to, and what can be set
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
   version        Print the version
@@ -135,7 +135,10 @@ enum Verb {
     /// See what the cloud answers and how this machine stands, and write down which settings fit
     Doctor(doctor::DoctorArguments),
     /// Judge a configuration, and show when each policy runs next
-    CheckConfig(CheckConfig),
+    CheckConfig(configuration::CheckArguments),
+    /// Begin a configuration, show what is in force, or what can be set
+    #[command(subcommand)]
+    Config(configuration::ConfigVerb),
     /// Watch the daemon work against a simulated cloud, in simulated time
     Demo(demo::DemoArguments),
     /// The simulated cloud
@@ -179,16 +182,6 @@ enum SimVerb {
     Serve(sim::ServeArguments),
 }
 
-#[derive(Debug, Args)]
-struct CheckConfig {
-    /// The configuration
-    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
-    file: Option<PathBuf>,
-    /// The same, as the other verbs take it
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
 impl Arguments {
     /// Does what was asked for.
     pub fn perform(self) -> Result<(), Ending> {
@@ -214,9 +207,8 @@ impl Arguments {
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Doctor(arguments) => doctor::examine(&arguments),
-            Verb::CheckConfig(CheckConfig { file, config }) => {
-                run::check_config(&file.or(config).unwrap_or_default())
-            }
+            Verb::CheckConfig(arguments) => configuration::check(&arguments),
+            Verb::Config(verb) => verb.perform(),
             Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
             Verb::Version => screen::print(concat!("quartermaster ", env!("CARGO_PKG_VERSION"))),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
+use super::schema::Kind;
 use super::section::{Found, Notes, Section};
 use super::value::integer;
 use super::{selection, timing};
@@ -232,6 +233,7 @@ fn retention(section: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Retenti
 }
 
 fn reach(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Reach> {
+    section.learn(key, Kind::Reach, notes);
     let found = section.take(key)?;
     let DeValue::String(text) = found.value else {
         notes.refuse(&found, "must be a reach in quotes, such as \"7d\" or \"1y6m\"");
@@ -241,6 +243,7 @@ fn reach(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) ->
 }
 
 fn keep(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Keep> {
+    section.learn(key, Kind::Keep, notes);
     let found = section.take(key)?;
     let is_all = matches!(found.value, DeValue::String(text) if text == "all");
     let number = integer(found.value);

@@ -42,6 +42,16 @@ pub fn toml(config: &Config) -> String {
         lines.put("backup_keep", &config.journal.backup_keep.to_string());
     }
     lines.put("free_space_mib", &config.journal.free_space_mib.to_string());
+    lines.table("http");
+    let listen = config.http.listen.map_or_else(|| "off".to_owned(), |address| address.to_string());
+    lines.put("listen", &quoted(&listen));
+    if let Some(path) = &config.http.token_file {
+        lines.put("token_file", &quoted(&path.display().to_string()));
+    }
+    if let Some(path) = &config.socket.path {
+        lines.table("socket");
+        lines.put("path", &quoted(&path.display().to_string()));
+    }
     for setting in &config.policies {
         policy(&mut lines, setting);
     }
