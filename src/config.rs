@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use self::http::HttpSetting;
+use crate::domain::alert::rules::AlertRules;
 use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
 use clock::ClockSetting;
@@ -235,6 +236,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
+            alerts: AlertRules { told: matches!(self.email, Email::Recipients(_)), ..AlertRules::default() },
             snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }

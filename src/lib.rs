@@ -6,6 +6,7 @@
 //!   `plan` proposes, `audit` judges, `evidence` says what became of an open request.
 //! - [`journal`]: the append-only, chained store of events.
 //! - [`config`]: the file, with every fault told at once; [`report`]: the state in words.
+//! - [`mail`]: letters, in words and on their way.
 //! - [`metrics`]: the state as series, at each scrape.
 //! - [`http`]: the port, which shows what was published and changes nothing.
 //! - [`barrack`]: the client of the cloud's API; answers are data.
@@ -32,6 +33,7 @@ pub mod report;
 pub mod metrics;
 pub mod http;
 pub mod barrack;
+pub mod mail;
 pub mod daemon;
 pub mod sim;
 pub mod rehearsal;

@@ -60,10 +60,12 @@ pub enum Bug {
     CommitWithoutSync,
     /// An append is answered while its transaction is still open; the next one commits it.
     AnswerBeforeCommit,
+    /// A balance that cannot be read ends the alert about it.
+    BlindnessEndsAlerts,
 }
 
 impl Bug {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -89,6 +91,7 @@ impl Bug {
         Self::RenameForgetsSlots,
         Self::CommitWithoutSync,
         Self::AnswerBeforeCommit,
+        Self::BlindnessEndsAlerts,
     ];
 }
 

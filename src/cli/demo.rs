@@ -1,6 +1,7 @@
 //! `demo`: the daemon at work against a simulated cloud, watched line by line, or as fast as it can.
 
 use std::cell::RefCell;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use crate::cli::ending::Ending;
 use crate::cli::folder::Folder;
 use crate::cli::{interrupt, screen};
 use crate::clock::Clock;
+use crate::daemon::engine::Engine;
+use crate::daemon::outside::Outside;
+use crate::daemon::publish::{self, Publisher};
 use crate::domain::event::Recorded;
 use crate::domain::policy::Retention;
 use crate::domain::state::State;
@@ -48,6 +52,9 @@ pub struct DemoArguments {
     /// How the cloud differs from what is expected of it: plain, no-unique-names, small-pages, …
     #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::dialect)]
     dialect: String,
+    /// Address of this machine for the page of the watched demo; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback, conflicts_with = "length")]
+    listen: SocketAddr,
     /// Wait for the disk with each commit, as `run` does
     #[arg(long)]
     durable: bool,
@@ -76,7 +83,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
     };
     let summary = match arguments.length {
         Some(_) => run::run(&setup, Rc::new(RefCell::new(Hurry { stop }))).map_err(Ending::failed)?,
-        None => watch(&setup, stop)?,
+        None => watch(&setup, arguments.listen, stop)?,
     };
     if arguments.json {
         screen::print_json(&summary)?;
@@ -93,9 +100,20 @@ fn judge(summary: &Summary) -> Result<(), Ending> {
     Err(Ending::Failed("the rehearsal was not clean; its summary says how".into()))
 }
 
-fn watch(setup: &Setup, stop: CancellationToken) -> Result<Summary, Ending> {
-    screen::print(&introduction(setup))?;
-    let show = Show { narrator: Narrator::default(), pace: Pace::new(DAY), stop, broken: None };
+/// What the page shows is simulated, and still nobody else's business.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "an address with a port, such as 127.0.0.1:9477")?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("an address of this machine only".to_owned()) }
+}
+
+fn watch(setup: &Setup, address: SocketAddr, stop: CancellationToken) -> Result<Summary, Ending> {
+    let failed = |error| Ending::Failed(format!("listen on {address}: {error}").into());
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    screen::print(&introduction(setup, listener.local_addr().map_err(failed)?))?;
+    // A runtime and a thread of its own: the engine's paused clock would jump while it waits for a socket.
+    let (outside, _inbox) = Outside::open(stop.clone()).map_err(failed)?;
+    let publisher = publish::show(listener, &setup.directory, &outside).map_err(failed)?;
+    let show = Show { narrator: Narrator::default(), pace: Pace::new(DAY), publisher, stop, broken: None };
     let show = Rc::new(RefCell::new(show));
     let summary = run::run(setup, show.clone()).map_err(Ending::failed)?;
     match show.borrow_mut().broken.take() {
@@ -104,11 +122,12 @@ fn watch(setup: &Setup, stop: CancellationToken) -> Result<Summary, Ending> {
     }
 }
 
-fn introduction(setup: &Setup) -> String {
+fn introduction(setup: &Setup, address: SocketAddr) -> String {
     format!(
         "This is a SIMULATED cloud inside this process: no network, no account, nothing real is touched.\n\
          The daemon is the real one, in enforce mode: {} machines, one policy, a backup of each daily at 02:00,\n\
-         the newest {} kept. A scripted person approves what needs approval. A day takes 10 s. Ctrl-C ends it.\n\n\
+         the newest {} kept. A scripted person approves what needs approval. A day takes 10 s. Ctrl-C ends it.\n\
+         Its page: http://{address}/\n\n\
          {:<21}{:<10}{:<13}{:<29}detail",
         setup.machines, setup.keep_last, "simulated time (UTC)", "what", "machine", "backup"
     )
@@ -129,6 +148,7 @@ impl Onlooker for Hurry {
 struct Show {
     narrator: Narrator,
     pace: Pace,
+    publisher: Publisher,
     stop: CancellationToken,
     /// Why no more lines can be written.
     broken: Option<Ending>,
@@ -138,6 +158,10 @@ impl Onlooker for Show {
     fn recorded(&mut self, state: &State, recorded: &Recorded) {
         let lines = self.narrator.recorded(state, recorded);
         self.tell(&lines);
+    }
+
+    fn passed(&mut self, engine: &Engine) {
+        self.publisher.passed(engine);
     }
 
     fn pausing(&mut self, state: &State, clock: &Clock, pause: Duration) -> bool {

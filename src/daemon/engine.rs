@@ -12,6 +12,7 @@ use crate::barrack::client::Client;
 use crate::clock::Clock;
 use crate::daemon::busy::Answers;
 use crate::daemon::inbox::Inbox;
+use crate::daemon::post::Post;
 use crate::daemon::room::Room;
 use crate::domain::draft::Hold;
 use crate::domain::event::{ClockStepped, Event, Recorded, Started, Stopped};
@@ -62,6 +63,9 @@ pub struct Engine {
     pub(super) is_starved: bool,
     /// Nothing in simulation, whose disk is that of the machine it runs on.
     pub(super) room: Option<Room>,
+    pub(super) post: Post,
+    /// When each backup was looked at last for what a person should know, in elapsed time.
+    pub(super) thorough_at: Option<Duration>,
     /// Wall clock less elapsed time, in microseconds; another value later is a step.
     baseline: i64,
 }
@@ -119,6 +123,8 @@ impl Engine {
             unsaved_checkpoint: 0,
             is_starved: false,
             room: None,
+            post: Post::Nobody,
+            thorough_at: None,
             baseline,
         };
         let mut events = vec![Event::Started(Started { version: env!("CARGO_PKG_VERSION").to_owned() })];

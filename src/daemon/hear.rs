@@ -16,7 +16,7 @@ impl Engine {
         while let Ok(request) = self.inbox.try_recv() {
             self.take(request).await?;
         }
-        Ok(())
+        self.take_tries().await
     }
 
     async fn take(&mut self, Request { uid, ask, answer }: Request) -> Result<(), Trouble> {

@@ -1,4 +1,4 @@
-//! The pass: look, write down, plan, audit, perform. Every wake-up does this, and nothing else.
+//! The pass: look, write down, plan, audit, perform, tell. Every wake-up does this, and nothing else.
 //!
 //! It never waits for the cloud to finish anything, and never retries a change.
 
@@ -8,6 +8,7 @@ use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::tell::chain;
 use crate::domain::draft::Action;
 use crate::domain::event::Event;
+use crate::domain::id::EffectId;
 use crate::domain::looks;
 use crate::domain::plan::plan;
 use crate::domain::time::Timestamp;
@@ -49,16 +50,24 @@ impl Engine {
             drafted = plan(&self.state, self.clock.now());
         }
         self.holds = std::mem::take(&mut drafted.holds);
+        let mut asked = true;
         for action in std::mem::take(&mut drafted.actions) {
             if self.stop.is_cancelled() {
                 break;
             }
             self.take_asks().await?;
             match action {
+                // Nothing was asked for, as the audit or a full disk let it wait: nothing new is to be seen.
+                Action::Look(_) if !asked => {}
                 Action::Look(scope) => self.look(&scope).await?,
-                Action::Perform { effect, .. } => self.perform(effect).await?,
+                Action::Perform { effect, .. } => {
+                    let (id, before) = (effect.id.clone(), self.attempts_at(&effect.id));
+                    self.perform(effect).await?;
+                    asked = self.attempts_at(&id) != before;
+                }
             }
         }
+        self.alert(&drafted.holds).await?;
         let now = self.clock.now();
         Ok(looks::next_due(&self.state, now).max(now + LEAST_PAUSE))
     }
@@ -84,6 +93,10 @@ impl Engine {
                 return Ok(());
             }
         }
+    }
+
+    fn attempts_at(&self, effect: &EffectId) -> u32 {
+        self.state.effects.get(effect).map_or(0, |life| life.attempt)
     }
 
     /// Keeps what a call came to when the journal could not take it; the next pass stores it first.

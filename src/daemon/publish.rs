@@ -4,12 +4,14 @@
 //! engine, and nothing is published where nobody listens.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +48,22 @@ pub fn open(setting: &HttpSetting, directory: &Path, outside: &Outside) -> Resul
         outside.spawn(keep_open(address, shown, outside.stop.clone()));
     }
     Ok(publisher)
+}
+
+/// The same on a port that somebody else opened, for everybody on this machine.
+pub fn show(listener: std::net::TcpListener, directory: &Path, outside: &Outside) -> io::Result<Publisher> {
+    let (sender, present) = watch::channel(Present::Replaying);
+    let shown = Shown { present, events: events(directory), guard: Guard::open() };
+    let stop = outside.stop.clone();
+    listener.set_nonblocking(true)?;
+    outside.spawn(async move {
+        // It belongs to the runtime beside the engine, and is handed over there.
+        match TcpListener::from_std(listener) {
+            Ok(listener) => listen::serve(listener, shown, stop).await,
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "there is no page"),
+        }
+    });
+    Ok(Publisher::new(sender, directory))
 }
 
 async fn keep_open(address: SocketAddr, shown: Shown, stop: CancellationToken) {

@@ -2,6 +2,8 @@
 //!
 //! It says what was written down; errors are logged where they are handled.
 
+use crate::domain::alert::event::AlertChanged;
+use crate::domain::alert::matter::Level;
 use crate::domain::backup::Judgement;
 use crate::domain::billing::event::{Billed, FinalsDiffered};
 use crate::domain::downtime::Downtime;
@@ -9,6 +11,8 @@ use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{BusyAnswered, DowntimeSeen, Event, Recorded, Reloaded};
 use crate::domain::fleet::{LookResult, Scope};
 use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+use crate::mail::letter;
 use crate::report::foreign::visible;
 use crate::report::words;
 
@@ -76,6 +80,16 @@ impl Teller {
             Event::ToppedUp(topped) => {
                 tracing::info!(amount = %topped.amount, currency = %topped.currency, "the balance rose");
             }
+            Event::AlertChanged(changed) => tell_alert(state, changed, recorded.at),
+            Event::LetterQueued(queued) => {
+                tracing::info!(letter = %queued.id, "a letter is queued: {}", letter::subject(queued));
+            }
+            Event::LetterTried(tried) => match &tried.failed {
+                None => tracing::info!(letter = %tried.letter, "the letter was sent"),
+                Some(why) => {
+                    tracing::warn!(letter = %tried.letter, why = %visible(why), "the letter was not sent")
+                }
+            },
         }
     }
 
@@ -99,6 +113,17 @@ impl Teller {
             | LookResult::NotFound
             | LookResult::Unavailable(_) => {}
         }
+    }
+}
+
+/// Each beginning and end; what only comes and goes inside an episode is for `status`.
+fn tell_alert(state: &State, changed: &AlertChanged, at: Timestamp) {
+    let (matter, level) = (changed.matter.word(), changed.level.map(Level::word));
+    let is_new = state.alerts.active.get(&changed.matter).is_some_and(|active| active.since == at);
+    match level {
+        Some(level) if is_new => tracing::warn!(matter, level, "an alert began"),
+        Some(_) => tracing::debug!(matter, level, "an alert changed"),
+        None => tracing::info!(matter, "an alert is over"),
     }
 }
 

@@ -74,6 +74,35 @@ pub enum Hold {
     LookFirst,
 }
 
+impl Hold {
+    /// One word for a script, a label or a stored fact.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Mode => "mode",
+            Self::SoftStart { .. } => "soft_start",
+            Self::Grace { .. } => "grace",
+            Self::AwaitsApproval => "awaits_approval",
+            Self::Paused { .. } => "paused",
+            Self::Frozen { .. } => "frozen",
+            Self::ClockUnsure => "clock_unsure",
+            Self::Protected => "protected",
+            Self::Kept => "kept",
+            Self::Linked => "linked",
+            Self::LastGood => "last_good",
+            Self::Stale => "stale",
+            Self::Unknown => "unknown",
+            Self::Suspect => "suspect",
+            Self::Unreadable => "unreadable",
+            Self::Shaken => "shaken",
+            Self::Capped => "capped",
+            Self::Refused => "refused",
+            Self::MaybeLinked => "maybe_linked",
+            Self::Postponed { .. } => "postponed",
+            Self::LookFirst => "look_first",
+        }
+    }
+}
+
 pub(super) fn settled(life: &EffectLife, outcome: Outcome) -> Event {
     Event::Settled(Settled { effect: life.effect.id.clone(), attempt: life.attempt, outcome })
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::event::{AlertChanged, LetterQueued, LetterTried};
 use super::ask::Ask;
 use super::backup::{Judgement, Proof};
 use super::billing::event::{Billed, DayClosed, FinalsDiffered, HourClosed, ToppedUp};
@@ -69,6 +70,10 @@ pub enum Event {
     TotalDisbelieved(TotalDisbelieved),
     /// The audit let a planned deletion wait.
     Postponed(Postponed),
+    AlertChanged(AlertChanged),
+    /// Stored together with the change that it tells.
+    LetterQueued(LetterQueued),
+    LetterTried(LetterTried),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

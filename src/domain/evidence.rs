@@ -22,14 +22,13 @@ pub fn evidence(state: &State, life: &EffectLife) -> Option<Outcome> {
             let absent = (blind || life.clear_looks >= LOOKS_THAT_PROVE).then_some(Outcome::DidNotHappen);
             seen(state, backup).or(absent)
         }
-        (Verb::DeleteSnapshot { snapshot, .. }, Standing::Unknown { since, .. }) => {
+        (Verb::DeleteSnapshot { backup, snapshot, .. }, Standing::Unknown { since, .. }) => {
             if life.clear_looks >= LOOKS_THAT_PROVE {
                 return Some(Outcome::Happened { snapshot: Some(snapshot.clone()) });
             }
             let settled = *since + state.rules().settle;
             let looked_since = state.fleet.snapshot_look.complete.is_some_and(|began| began >= settled);
-            let still_there = state.fleet.snapshots.get(snapshot).is_some_and(|k| k.missing_since.is_none());
-            (looked_since && still_there).then_some(Outcome::DidNotHappen)
+            (looked_since && state.is_there(snapshot, backup)).then_some(Outcome::DidNotHappen)
         }
         (Verb::CreateSnapshot { .. }, Standing::Intended { .. } | Standing::Done | Standing::Failed(_))
         | (

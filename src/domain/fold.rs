@@ -19,14 +19,22 @@ impl State {
             Event::Started(_) => self.start(at),
             Event::Stopped(_) => self.counters.clean_stop = true,
             Event::ClockStepped(step) => self.step_clock(step.by_micros, at),
-            Event::PoliciesAdopted(set) => self.adopt_policies(row.seq, set, at),
+            Event::PoliciesAdopted(set) => {
+                let before = self.mode();
+                self.adopt_policies(row.seq, set, at);
+                self.adopt_alerts(before, at);
+            }
             Event::Called(call) => self.counters.call(call),
-            Event::Looked(look) => self.look(look, at),
+            Event::Looked(look) => {
+                self.look(look, at);
+                self.note_reach(look, at);
+            }
             Event::Observed(observed) => self.observe(&observed.change, at),
             Event::Asked(asked) => self.ask(asked, at),
             Event::SlotDecided(decided) => {
                 self.counters.decide_slot(decided);
                 self.decide_slot(decided);
+                self.note_decision(&decided.decision);
             }
             Event::Intended(intended) => {
                 self.counters.intend(intended);
@@ -54,6 +62,9 @@ impl State {
             Event::HourClosed(closed) => self.ledger.close_hour(closed, at),
             Event::DayClosed(closed) => self.ledger.close_day(closed, at),
             Event::ToppedUp(topped) => self.top_up(topped),
+            Event::AlertChanged(changed) => self.change_alert(changed, at),
+            Event::LetterQueued(letter) => self.queue_letter(letter, row.seq, at),
+            Event::LetterTried(tried) => self.try_letter(tried),
         }
     }
 
@@ -103,6 +114,7 @@ impl State {
         }
         if let Judgement::Vanished = judged.judgement {
             self.note_foreign_deletion(at);
+            self.note_gone(&judged.backup, at);
         }
         if let Judgement::Good { .. } = judged.judgement {
             self.counters.backups_good += 1;

@@ -9,7 +9,7 @@ use super::event::{Asked, Lapsed};
 use super::id::{AskId, BackupId, EffectId, MachineId};
 use super::policy::Mode;
 use super::slot::{hand_line, hand_name};
-use super::state::{Freeze, MachineThaw, Request, State};
+use super::state::{Disowned, Freeze, MachineThaw, Request, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
@@ -31,7 +31,9 @@ impl State {
             }
             Ask::Disown { snapshot, .. } => {
                 self.end_rivalry(snapshot);
-                self.disowned.insert(snapshot.clone(), at);
+                let known = self.fleet.snapshots.get(snapshot);
+                let name = known.map_or_else(String::new, |known| known.item.name.clone());
+                self.disowned.insert(snapshot.clone(), Disowned { seen: at, name });
             }
             Ask::Retry { halted } => self.lift(halted),
             Ask::Pin { backup } => self.set_pinned(backup, true),

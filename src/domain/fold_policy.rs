@@ -48,6 +48,7 @@ impl State {
             seq,
             set: set.clone(),
             schedules: schedules(set),
+            digest: digest(set),
             renamed: renamed.clone(),
             scheduled_since,
             policy_mode_since,
@@ -201,4 +202,8 @@ fn renamed(before: Option<&Adopted>, set: &PolicySet) -> BTreeMap<PolicyName, Po
 pub(super) fn schedules(set: &PolicySet) -> BTreeMap<PolicyName, Schedule> {
     let parsed = |policy: &Policy| Schedule::parse(&policy.schedule, &policy.timezone).ok();
     set.policies.iter().filter_map(|(name, policy)| Some((name.clone(), parsed(policy)?))).collect()
+}
+
+pub(super) fn digest(set: &PolicySet) -> Option<Schedule> {
+    set.alerts.digest.as_ref().and_then(|cron| Schedule::parse(cron, "UTC").ok())
 }

@@ -118,11 +118,16 @@ impl State {
                 let seen = self.backups.get(&backup).is_some_and(|backup| !backup.snapshots.is_empty());
                 !seen && !self.may_be_unread(&backup) && began >= since + settle
             }
-            Verb::DeleteSnapshot { snapshot, .. } => {
-                let known = self.fleet.snapshots.get(&snapshot);
-                began >= since && known.is_none_or(|known| known.missing_since.is_some())
+            Verb::DeleteSnapshot { backup, snapshot, .. } => {
+                began >= since && !self.is_there(&snapshot, &backup)
             }
         }
+    }
+
+    /// Whether the last listing shows the snapshot of this backup, and not another thing under its id.
+    pub(super) fn is_there(&self, snapshot: &SnapshotId, backup: &BackupId) -> bool {
+        let known = self.fleet.snapshots.get(snapshot);
+        self.owners.get(snapshot) == Some(backup) && known.is_some_and(|known| known.missing_since.is_none())
     }
 
     /// Whether an object without a readable name stands there that may be this backup: on its machine,
@@ -204,6 +209,7 @@ impl State {
     }
 
     fn see_snapshot(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        self.part_from_reused(snapshot, at);
         see(&mut self.fleet.snapshots, snapshot.id.clone(), snapshot.clone(), at);
         let Some(owner) = self.owner_of(snapshot) else { return };
         let offset = self.wall.offset_micros.unwrap_or(0);

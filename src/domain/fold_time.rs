@@ -73,6 +73,7 @@ impl State {
         self.halts.move_waits(moved);
         self.fleet.move_waits(moved);
         self.ledger.move_waits(moved);
+        self.alerts.move_waits(moved, at);
     }
 
     /// What was decided later than now is not decided, or no slot would be due until the clock gets
@@ -120,9 +121,9 @@ impl State {
         self.retired.retain(|policy| of(policy));
         let snapshots = &self.fleet.snapshots;
         // A list may leave out what is there: a person's word outlives that.
-        self.disowned.retain(|id, seen| {
-            *seen = if snapshots.contains_key(id) { at } else { *seen };
-            !old(*seen)
+        self.disowned.retain(|id, disowned| {
+            disowned.seen = if snapshots.contains_key(id) { at } else { disowned.seen };
+            !old(disowned.seen)
         });
         let adopted = self.adopted.as_ref();
         self.halts.impossible.retain(|id, _| self.fleet.machines.contains_key(id));

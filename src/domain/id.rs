@@ -49,6 +49,8 @@ pub enum OfEffect {}
 pub enum OfAsk {}
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfBill {}
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfLetter {}
 
 /// The cloud's id of a machine, such as `BRK-100001D`.
 pub type MachineId = Id<OfMachine>;
@@ -64,3 +66,5 @@ pub type EffectId = Id<OfEffect>;
 pub type AskId = Id<OfAsk>;
 /// The cloud's id of a billing record, such as `BRK-100001SB`; each kind has a list of its own.
 pub type BillId = Id<OfBill>;
+/// Ours: what its `Message-ID` is made of.
+pub type LetterId = Id<OfLetter>;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::rules::AlertRules;
 use super::id::PolicyName;
 use super::reach::Reach;
 use super::selection::Selection;
@@ -42,6 +43,8 @@ pub struct PolicySet {
     pub rules: Rules,
     #[serde(default)]
     pub images: Images,
+    #[serde(default)]
+    pub alerts: AlertRules,
     #[serde(default, skip_serializing_if = "PriceBasisSaid::is_auto")]
     pub snapshot_price_basis: PriceBasisSaid,
 }

@@ -1,6 +1,6 @@
 //! The state as bytes, for a checkpoint: written and read whole, never migrated.
 
-use super::fold_policy::schedules;
+use super::fold_policy::{digest, schedules};
 use super::state::State;
 
 impl State {
@@ -15,6 +15,7 @@ impl State {
         let mut state: Self = serde_json::from_slice(bytes).ok()?;
         if let Some(adopted) = &mut state.adopted {
             adopted.schedules = schedules(&adopted.set);
+            adopted.digest = digest(&adopted.set);
         }
         Some(state)
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::standing::Alerts;
 use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
@@ -48,7 +49,7 @@ pub struct State {
     /// Removed policies whose backups may go.
     pub retired: BTreeSet<PolicyName>,
     /// What a person said is not ours, and when it was last known to be there. No name makes it ours.
-    pub disowned: BTreeMap<SnapshotId, Timestamp>,
+    pub disowned: BTreeMap<SnapshotId, Disowned>,
     /// Deletions asked for in the last 24 hours.
     pub deletions: Vec<Deletion>,
     /// Dooms of the last 24 hours that no new backup explains, whatever became of them.
@@ -70,6 +71,7 @@ pub struct State {
     pub key_refused: Option<KeyRefusal>,
     pub counters: Counters,
     pub ledger: Ledger,
+    pub alerts: Alerts,
 }
 
 /// A configuration that was refused while running.
@@ -88,6 +90,9 @@ pub struct Adopted {
     /// The schedules of `set`, parsed; a restored state gets them from [`State::restore`].
     #[serde(skip)]
     pub schedules: BTreeMap<PolicyName, Schedule>,
+    /// When digests are due; restored like the schedules.
+    #[serde(skip)]
+    pub digest: Option<Schedule>,
     /// What each policy of an older name is called now.
     pub renamed: BTreeMap<PolicyName, PolicyName>,
     /// Since when the present schedule of each policy is in force.
@@ -215,6 +220,15 @@ pub struct BusyAnswer {
     pub at: Timestamp,
     /// `None`: its machine is not busy.
     pub why: Option<String>,
+}
+
+/// What a person said is not ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disowned {
+    /// When it was last known to be there.
+    pub seen: Timestamp,
+    /// What it was called then; empty where nobody could read it.
+    pub name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

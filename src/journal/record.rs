@@ -38,6 +38,8 @@ struct Step {
 const STEPS: &[Step] = &[
     // `rules.billing_every`, `rules.grace_after_edit` and `images` came, and have defaults.
     Step { kind: "policies_adopted", lift: Ok },
+    // `alerts` came, and has defaults.
+    Step { kind: "policies_adopted", lift: Ok },
     // Of the printed prices there was a digest alone.
     Step { kind: "observed", lift: prices_from_digest },
 ];
@@ -108,6 +110,9 @@ pub fn encode(event: &Event) -> Entry {
         Event::HourClosed(body) => ("hour_closed", text(body)),
         Event::DayClosed(body) => ("day_closed", text(body)),
         Event::ToppedUp(body) => ("topped_up", text(body)),
+        Event::AlertChanged(body) => ("alert_changed", text(body)),
+        Event::LetterQueued(body) => ("letter_queued", text(body)),
+        Event::LetterTried(body) => ("letter_tried", text(body)),
     };
     Entry {
         kind: kind.to_owned(),
@@ -120,7 +125,7 @@ pub fn encode(event: &Event) -> Entry {
 }
 
 /// Every kind, for what must name them all.
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 30] = [
     "started",
     "stopped",
     "clock_stepped",
@@ -148,6 +153,9 @@ pub const KINDS: [&str; 27] = [
     "hour_closed",
     "day_closed",
     "topped_up",
+    "alert_changed",
+    "letter_queued",
+    "letter_tried",
 ];
 
 pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
@@ -183,6 +191,9 @@ pub fn decode(row: &Row) -> Result<Recorded, Unreadable> {
         "hour_closed" => read(body).map(Event::HourClosed),
         "day_closed" => read(body).map(Event::DayClosed),
         "topped_up" => read(body).map(Event::ToppedUp),
+        "alert_changed" => read(body).map(Event::AlertChanged),
+        "letter_queued" => read(body).map(Event::LetterQueued),
+        "letter_tried" => read(body).map(Event::LetterTried),
         _ => return Err(unreadable(None)),
     };
     let event = event.map_err(|source| unreadable(Some(source)))?;
@@ -248,6 +259,9 @@ fn subject(event: &Event) -> String {
         Event::HourClosed(closed) => closed.kind.word().to_owned(),
         Event::DayClosed(closed) => closed.kind.word().to_owned(),
         Event::ToppedUp(topped) => topped.currency.code().to_owned(),
+        Event::AlertChanged(changed) => changed.matter.into(),
+        Event::LetterQueued(letter) => letter.id.to_string(),
+        Event::LetterTried(tried) => tried.letter.to_string(),
     }
 }
 
@@ -259,6 +273,7 @@ fn key(event: &Event) -> Option<Key> {
         }
         Event::Asked(asked) => vec!["asked".to_owned(), asked.id.to_string()],
         Event::Billed(billed) => revisions(billed),
+        Event::LetterQueued(letter) => vec!["letter".to_owned(), letter.id.to_string()],
         Event::Started(_)
         | Event::Stopped(_)
         | Event::ClockStepped(_)
@@ -282,7 +297,9 @@ fn key(event: &Event) -> Option<Key> {
         | Event::FinalsDiffered(_)
         | Event::HourClosed(_)
         | Event::DayClosed(_)
-        | Event::ToppedUp(_) => return None,
+        | Event::ToppedUp(_)
+        | Event::AlertChanged(_)
+        | Event::LetterTried(_) => return None,
     };
     Some(Key(Digest::of_fields(fields.iter().map(String::as_bytes)).half()))
 }

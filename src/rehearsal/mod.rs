@@ -10,6 +10,7 @@ pub mod narrate;
 pub mod pace;
 mod crash;
 mod edits;
+mod rival;
 mod person;
 mod watch;
 mod bookkeeper;

@@ -17,6 +17,7 @@ use crate::domain::policy::{Keep, Policy, PolicySet, Retention};
 use crate::domain::slot::Decision;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
+use crate::mail::letter;
 use crate::report::foreign::visible;
 use crate::report::status::machine_name;
 use crate::report::words;
@@ -197,7 +198,10 @@ fn event_lines(state: &State, recorded: &Recorded) -> Vec<Line> {
         | Event::FinalsDiffered(_)
         | Event::HourClosed(_)
         | Event::DayClosed(_)
-        | Event::ToppedUp(_) => Vec::new(),
+        | Event::ToppedUp(_)
+        | Event::AlertChanged(_)
+        | Event::LetterTried(_) => Vec::new(),
+        Event::LetterQueued(queued) => vec![line(at, "letter", "", "", letter::subject(queued))],
     }
 }
 

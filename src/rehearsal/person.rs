@@ -75,7 +75,7 @@ impl Person {
                     let promise = Promise::Adopt(snapshot.to_string());
                     self.ask(Ask::Adopt { snapshot }, promise);
                 }
-                Some(Actor::Person | Actor::Cloud) | None => {
+                Some(Actor::Person | Actor::Cloud | Actor::Rival) | None => {
                     let promise = Promise::Disown(snapshot.to_string());
                     self.ask(Ask::Disown { snapshot, reason: "I made it by hand".to_owned() }, promise);
                 }

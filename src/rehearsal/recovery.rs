@@ -54,6 +54,8 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     cloud.with_truth(|truth| {
         let mut records: Vec<&Record> = truth.snapshots().collect();
         found.extend(ending.machines_without_backup(&machines, &records));
+        // Of an id that was given out again only the last one's can be there.
+        records.retain(|record| truth.snapshot(&record.id).is_some_and(|last| last.number == record.number));
         found.extend(ending.wrong_inventory(&records));
         // The backups of a lost machine are kept until a person decides.
         records.retain(|record| there.contains(&record.machine));
@@ -96,7 +98,7 @@ impl Ending<'_> {
         let is_fresh = |machine: &str| {
             records.iter().any(|record| {
                 record.machine == machine
-                    && record.made_by == Actor::Daemon
+                    && record.is_owned()
                     && record.is_good()
                     && !self.is_older(record.created_at, RECOVERY)
             })

@@ -15,12 +15,14 @@ use crate::barrack::transport::Transport;
 use crate::clock::Clock;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
 use crate::daemon::inbox;
+use crate::daemon::post::Post;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::money::Nanos;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
 use crate::journal;
 use crate::journal::open::Durability;
+use crate::mail::memory::Memory;
 use crate::rehearsal::bookkeeper::Bookkeeper;
 use crate::rehearsal::budget::Budget;
 use crate::rehearsal::crash::{Fuse, Mortal};
@@ -28,12 +30,14 @@ use crate::rehearsal::disturb::DaemonClock;
 use crate::rehearsal::edits::Edits;
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
+use crate::rehearsal::rival::Rival;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
+use crate::sim::record::Actor;
 use crate::sim::truth::Rules;
 use crate::sim::wire::LocalWire;
 
@@ -61,6 +65,8 @@ const LINES: usize = 50;
 /// What an onlooker may do: see each event, and slow the time down.
 pub trait Onlooker {
     fn recorded(&mut self, _state: &State, _recorded: &Recorded) {}
+    /// A pass is over, or was given up.
+    fn passed(&mut self, _engine: &Engine) {}
     /// Before the engine sleeps. `false` ends the rehearsal.
     fn pausing(&mut self, _state: &State, _clock: &Clock, _pause: Duration) -> bool {
         true
@@ -117,7 +123,9 @@ struct Rehearsal<'a> {
     fuse: Fuse,
     person: Person,
     edits: Edits,
+    rival: Rival,
     crashes: u64,
+    letters: u64,
 }
 
 impl<'a> Rehearsal<'a> {
@@ -139,6 +147,7 @@ impl<'a> Rehearsal<'a> {
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
         let (outlet, _) = inbox::channel();
+        let rival = Rival::new(setup, &cloud, &clock);
         let budget = Budget::new(observer.clone(), clock.clone());
         Self {
             setup,
@@ -155,7 +164,9 @@ impl<'a> Rehearsal<'a> {
             onlooker,
             fuse,
             edits: Edits::new(setup),
+            rival,
             crashes: 0,
+            letters: 0,
         }
     }
 
@@ -213,6 +224,7 @@ impl<'a> Rehearsal<'a> {
         let policies = self.edits.adopted(self.setup, &self.cloud, self.clock.now());
         let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
         let mut engine = Engine::start(folded, policies, parts).await?;
+        engine.post_by(Post::Memory(Memory::default()));
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
         let lighting = async {
@@ -221,10 +233,11 @@ impl<'a> Rehearsal<'a> {
             std::future::pending::<()>().await;
         };
         let daemon_clock = self.daemon_clock.clone();
+        self.rival.meet(&self.setup.directory);
+        let rival = self.rival.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
-            let work =
-                Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine.state(), pause).await));
+            let work = Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine, pause).await));
             Mortal { work, fuse: fuse.clone() }
         };
         let ended = tokio::select! {
@@ -234,6 +247,7 @@ impl<'a> Rehearsal<'a> {
             () = lighting => None,
             () = tokio::time::sleep(edit_over) => None,
             () = daemon_clock.keep_setting() => None,
+            () = rival.live() => None,
         };
         match ended {
             Some(Ok(())) => self.finish(engine).await.map(|()| None),
@@ -253,8 +267,10 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// Between two passes: the person visits, the clocks go wrong, the time passes.
-    async fn pause(&mut self, state: &State, pause: Duration) -> bool {
+    async fn pause(&mut self, engine: &Engine, pause: Duration) -> bool {
         self.budget.pass_ended();
+        self.onlooker.borrow_mut().passed(engine);
+        let state = engine.state();
         let asked = self.person.visit(state, self.clock.now());
         let pause = if asked { Duration::from_secs(1) } else { pause };
         if !self.onlooker.borrow_mut().pausing(state, &self.daemon_clock.clock(), pause) {
@@ -279,6 +295,7 @@ impl<'a> Rehearsal<'a> {
         self.bookkeeper.judge(&self.cloud, engine.state(), self.clock.now());
         recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;
+        self.letters = state.alerts.sent;
         let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
         watch::compare(&self.observer, &state.to_bytes(), &folded.state, &head);
         drop(folded.journal.close());
@@ -314,7 +331,7 @@ impl<'a> Rehearsal<'a> {
                 journal_events: head.map_or(0, |head| head.seq.0),
                 journal_bytes: bytes,
                 api_calls: truth.api_calls,
-                letters: 0,
+                letters: self.letters,
                 chain_ok: verified.is_ok(),
                 ledger_matches_truth: self.bookkeeper.matches_truth(),
                 faults_hit,
@@ -329,7 +346,9 @@ fn listen(cloud: &Cloud, observer: &Observer, fuse: &Fuse, seed: u64) {
     let (observer, mut danger) = (observer.clone(), Danger::new(cloud, fuse, seed.wrapping_add(4242)));
     cloud.on_change(Box::new(move |change| {
         observer.arrived(change);
-        danger.comes();
+        if change.by == Actor::Daemon {
+            danger.comes();
+        }
     }));
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::domain::alert::rules::AlertRules;
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Images, Keep, Mode, Policy, PolicySet, Retention, Rules};
 use crate::domain::selection::Selection;
@@ -74,6 +75,7 @@ impl Setup {
             policies,
             rules: Rules::default(),
             images: Images::Ask,
+            alerts: AlertRules { told: true, ..AlertRules::default() },
             snapshot_price_basis: PriceBasisSaid::Auto,
         }
     }

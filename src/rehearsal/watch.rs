@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::domain::effect::Verb;
+use crate::domain::effect::{Outcome, Reason, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{Look, LookResult, Scope};
 use crate::domain::id::BackupId;
@@ -108,6 +108,21 @@ impl Observer {
             Event::Spared(spared) => {
                 seen.doomed.remove(&spared.backup);
             }
+            Event::Intended(intended) => {
+                if let Verb::CreateSnapshot { name, .. } = &intended.effect.verb {
+                    seen.cloud.with_world(|world| world.truth.announced(name));
+                }
+            }
+            // A name that was taken at the first attempt belongs to somebody else.
+            Event::Settled(settled) if settled.attempt == 1 => {
+                let life = state.effects.get(&settled.effect);
+                let name = life.map(|life| life.effect.verb.backup().as_str());
+                if let (Outcome::Refused(refusal), Some(name)) = (&settled.outcome, name)
+                    && refusal.reason == Reason::NameTaken
+                {
+                    seen.cloud.with_world(|world| world.truth.told_taken(name));
+                }
+            }
             Event::Looked(look) => seen.weigh_listing(state, look),
             Event::Anomaly(anomaly) => seen.object(format!("{}: {}", anomaly.about, anomaly.what)),
             _ => {}
@@ -116,6 +131,9 @@ impl Observer {
 
     /// When a request to change something reaches the cloud: an intent of its own must be readable by now.
     pub fn arrived(&self, change: &Change) {
+        if change.by != Actor::Daemon {
+            return;
+        }
         let mut seen = self.lock();
         let what = change.name.clone().or_else(|| change.id.clone()).unwrap_or_default();
         if !seen.is_intended(change) {
@@ -148,8 +166,7 @@ impl Seen {
         self.deletes.push(now);
         let (ready, newest) = self.cloud.with_truth(|truth| {
             let machine = truth.snapshot(id).map(|record| record.machine.clone());
-            let good =
-                || truth.snapshots().filter(|record| record.is_good() && record.made_by == Actor::Daemon);
+            let good = || truth.snapshots().filter(|record| record.is_good() && record.is_owned());
             let of_machine = good().filter(|record| Some(&record.machine) == machine.as_ref());
             (good().count(), of_machine.map(|record| record.created_at).max())
         });

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::foreign::visible;
 use super::words::{self, instant, span};
+use crate::domain::alert::event::{Content, LetterQueued, LetterTried};
+use crate::domain::alert::matter::Level;
 use crate::domain::ask::{Ask, Halted, Rail};
 use crate::domain::backup::{Judgement, Proof};
 use crate::domain::effect::{Cause, Outcome, Verb};
@@ -72,8 +74,29 @@ pub fn happening(event: &Event) -> Happening {
             ("total", format!("of {} is {} too high, and corrected", of.scope.word(), of.excess))
         }
         Event::Postponed(postponed) => ("waits", format!("the audit objects: {}", visible(&postponed.why))),
+        Event::AlertChanged(changed) => {
+            let level = changed.level.map_or("over", Level::word);
+            ("alert", format!("{}: {level}", String::from(changed.matter)))
+        }
+        Event::LetterQueued(letter) => ("letter", queued(letter)),
+        Event::LetterTried(tried) => ("letter", tried_letter(tried)),
     };
     Happening { what, said }
+}
+
+fn queued(letter: &LetterQueued) -> String {
+    let about = match &letter.content {
+        Content::Alert(news) => String::from(news.matter),
+        Content::Digest(_) => "digest".to_owned(),
+    };
+    format!("{} about {about} waits to be sent", letter.id)
+}
+
+fn tried_letter(tried: &LetterTried) -> String {
+    match &tried.failed {
+        None => format!("{} was sent", tried.letter),
+        Some(why) => format!("{} was not sent: {}", tried.letter, visible(why)),
+    }
 }
 
 fn called(call: &Call) -> String {

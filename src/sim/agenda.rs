@@ -9,6 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::sim::fault::Fault;
 use crate::sim::machine::{Machine, MachineStatus};
 use crate::sim::quirk::Quirk;
+use crate::sim::record::Actor;
 
 /// Something that happens by itself at its time.
 #[derive(Clone, Debug)]
@@ -39,6 +40,11 @@ pub enum Happening {
     Remake(Box<Machine>),
     /// What a person restored is thrown away.
     Discard(u64),
+    /// An image is thrown away, with or without what it was made from.
+    EndImage {
+        image: String,
+        with_snapshot: bool,
+    },
     /// A class of fault that strikes from time to time strikes.
     Strike(Fault),
     /// A deleted snapshot that was still listed is listed no more.
@@ -46,6 +52,7 @@ pub enum Happening {
     /// A request takes effect long after its client gave up; lists learn of it `lag` later.
     Land {
         order: Order,
+        by: Actor,
         lag: Duration,
     },
     /// A person makes a snapshot in the web console.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
+use http::HeaderMap;
 
 use crate::clock::Clock;
 use crate::domain::money::Nanos;
@@ -17,10 +18,10 @@ use crate::sim::dialect::Dialect;
 use crate::sim::fate::{Fate, Verb};
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
+use crate::sim::front;
 use crate::sim::machine::MachineStatus;
 use crate::sim::record::Actor;
 use crate::sim::scenario::{Scenario, Step};
-use crate::sim::snapshot::snapshot_id;
 use crate::sim::stream::stream;
 use crate::sim::truth::{Rules, Truth};
 use crate::sim::world::{Origin, Refusal, World};
@@ -42,6 +43,8 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub at: Timestamp,
+    /// Whose key it showed.
+    pub by: Actor,
     pub method: String,
     pub path: String,
     /// The name in a create's body.
@@ -49,6 +52,9 @@ pub struct Change {
     /// The id in a delete's path.
     pub id: Option<String>,
 }
+
+/// What a second daemon's key has at its end.
+const RIVAL: &str = "-of-the-rival";
 
 type Listener = Box<dyn FnMut(&Change) + Send>;
 
@@ -122,7 +128,7 @@ impl Cloud {
         let (machine, name, description) = (machine.to_owned(), name.to_owned(), description.to_owned());
         let wanted = Wanted { machine, name, description, is_image: false };
         self.with_world(|world| {
-            world.create(wanted, Actor::Person, Duration::ZERO).map(|snapshot| snapshot_id(snapshot.number))
+            world.create(wanted, Actor::Person, Duration::ZERO).map(|snapshot| snapshot.id.clone())
         })
     }
 
@@ -195,6 +201,20 @@ impl Cloud {
         self.enter(|inside| inside.faults.clock_skew(inside.world.now()))
     }
 
+    /// The key that a second daemon shows.
+    pub fn rival_key(&self) -> String {
+        format!("{}{RIVAL}", self.key)
+    }
+
+    /// Whose key a request shows, if it is any that this cloud accepts.
+    pub(in crate::sim) fn actor(&self, headers: &HeaderMap) -> Option<Actor> {
+        match front::shown_key(self.dialect, headers)?.strip_prefix(&*self.key)? {
+            "" => Some(Actor::Daemon),
+            RIVAL => Some(Actor::Rival),
+            _ => None,
+        }
+    }
+
     pub(in crate::sim) fn enter<T>(&self, act: impl FnOnce(&mut Inside) -> T) -> T {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.advance(self.clock.now());
@@ -221,8 +241,8 @@ impl Inside {
     }
 
     /// How many requests this minute has seen, this one included.
-    pub fn count_request(&mut self) -> u32 {
-        self.world.truth.api_calls += 1;
+    pub fn count_request(&mut self, by: Option<Actor>) -> u32 {
+        self.world.truth.api_calls += u64::from(by == Some(Actor::Daemon));
         let minute = self.world.now().seconds().div_euclid(60);
         if self.counted.0 != minute {
             self.counted = (minute, 0);

@@ -58,6 +58,8 @@ pub enum Fault {
     OddDate,
     /// F28: an id is a number, null or an object for a while.
     OddId,
+    /// F28b: a new snapshot gets the id of one that was deleted hours ago.
+    ReusedId,
     /// F29: a field is null or gone, or a status is a new word.
     OddField,
     /// F30: a machine is renamed, hibernated, in ERROR, or deleted and made again under its name.
@@ -72,6 +74,8 @@ pub enum Fault {
     ClockSkew,
     /// F34: a delete answers 200 and does nothing.
     DeletedNothing,
+    /// F34b: an image that was made of a snapshot goes with it; people make images now and then.
+    TakesImage,
     /// F35: a person makes snapshots by hand.
     HandMade,
     /// F36: a person deletes one of ours.
@@ -80,6 +84,10 @@ pub enum Fault {
     HandRestored,
     /// F38: the configuration is edited; the harness does it.
     Edited,
+    /// F39: a second daemon with a journal of its own looks after the account too; the harness runs it.
+    SecondDaemon,
+    /// F39b: a second daemon runs on an old copy of the journal; the harness does it.
+    OldJournal,
     /// F40: the daemon is killed; the harness does it.
     Crash,
     /// F59: a machine stays SHUTOFF after its snapshot.
@@ -88,7 +96,7 @@ pub enum Fault {
     Refused,
 }
 
-const CODES: [(Fault, &str); 42] = [
+const CODES: [(Fault, &str); 46] = [
     (Fault::LostRequest, "F1"),
     (Fault::LostAnswer, "F2"),
     (Fault::LateEffect, "F3"),
@@ -117,6 +125,7 @@ const CODES: [(Fault, &str); 42] = [
     (Fault::OddSize, "F26"),
     (Fault::OddDate, "F27"),
     (Fault::OddId, "F28"),
+    (Fault::ReusedId, "F28b"),
     (Fault::OddField, "F29"),
     (Fault::MachineTrouble, "F30"),
     (Fault::OddBalance, "F31"),
@@ -124,10 +133,13 @@ const CODES: [(Fault, &str); 42] = [
     (Fault::DateSkew, "F33"),
     (Fault::ClockSkew, "F33c"),
     (Fault::DeletedNothing, "F34"),
+    (Fault::TakesImage, "F34b"),
     (Fault::HandMade, "F35"),
     (Fault::HandDeleted, "F36"),
     (Fault::HandRestored, "F37"),
     (Fault::Edited, "F38"),
+    (Fault::SecondDaemon, "F39"),
+    (Fault::OldJournal, "F39b"),
     (Fault::Crash, "F40"),
     (Fault::StaysShutOff, "F59"),
     (Fault::Refused, "F60"),

@@ -36,6 +36,11 @@ impl Mischief {
         (random.u32(..10_000) < rate).then_some(random)
     }
 
+    /// Whether this class is on in this run, in the calm too.
+    pub fn can(&self, fault: Fault) -> bool {
+        self.rates.get(&fault).is_some_and(|rate| *rate > 0)
+    }
+
     /// When this class strikes next, at a rate per hour: half to one and a half times the mean later.
     pub fn next_strike(&mut self, fault: Fault, now: Timestamp) -> Option<Timestamp> {
         let rate = self.rates.get(&fault).copied().filter(|rate| *rate > 0)?;

@@ -28,7 +28,9 @@ const DATES: [Option<&str>; 6] = [
     Some("\"2026-03-01T02:00:00+14:00\""),
     Some("0"),
 ];
-const IDS: [Option<&str>; 4] = [None, Some("null"), Some("{}"), Some("-7")];
+/// In the place of an id's JSON: the number that stands in the id.
+const NUMBER: &str = "number";
+const IDS: [Option<&str>; 5] = [None, Some("null"), Some("{}"), Some("-7"), Some(NUMBER)];
 const ODD_FIELDS: [(&str, Option<&str>); 8] = [
     ("status", Some("null")),
     ("status", Some("\"ARCHIVED\"")),
@@ -64,9 +66,17 @@ impl Quirk {
             None => fields.retain(|(name, _)| *name != self.field),
             Some(json) => {
                 for (_, value) in fields.iter_mut().filter(|(name, _)| *name == self.field) {
-                    *value = Value::Json(json);
+                    *value = match value {
+                        Value::Text(id) if json == NUMBER => Value::Whole(bare(id).unwrap_or(-7)),
+                        _ => Value::Json(json),
+                    };
                 }
             }
         }
     }
+}
+
+/// The number that stands in an id.
+fn bare(id: &str) -> Option<i64> {
+    id.chars().filter(char::is_ascii_digit).collect::<String>().parse().ok()
 }

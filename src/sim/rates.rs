@@ -12,8 +12,8 @@ use crate::sim::stream::stream;
 /// Chances per ten thousand: for a request that reads, and for one that changes something.
 ///
 /// For wrong bills `changes` is per record, for wrong clocks per window of six hours; for what people do and for the trouble of
-/// machines per hour; for outages per day; for what befalls snapshots per snapshot; for crashes and
-/// edits per occasion that the harness offers.
+/// machines per hour; for outages per day; for what befalls snapshots per snapshot; for crashes,
+/// edits and second daemons per occasion that the harness offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     pub reads: u32,
@@ -70,6 +70,7 @@ const TABLE: [Row; Fault::ALL.len()] = [
     row(Fault::OddSize, (0, 50), (0, 0), (200, 600)),
     row(Fault::OddDate, (0, 50), (0, 0), (300, 1_000)),
     row(Fault::OddId, (0, 5), (0, 0), (100, 300)),
+    row(Fault::ReusedId, (0, 5), (0, 0), (300, 1_200)),
     row(Fault::OddField, (0, 50), (0, 0), (300, 1_000)),
     row(Fault::MachineTrouble, (0, 10), (0, 0), (30, 120)),
     row(Fault::OddBalance, (10, 0), (30, 120), (0, 0)),
@@ -77,10 +78,13 @@ const TABLE: [Row; Fault::ALL.len()] = [
     row(Fault::DateSkew, (0, 100), (0, 0), (500, 1_500)),
     row(Fault::ClockSkew, (0, 50), (0, 0), (200, 800)),
     row(Fault::DeletedNothing, (0, 30), (0, 0), (300, 1_500)),
+    row(Fault::TakesImage, (0, 5), (0, 0), (30, 90)),
     row(Fault::HandMade, (0, 20), (0, 0), (50, 200)),
     row(Fault::HandDeleted, (0, 5), (0, 0), (20, 60)),
     row(Fault::HandRestored, (0, 5), (0, 0), (20, 60)),
     row(Fault::Edited, (0, 50), (0, 0), (500, 2_000)),
+    row(Fault::SecondDaemon, (0, 0), (0, 0), (200, 800)),
+    row(Fault::OldJournal, (0, 0), (0, 0), (200, 800)),
     row(Fault::Crash, (0, 5), (0, 0), (20, 200)),
     row(Fault::StaysShutOff, (0, 100), (0, 0), (200, 800)),
     row(Fault::Refused, (0, 50), (0, 0), (200, 1_000)),

@@ -13,6 +13,8 @@ pub enum Actor {
     Person,
     /// The cloud itself, by its own fault.
     Cloud,
+    /// A second daemon on the same account, with a key of its own.
+    Rival,
 }
 
 /// What a description's fixed line says a backup is for.
@@ -53,14 +55,16 @@ pub struct Record {
     pub pinned: bool,
     /// A person asked by name to have it deleted, whatever keeps it.
     pub given_up: bool,
+    /// A person says that it is the daemon's; or it bears, made by a rival, a name that the daemon had
+    /// announced, and nothing tells the two apart.
     pub adopted: bool,
     pub disowned: bool,
     /// Made in one stroke with another of its name: nobody asked for it.
     pub is_twin: bool,
     /// Something befell it that the cloud alone is to blame for.
     pub is_odd: bool,
-    /// An image was made of it.
-    pub is_linked: bool,
+    /// Since when an image of it is there.
+    pub linked_since: Option<Timestamp>,
     /// It was ready, and is an ERROR now.
     pub is_spoilt: bool,
 }

@@ -2,6 +2,7 @@
 //!
 //! Faults reach a route only as the instructions in its request's extensions.
 
+pub mod bills;
 pub mod machines;
 pub mod stores;
 
@@ -17,7 +18,6 @@ use serde::Deserialize;
 
 use crate::sim::agenda::{Order, Wanted};
 use crate::sim::answer::{Answer, json_text};
-use crate::sim::books::Ledger;
 use crate::sim::catalogue;
 use crate::sim::cloud::{Cloud, Inside};
 use crate::sim::dialect::Way;
@@ -27,17 +27,18 @@ use crate::sim::page::Page;
 use crate::sim::record::Actor;
 use crate::sim::render;
 use crate::sim::snapshot::Snapshot;
-use crate::sim::world::{Refusal, World};
+use crate::sim::world::Refusal;
 
 const USUAL_PAGE: usize = 50;
-const USUAL_BILLING_PAGE: usize = 20;
-const LARGEST_BILLING_PAGE: usize = 100;
-/// A little more than a record's text has.
-const BILLING_RECORD_BYTES: usize = 480;
 
 type Told = Option<Extension<Instructions>>;
 
-pub async fn list_snapshots(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
+pub async fn list_snapshots(
+    State(cloud): State<Cloud>,
+    Extension(by): Extension<Actor>,
+    uri: Uri,
+    told: Told,
+) -> Answer {
     let parameters = parameters(&uri);
     let search = parameters.get("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
     cloud.enter(|inside| {
@@ -46,7 +47,7 @@ pub async fn list_snapshots(State(cloud): State<Cloud>, uri: Uri, told: Told) ->
             search.as_ref().is_none_or(|search| snapshot.name.to_lowercase().contains(search))
         };
         if told.as_ref().is_none_or(|Extension(told)| told.account.is_none()) {
-            inside.world.read(None);
+            inside.world.read(None, by);
         }
         let texts: Vec<&str> = inside.world.shown().filter(wanted).map(Snapshot::text).collect();
         let (answer, bent) = list(&cloud, "snapshots", &texts, &parameters, &told, &id);
@@ -55,10 +56,14 @@ pub async fn list_snapshots(State(cloud): State<Cloud>, uri: Uri, told: Told) ->
     })
 }
 
-pub async fn show_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<String>) -> Answer {
+pub async fn show_snapshot(
+    State(cloud): State<Cloud>,
+    Extension(by): Extension<Actor>,
+    Path(wanted): Path<String>,
+) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
-        inside.world.read(Some(&wanted));
+        inside.world.read(Some(&wanted), by);
         match inside.world.shown_snapshot(&wanted) {
             Some(snapshot) => one(&cloud, StatusCode::OK, "snapshot", snapshot.text(), &id),
             None => refused(Refusal::NoSuchSnapshot, &id),
@@ -76,7 +81,12 @@ struct CreateBody {
     is_image: bool,
 }
 
-pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes) -> Answer {
+pub async fn create_snapshot(
+    State(cloud): State<Cloud>,
+    Extension(by): Extension<Actor>,
+    told: Told,
+    body: Bytes,
+) -> Answer {
     let told = instructions(told);
     cloud.enter(|inside| {
         let id = inside.request_id();
@@ -87,11 +97,13 @@ pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes
         let wanted = Wanted { machine, name, description, is_image };
         let text = match told.effect {
             EffectTime::Now => {
-                let created = inside.world.create(wanted, Actor::Daemon, told.lag);
+                let created = inside.world.create(wanted, by, told.lag);
                 created.map(|snapshot| snapshot.text().to_owned())
             }
             EffectTime::Never => inside.world.pretend(wanted).map(|snapshot| snapshot.text().to_owned()),
-            EffectTime::After(wait) => return inside.postpone(Order::Create(wanted), wait, told.lag, &id),
+            EffectTime::After(wait) => {
+                return inside.postpone(Order::Create(wanted), by, (wait, told.lag), &id);
+            }
         };
         match text {
             Ok(text) => {
@@ -108,18 +120,23 @@ pub async fn create_snapshot(State(cloud): State<Cloud>, told: Told, body: Bytes
     })
 }
 
-pub async fn delete_snapshot(State(cloud): State<Cloud>, Path(wanted): Path<String>, told: Told) -> Answer {
+pub async fn delete_snapshot(
+    State(cloud): State<Cloud>,
+    Extension(by): Extension<Actor>,
+    Path(wanted): Path<String>,
+    told: Told,
+) -> Answer {
     let told = instructions(told);
     cloud.enter(|inside| {
         let id = inside.request_id();
         if let EffectTime::After(wait) = told.effect {
-            return inside.postpone(Order::Delete { id: wanted }, wait, told.lag, &id);
+            return inside.postpone(Order::Delete { id: wanted }, by, (wait, told.lag), &id);
         }
-        if told.effect == EffectTime::Never && inside.world.may_delete(&wanted, Actor::Daemon).is_ok() {
+        if told.effect == EffectTime::Never && inside.world.may_delete(&wanted, by).is_ok() {
             inside.faults.hit(Fault::DeletedNothing);
             return found("", &id);
         }
-        match inside.world.delete(&wanted, Actor::Daemon, told.lag) {
+        match inside.world.delete(&wanted, by, told.lag) {
             Ok(()) => {
                 inside.count_effect(told);
                 found("", &id)
@@ -183,18 +200,6 @@ pub async fn list_relations(State(cloud): State<Cloud>, body: Bytes) -> Answer {
     })
 }
 
-pub async fn snapshot_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| billing(inside, World::snapshot_ledger_mut, &uri, &told))
-}
-
-pub async fn machine_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| billing(inside, World::machine_ledger_mut, &uri, &told))
-}
-
-pub async fn volume_billing(State(cloud): State<Cloud>, uri: Uri, told: Told) -> Answer {
-    cloud.enter(|inside| billing(inside, World::volume_ledger_mut, &uri, &told))
-}
-
 pub async fn balance(State(cloud): State<Cloud>) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
@@ -222,9 +227,9 @@ pub async fn gpu_stocks(State(cloud): State<Cloud>) -> Answer {
 }
 
 impl Inside {
-    fn postpone(&mut self, order: Order, wait: Duration, lag: Duration, id: &str) -> Answer {
+    fn postpone(&mut self, order: Order, by: Actor, (wait, lag): (Duration, Duration), id: &str) -> Answer {
         let at = self.world.now() + wait;
-        self.world.land_later(at, order, lag);
+        self.world.land_later(at, order, by, lag);
         self.faults.hit(Fault::LateEffect);
         if !lag.is_zero() {
             self.faults.hit(Fault::ListLag);
@@ -285,32 +290,6 @@ fn list<T: AsRef<str>>(
     let slice = page.slice(texts.len(), told.as_ref().and_then(|Extension(told)| told.bend));
     let items: Vec<&str> = slice.positions.iter().map(|position| texts[*position].as_ref()).collect();
     (render::list(cloud.dialect, word, &items, &page, slice.total, id), slice.bent.then_some(Fault::BentPage))
-}
-
-fn billing(
-    inside: &mut Inside,
-    ledger: impl Fn(&mut World) -> &mut Ledger,
-    uri: &Uri,
-    told: &Told,
-) -> Answer {
-    let page = Page::asked(&parameters(uri), "limit", USUAL_BILLING_PAGE, LARGEST_BILLING_PAGE);
-    let now = inside.world.now();
-    let ledger = ledger(&mut inside.world);
-    let listed = ledger.listed(now);
-    let slice = page.slice(listed.len(), told.as_ref().and_then(|Extension(told)| told.bend));
-    let mut records = String::with_capacity(slice.positions.len() * BILLING_RECORD_BYTES);
-    let mut wrong = 0;
-    for position in &slice.positions {
-        if !records.is_empty() {
-            records.push(',');
-        }
-        wrong += ledger.answer(listed[*position], now, &mut records);
-    }
-    let fields = page.fields("records", &records, slice.total);
-    let answer = Answer::billing(&format!(r#"{fields},"summary":{},"currency":"USD""#, ledger.summary(now)));
-    (0..wrong).for_each(|_| inside.faults.hit(Fault::Misbilled));
-    inside.count_bent(slice.bent.then_some(Fault::BentPage));
-    answer
 }
 
 /// The answer with one object.

@@ -7,13 +7,14 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 
 use crate::sim::answer::{Answer, http_date};
 use crate::sim::cloud::{Cloud, Inside};
 use crate::sim::dialect::Way;
 use crate::sim::front;
-use crate::sim::routes::{self, machines, stores};
+use crate::sim::record::Actor;
+use crate::sim::routes::{self, bills, machines, stores};
 
 /// Requests per minute; the rest of the minute is refused.
 const RATE_LIMIT: u32 = 500;
@@ -26,12 +27,12 @@ impl Cloud {
         let at = |plain: &str| front::path(self.dialect, plain);
         let routes = Router::new()
             .route(&at("/snapshots/"), get(routes::list_snapshots).post(routes::create_snapshot))
-            .route(&at("/snapshots/billing/"), get(routes::snapshot_billing))
+            .route(&at("/snapshots/billing/"), get(bills::snapshot_billing))
             .route(&at("/snapshots/eligible-instances/"), get(machines::eligible))
             .route(&at("/snapshots/{id}/restore/"), post(machines::restore))
             .route(&at("/snapshots/{id}/"), get(routes::show_snapshot).delete(routes::delete_snapshot))
             .route(&at("/instances/"), get(routes::list_machines))
-            .route(&at("/instances/billing/"), get(routes::machine_billing))
+            .route(&at("/instances/billing/"), get(bills::machine_billing))
             .route(&at("/instances/{id}/"), get(routes::show_machine).delete(machines::delete))
             .route(&at("/instances/{id}/firewalls/"), get(machines::firewalls))
             .route(&at("/instances/{id}/{verb}/"), post(machines::act))
@@ -39,7 +40,7 @@ impl Cloud {
             .route(&at("/volumes/{id}/"), get(stores::show_volume).delete(stores::delete_volume))
             .route(&at("/volumes/{id}/{verb}/"), post(stores::act_on_volume))
             .route(&at("/firewalls/"), get(machines::firewalls))
-            .route(&at("/volumes/billing/"), get(routes::volume_billing))
+            .route(&at("/volumes/billing/"), get(bills::volume_billing))
             .route(&at("/images/"), get(stores::list_images).post(stores::create_image))
             .route(&at("/images/{id}/"), get(stores::show_image).delete(stores::delete_image))
             .route(&at("/images/snapshot-relationship/{id}/"), get(routes::show_relation))
@@ -71,10 +72,13 @@ async fn gate(State(cloud): State<Cloud>, mut request: Request, next: Next) -> R
     if let Some(plain) = front::plain(cloud.dialect, request.uri()) {
         *request.uri_mut() = plain;
     }
-    let refused = cloud.enter(|inside| refusal(inside, &cloud, request.headers()));
-    let mut response = match refused {
-        Some(answer) => answer.into_response(),
-        None => next.run(request).await,
+    let actor = cloud.actor(request.headers());
+    let mut response = match cloud.enter(|inside| refusal(inside, actor)) {
+        Err(answer) => answer.into_response(),
+        Ok(actor) => {
+            request.extensions_mut().insert(actor);
+            next.run(request).await
+        }
     };
     if cloud.dialect.has(Way::HtmlErrors) && response.status().as_u16() >= 400 {
         let page = (response.status(), Html(ERROR_PAGE)).into_response();
@@ -89,18 +93,17 @@ async fn gate(State(cloud): State<Cloud>, mut request: Request, next: Next) -> R
     response
 }
 
-fn refusal(inside: &mut Inside, cloud: &Cloud, headers: &HeaderMap) -> Option<Answer> {
-    if inside.count_request() > RATE_LIMIT {
+fn refusal(inside: &mut Inside, actor: Option<Actor>) -> Result<Actor, Answer> {
+    if inside.count_request(actor) > RATE_LIMIT {
         let id = inside.request_id();
         let answer = Answer::error(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "Too many requests.", &id);
-        return Some(answer);
+        return Err(answer);
     }
-    if front::shown_key(cloud.dialect, headers) != Some(&*cloud.key) {
+    actor.ok_or_else(|| {
         let id = inside.request_id();
         let message = "Invalid or missing API key.";
-        return Some(Answer::error(StatusCode::UNAUTHORIZED, "AUTHENTICATION_ERROR", message, &id));
-    }
-    None
+        Answer::error(StatusCode::UNAUTHORIZED, "AUTHENTICATION_ERROR", message, &id)
+    })
 }
 
 /// A path without its slash is sent to the one with it; anything else is not there.

@@ -23,6 +23,8 @@ pub enum Stage {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub number: u64,
+    /// Usually of its number; some clouds give an old one out again.
+    pub id: String,
     pub name: String,
     /// The number of its machine.
     pub machine: u64,
@@ -50,9 +52,10 @@ pub fn snapshot_id(number: u64) -> String {
     format!("BRK-{}S", 100_000 + number)
 }
 
-pub fn snapshot_number(id: &str) -> Option<u64> {
-    let number = id.strip_prefix("BRK-")?.strip_suffix('S')?.parse::<u64>().ok()?.checked_sub(100_000)?;
-    (snapshot_id(number) == id).then_some(number)
+/// What an id is in full, where somebody writes its number alone.
+pub fn in_full(id: &str) -> String {
+    let is_number = !id.is_empty() && id.chars().all(|character| character.is_ascii_digit());
+    if is_number { format!("BRK-{id}S") } else { id.to_owned() }
 }
 
 /// How long it takes to make, 3 to 20 minutes, and how large it becomes, 20 to 100 GB.
@@ -63,7 +66,7 @@ pub fn ripening(seed: u64, number: u64) -> (Duration, u32) {
 
 impl Snapshot {
     pub fn begun(
-        number: u64,
+        (number, id): (u64, String),
         machine_number: u64,
         machine: &Machine,
         wanted: Wanted,
@@ -72,6 +75,7 @@ impl Snapshot {
     ) -> Self {
         let mut snapshot = Self {
             number,
+            id,
             name: wanted.name,
             machine: machine_number,
             stage: Stage::Creating,
@@ -128,7 +132,6 @@ impl Snapshot {
     }
 
     fn rendered(&self) -> String {
-        let id = snapshot_id(self.number);
         let status = match self.stage {
             Stage::Creating => "CREATING",
             Stage::Ready if self.restoring => "RESTORING",
@@ -136,7 +139,7 @@ impl Snapshot {
             Stage::Failed => "ERROR",
         };
         let mut fields = vec![
-            ("id", Value::Text(&id)),
+            ("id", Value::Text(&self.id)),
             ("name", Value::Text(&self.name)),
             ("description", Value::Text(&self.description)),
             ("status", Value::State(status)),

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 use crate::sim::record::{Actor, Record};
+use crate::sim::snapshot::in_full;
 
 /// Lines of text kept per kind of verdict; the counters go on.
 const LINES_KEPT: usize = 200;
 /// No list hides a twin for longer.
 const TWIN_KNOWN_WITHIN: Duration = Duration::from_secs(3_600);
+/// An image is asked after just before a deletion; one that is younger could not be known of.
+const LINK_KNOWN_WITHIN: Duration = Duration::from_secs(300);
 /// What the cloud or a person took away is known to the daemon within this, if the cloud lets it look.
 const KNOWN_WITHIN_MICROS: i64 = 2 * 3_600 * 1_000_000;
 
@@ -70,6 +73,8 @@ pub struct Truth {
     pub(in crate::sim) now: Timestamp,
     /// The rules before the last change, and until when they excuse what they allowed.
     former: Option<(Rules, Timestamp)>,
+    /// Names that the daemon's journal had an intent for.
+    announced: BTreeSet<String>,
 }
 
 impl Truth {
@@ -89,6 +94,7 @@ impl Truth {
             good: BTreeMap::new(),
             now: Timestamp::EPOCH,
             former: None,
+            announced: BTreeSet::new(),
         }
     }
 
@@ -98,7 +104,7 @@ impl Truth {
     }
 
     pub fn snapshot(&self, id: &str) -> Option<&Record> {
-        self.records.get(self.numbers.get(id)?)
+        self.records.get(&self.number_of(id)?)
     }
 
     pub fn who_made(&self, id: &str) -> Option<Actor> {
@@ -114,6 +120,11 @@ impl Truth {
         }
         let objections = self.objections(record, self.now);
         (!objections.is_empty()).then(|| objections.join("; "))
+    }
+
+    /// Of ids that were given out again the last one's; a cloud may write the number alone.
+    fn number_of(&self, id: &str) -> Option<u64> {
+        self.numbers.get(&in_full(id)).copied()
     }
 
     pub fn pin(&mut self, id: &str) -> bool {
@@ -140,11 +151,12 @@ impl Truth {
         self.change(id, |record| (record.adopted, record.disowned) = (false, true))
     }
 
-    pub fn made(&mut self, record: Record) {
+    pub fn made(&mut self, mut record: Record) {
         if record.made_by == Actor::Daemon {
             self.judge_create(&record);
             self.unread.insert(record.number);
         }
+        record.adopted = record.made_by == Actor::Rival && self.announced.contains(&record.name);
         self.numbers.insert(record.id.clone(), record.number);
         self.records.insert(record.number, record);
     }
@@ -190,8 +202,31 @@ impl Truth {
 
     /// Whether an image was made of it: then it stays, whatever the daemon believes of images.
     pub fn linked(&mut self, number: u64, is_linked: bool) {
+        let now = self.now;
         if let Some(record) = self.records.get_mut(&number) {
-            record.is_linked = is_linked;
+            record.linked_since = is_linked.then(|| record.linked_since.unwrap_or(now));
+        }
+    }
+
+    /// The daemon's journal has an intent for this name. What a rival makes, or has made, under it
+    /// cannot be told from the daemon's own: the name and the line in it say whose slot it serves.
+    pub fn announced(&mut self, name: &str) {
+        self.announced.insert(name.to_owned());
+        self.share(name, true);
+    }
+
+    /// The daemon was told at its first attempt that somebody else uses this name: nothing that bears
+    /// it is its own.
+    pub fn told_taken(&mut self, name: &str) {
+        self.announced.remove(name);
+        self.share(name, false);
+    }
+
+    fn share(&mut self, name: &str, is_shared: bool) {
+        let of_rival = |record: &&Record| record.made_by == Actor::Rival && record.name == name;
+        let ids: Vec<u64> = self.records.values().filter(of_rival).map(|record| record.number).collect();
+        for number in ids {
+            self.change_numbered(number, |record| record.adopted = is_shared);
         }
     }
 
@@ -209,13 +244,17 @@ impl Truth {
     }
 
     fn change(&mut self, id: &str, change: impl FnOnce(&mut Record)) -> bool {
-        let Some(number) = self.numbers.get(id).copied() else { return false };
+        let Some(number) = self.number_of(id) else { return false };
+        self.change_numbered(number, change);
+        true
+    }
+
+    fn change_numbered(&mut self, number: u64, change: impl FnOnce(&mut Record)) {
         self.discount_good(number, None);
         if let Some(record) = self.records.get_mut(&number) {
             change(record);
         }
         self.count_good(number);
-        true
     }
 
     fn count_good(&mut self, number: u64) {
@@ -309,7 +348,7 @@ impl Truth {
         if record.ready_at.is_none() {
             objections.push(format!("{id} is pending"));
         }
-        if record.is_linked {
+        if record.linked_since.is_some_and(|since| at.since(since) > LINK_KNOWN_WITHIN) {
             objections.push(format!("{id} is linked to an image"));
         }
         if self.has_living_twin(record) {
@@ -341,10 +380,12 @@ impl Truth {
 mod tests {
     use std::time::Duration;
 
+    use crate::sim::agenda::Wanted;
     use crate::sim::cloud::Cloud;
     use crate::sim::fault_plan::FaultPlan;
     use crate::sim::probe::{cloud, create, delete, minutes, read, ready};
     use crate::sim::record::Actor;
+    use crate::sim::world::World;
 
     fn calm() -> Cloud {
         cloud("no-unique-names", FaultPlan::none(1))
@@ -472,5 +513,39 @@ mod tests {
         let lines = cloud.with_truth(|truth| truth.violations.lines.clone());
         assert_eq!(lines.len(), 3);
         assert!(lines[1].contains("leaves p on BRK-100001D with 0 good"), "{lines:?}");
+    }
+
+    /// A second daemon makes one of this name on the first machine.
+    fn by_rival(cloud: &Cloud, name: &str) -> String {
+        let (machine, description) = ("BRK-100001D".to_owned(), String::new());
+        let wanted = Wanted { machine, name: name.to_owned(), description, is_image: false };
+        let made = |world: &mut World| {
+            world.create(wanted, Actor::Rival, Duration::ZERO).map(|one| one.id.clone()).unwrap()
+        };
+        cloud.with_world(made)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_second_daemon_made_is_ours_only_under_a_name_that_we_announced() {
+        for (announced, taken, wrong) in [(false, false, 1), (true, false, 0), (true, true, 1)] {
+            let cloud = calm();
+            let announce = |cloud: &Cloud| {
+                cloud.with_world(|world| {
+                    if announced {
+                        world.truth.announced("qm-a");
+                    }
+                    if taken {
+                        world.truth.told_taken("qm-a");
+                    }
+                });
+            };
+            announce(&cloud);
+            let id = by_rival(&cloud, "qm-a");
+            // Or just after it was made: a lost answer hides which of the two came first.
+            announce(&cloud);
+            minutes(25).await;
+            delete(&cloud, &id).await.unwrap();
+            assert_eq!(verdict(&cloud).1, wrong, "{announced} {taken}");
+        }
     }
 }

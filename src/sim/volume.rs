@@ -31,8 +31,11 @@ pub struct Image {
     pub id: String,
     pub name: String,
     pub region: &'static str,
-    /// The id of the snapshot it was made from.
+    /// The id of the snapshot it was made from, and that one's number.
     pub snapshot: String,
+    pub of: u64,
+    /// Until then the cloud does not say what it was made from.
+    pub unsaid_until: Timestamp,
     pub size_gb: u32,
     pub created_at: Timestamp,
 }
@@ -75,13 +78,14 @@ impl Volume {
 }
 
 impl Image {
-    pub fn rendered(&self, dialect: Dialect) -> String {
+    pub fn rendered(&self, dialect: Dialect, now: Timestamp) -> String {
+        let source = Value::Text(&self.snapshot);
         let fields = vec![
             ("id", Value::Text(&self.id)),
             ("name", Value::Text(&self.name)),
             ("status", Value::State("SUCCESS")),
             ("region", Value::Text(self.region)),
-            ("snapshot_id", Value::Text(&self.snapshot)),
+            ("snapshot_id", if now < self.unsaid_until { Value::Null } else { source }),
             ("size_gb", Value::Whole(self.size_gb.into())),
             ("created_at", Value::Instant(self.created_at)),
         ];

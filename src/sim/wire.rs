@@ -21,6 +21,7 @@ use crate::sim::canned::{Canned, CannedBody, HTML};
 use crate::sim::cloud::{Change, Cloud, Inside};
 use crate::sim::fate::{Fate, Silence, Transport, Verb};
 use crate::sim::fault::Fault;
+use crate::sim::record::Actor;
 
 /// Longer than any client waits.
 const STALL: Duration = Duration::from_secs(600);
@@ -56,7 +57,8 @@ impl Wire {
             return self.fall_silent(silence).await;
         }
         if verb.is_change() {
-            self.cloud.tell(&change(&request, self.cloud.enter(|inside| inside.world.now())));
+            let by = self.cloud.actor(request.headers()).unwrap_or(Actor::Person);
+            self.cloud.tell(&change(&request, by, self.cloud.enter(|inside| inside.world.now())));
         }
         if let Transport::Answers(canned) = transport {
             let response = self.can(canned);
@@ -189,11 +191,11 @@ struct Named {
     name: String,
 }
 
-fn change(request: &Request<Bytes>, at: Timestamp) -> Change {
+fn change(request: &Request<Bytes>, by: Actor, at: Timestamp) -> Change {
     let path = request.uri().path();
     let id = parts(path).get(1).map(|id| (*id).to_owned());
     let name = serde_json::from_slice::<Named>(request.body()).ok().map(|body| body.name);
-    Change { at, method: request.method().to_string(), path: path.to_owned(), name, id }
+    Change { at, by, method: request.method().to_string(), path: path.to_owned(), name, id }
 }
 
 #[cfg(test)]
@@ -324,7 +326,7 @@ mod tests {
     }
 
     /// What the rehearsal does, and the cloud only counts.
-    const HARNESS: [Fault; 2] = [Fault::Crash, Fault::Edited];
+    const HARNESS: [Fault; 4] = [Fault::Crash, Fault::Edited, Fault::SecondDaemon, Fault::OldJournal];
 
     #[tokio::test(start_paused = true)]
     async fn every_class_is_hit_in_a_hostile_month_and_none_in_the_calm() {

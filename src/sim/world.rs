@@ -3,11 +3,12 @@
 //! A pure, seeded state machine. It reads no clock: `advance` tells it the time, and verbs happen then.
 
 mod fleet;
+mod shelf;
 mod people;
 pub mod stores;
 mod trouble;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::money::{Currency, Nanos};
@@ -21,7 +22,7 @@ use crate::sim::misbilling::Misbilling;
 use crate::sim::mischief::Mischief;
 use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
-use crate::sim::snapshot::{Snapshot, Stage, ripening, snapshot_id, snapshot_number};
+use crate::sim::snapshot::{Snapshot, Stage, ripening};
 use crate::sim::truth::{Rules, Truth};
 use crate::sim::world::stores::Stores;
 
@@ -69,6 +70,10 @@ pub struct World {
     machines: BTreeMap<u64, Machine>,
     snapshots: BTreeMap<u64, Snapshot>,
     last_snapshot: u64,
+    /// Ids that may be given out again, and since when; the oldest first.
+    freed: Vec<(Timestamp, String)>,
+    /// Whose deletion was asked for and is still to come.
+    leaving: BTreeSet<u64>,
     machine_ledger: Ledger,
     snapshot_ledger: Ledger,
     volume_ledger: Ledger,
@@ -96,6 +101,8 @@ impl World {
             machines: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             last_snapshot: 0,
+            freed: Vec::new(),
+            leaving: BTreeSet::new(),
             machine_ledger: Ledger::new("F32 machine", origin.misbilling),
             snapshot_ledger: Ledger::new("F32 snapshot", origin.misbilling),
             volume_ledger: Ledger::new("F32 volume", origin.misbilling),
@@ -196,21 +203,6 @@ impl World {
         self.hand_made
     }
 
-    /// What a list shows now, newest first: not what lags, and still what is only just deleted.
-    pub fn shown(&self) -> impl Iterator<Item = &Snapshot> {
-        self.snapshots.values().rev().filter(|snapshot| snapshot.is_shown(self.now))
-    }
-
-    pub fn shown_snapshot(&self, id: &str) -> Option<&Snapshot> {
-        self.snapshots.get(&snapshot_number(id)?).filter(|snapshot| snapshot.is_shown(self.now))
-    }
-
-    /// Somebody asked for this snapshot, or for all, and can read what is shown.
-    pub fn read(&mut self, only: Option<&str>) {
-        let shows = |number| self.snapshots.get(&number).is_some_and(|one| one.is_shown(self.now));
-        self.truth.read(|number| shows(number) && only.is_none_or(|id| id == snapshot_id(number)));
-    }
-
     /// Makes a snapshot now; lists learn of it `lag` later.
     pub fn create(&mut self, wanted: Wanted, by: Actor, lag: Duration) -> Result<&Snapshot, Refusal> {
         let machine_number = self.may_create(&wanted)?;
@@ -237,9 +229,10 @@ impl World {
         let mut snapshot = self.sketch(machine_number, wanted)?;
         snapshot.hidden_until = self.now + lag;
         let number = snapshot.number;
+        self.use_up(number, &snapshot.id);
         self.truth.made(Record {
             number,
-            id: snapshot_id(number),
+            id: snapshot.id.clone(),
             name: snapshot.name.clone(),
             machine: machine_id(machine_number),
             made_by: by,
@@ -253,7 +246,7 @@ impl World {
             disowned: false,
             is_twin,
             is_odd: false,
-            is_linked: false,
+            linked_since: None,
             is_spoilt: false,
         });
         if let Some(machine) = self.machines.get_mut(&machine_number) {
@@ -262,7 +255,7 @@ impl World {
                 machine.status = MachineStatus::Shutoff;
             }
         }
-        let subject = Subject::Snapshot { id: snapshot_id(number), name: snapshot.name.clone() };
+        let subject = Subject::Snapshot { id: snapshot.id.clone(), name: snapshot.name.clone() };
         self.snapshot_ledger.open(number, subject, SNAPSHOT_HOURLY, self.now);
         self.snapshots.insert(number, snapshot);
         self.befall_new(number, by);
@@ -283,6 +276,8 @@ impl World {
             snapshot.deleted = true;
         }
         self.truth.deleted(number, self.now, by);
+        self.take_images_of(number);
+        self.free_id_of(number);
         self.snapshot_ledger.close(number, self.now);
         self.foresee_depletion();
         if lag.is_zero() {
@@ -295,7 +290,7 @@ impl World {
 
     /// The number of the snapshot, if it can be deleted now.
     pub fn may_delete(&mut self, id: &str, by: Actor) -> Result<u64, Refusal> {
-        let number = snapshot_number(id).ok_or(Refusal::NoSuchSnapshot)?;
+        let number = self.number_of(id).ok_or(Refusal::NoSuchSnapshot)?;
         let found = self.snapshots.get(&number).filter(|snapshot| !snapshot.deleted);
         let snapshot = found.ok_or(Refusal::NoSuchSnapshot)?;
         let of = self.machines.get(&snapshot.machine);
@@ -313,39 +308,11 @@ impl World {
     }
 
     /// The order takes effect at `at`, if it still can.
-    pub fn land_later(&mut self, at: Timestamp, order: Order, lag: Duration) {
-        self.agenda.schedule(at, Happening::Land { order, lag });
-    }
-
-    fn may_create(&self, wanted: &Wanted) -> Result<u64, Refusal> {
-        if !is_fit_name(&wanted.name) {
-            return Err(Refusal::BadName);
+    pub fn land_later(&mut self, at: Timestamp, order: Order, by: Actor, lag: Duration) {
+        if let Order::Delete { id } = &order {
+            self.leaving.extend(self.number_of(id));
         }
-        let found = self.machines.iter().find(|(_, machine)| machine.id == wanted.machine);
-        let (number, machine) = found.ok_or(Refusal::NoSuchMachine)?;
-        if machine.status != MachineStatus::Active {
-            return Err(Refusal::NotActive);
-        }
-        if machine.unsupported {
-            return Err(Refusal::Unsupported);
-        }
-        let mut living = self.snapshots.values().filter(|snapshot| !snapshot.deleted);
-        if self.dialect.unique_names() && living.any(|snapshot| snapshot.name == wanted.name) {
-            return Err(Refusal::NameTaken);
-        }
-        if self.dialect.one_at_a_time() && machine.running_snapshot.is_some() {
-            return Err(Refusal::BusySnapshotting);
-        }
-        if self.balance().0 <= 0 {
-            return Err(Refusal::InsufficientBalance);
-        }
-        Ok(*number)
-    }
-
-    fn sketch(&mut self, machine_number: u64, wanted: Wanted) -> Result<Snapshot, Refusal> {
-        let machine = self.machines.get(&machine_number).ok_or(Refusal::NoSuchMachine)?;
-        self.last_snapshot += 1;
-        Ok(Snapshot::begun(self.last_snapshot, machine_number, machine, wanted, self.dialect, self.now))
+        self.agenda.schedule(at, Happening::Land { order, by, lag });
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -355,11 +322,11 @@ impl World {
                 self.snapshots.remove(&number);
             }
             // What can no longer be done is dropped: nobody waits for the answer.
-            Happening::Land { order: Order::Create(wanted), lag } => {
-                let _refused = self.create(wanted, Actor::Daemon, lag).is_err();
+            Happening::Land { order: Order::Create(wanted), by, lag } => {
+                let _refused = self.create(wanted, by, lag).is_err();
             }
-            Happening::Land { order: Order::Delete { id }, lag } => {
-                let _refused = self.delete(&id, Actor::Daemon, lag).is_err();
+            Happening::Land { order: Order::Delete { id }, by, lag } => {
+                let _refused = self.delete(&id, by, lag).is_err();
             }
             Happening::PersonMakes => self.person_makes(),
             Happening::PersonTidies(number) => self.person_tidies(number),
@@ -376,6 +343,7 @@ impl World {
                 // It may be busy or gone; then somebody else sees to it.
                 let _refused = self.remove_machine(machine).is_err();
             }
+            Happening::EndImage { image, with_snapshot } => self.end_image(&image, with_snapshot),
             Happening::Strike(fault) => self.strike(fault),
         }
     }

@@ -92,12 +92,28 @@ fn rehearse_all(first: u64, seeds: u64, days: u64) -> BTreeMap<u64, Result<Summa
                         return;
                     }
                     let summary = rehearse(seed, days);
+                    tell_end(seed, days, &summary);
                     done.lock().unwrap().insert(seed, summary);
                 }
             });
         }
     });
     done.into_inner().unwrap()
+}
+
+/// One line for each seed as it ends: a long campaign is watched.
+fn tell_end(seed: u64, days: u64, outcome: &Result<Summary, String>) {
+    let dialect = dialect_of(seed, days).name();
+    match outcome {
+        Ok(summary) => println!(
+            "seed {seed:>4}: {:<5} in {:>6.1} s, {days} days, {} taken, {} deleted, {dialect}",
+            if summary.is_clean() { "clean" } else { "WRONG" },
+            summary.wall_seconds,
+            summary.backups_taken,
+            summary.backups_deleted,
+        ),
+        Err(error) => println!("seed {seed:>4}: {error}, {dialect}"),
+    }
 }
 
 fn setting(name: &str, default: u64) -> u64 {

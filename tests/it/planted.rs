@@ -10,8 +10,9 @@ use crate::campaign::{self, DAYS, rehearse, rehearse_keeping};
 
 /// A rehearsal has one policy, daily in UTC, and a disk that keeps its power: it cannot show these. Each
 /// has a test of its own that plants it.
-const SHOWN_ELSEWHERE: [Bug; 12] = [
+const SHOWN_ELSEWHERE: [Bug; 13] = [
     Bug::OverrideIgnoresHold,
+    Bug::BlindnessEndsAlerts,
     Bug::GraceAfterEditIgnored,
     Bug::EndOfFreezeForgetsTheBound,
     Bug::ProofOfAnotherShelf,

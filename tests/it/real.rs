@@ -4,4 +4,8 @@
 //! `QUARTERMASTER_REAL_PARTS=required`, as in continuous integration, a missing part is a failure.
 
 mod parts;
+mod ask;
+mod demo;
 mod promtool;
+mod scrape;
+mod prometheus;

@@ -4,6 +4,7 @@
 pub mod world;
 mod lives;
 mod losses;
+mod reuse;
 mod ready;
 mod deletes;
 mod disowned;
@@ -26,5 +27,7 @@ mod outcomes;
 mod growth;
 mod tolerance;
 mod refusals;
+mod alerts;
+mod credits;
 mod history;
 mod laws;

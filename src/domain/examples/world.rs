@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::alert::rules::AlertRules;
 use crate::domain::ask::Ask;
 use crate::domain::audit::{Objection, Permit, audit};
 use crate::domain::backup::Backup;
@@ -77,6 +78,7 @@ pub fn policies() -> PolicySet {
         policies: BTreeMap::from([(daily(), policy)]),
         rules: Rules { skew: Seconds::minutes(2), ..Rules::default() },
         images: Images::Ask,
+        alerts: AlertRules::default(),
         snapshot_price_basis: PriceBasisSaid::Auto,
     }
 }

@@ -117,7 +117,9 @@ pub async fn list_images(State(cloud): State<Cloud>, uri: Uri, told: Told) -> An
         if cloud.dialect.has(Way::NoImages) {
             return Answer::error(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found.", &id);
         }
-        let texts: Vec<String> = inside.world.images().map(|image| image.rendered(cloud.dialect)).collect();
+        let now = inside.world.now();
+        let texts: Vec<String> =
+            inside.world.images().map(|image| image.rendered(cloud.dialect, now)).collect();
         let (answer, bent) = list(&cloud, "images", &texts, &parameters(&uri), &told, &id);
         inside.count_bent(bent);
         answer
@@ -130,8 +132,9 @@ pub async fn show_image(State(cloud): State<Cloud>, Path(wanted): Path<String>) 
         if cloud.dialect.has(Way::NoImages) {
             return no_images(&id);
         }
+        let now = inside.world.now();
         match inside.world.images().find(|image| image.id == wanted) {
-            Some(image) => one(&cloud, StatusCode::OK, "image", &image.rendered(cloud.dialect), &id),
+            Some(image) => one(&cloud, StatusCode::OK, "image", &image.rendered(cloud.dialect, now), &id),
             None => refused(Refusal::NotThere, &id),
         }
     })
@@ -146,9 +149,10 @@ pub async fn create_image(State(cloud): State<Cloud>, body: Bytes) -> Answer {
         let Ok(ImageBody { snapshot_id, name }) = serde_json::from_slice(&body) else {
             return unreadable("snapshot_id and name", &id);
         };
+        let now = inside.world.now();
         match inside.world.create_image(&snapshot_id, name) {
             Ok(image) => {
-                let text = image.rendered(cloud.dialect);
+                let text = image.rendered(cloud.dialect, now);
                 one(&cloud, StatusCode::CREATED, "image", &text, &id)
             }
             Err(refusal) => refused(refusal, &id),
@@ -225,6 +229,9 @@ mod tests {
         assert_eq!(post(&cloud, "/images/", &body).await.1["image"]["snapshot_id"], *first);
         let relation = read(&cloud, &format!("/images/snapshot-relationship/{first}/")).await;
         assert_eq!(relation["relationship"]["image_ids"][0], "BRK-100001I");
+        // A moment ago nobody could know of it.
+        assert_eq!(cloud.with_truth(|truth| truth.is_wrong_victim(&first)), None);
+        minutes(6).await;
         let wrong = cloud.with_truth(|truth| truth.is_wrong_victim(&first));
         assert_eq!(wrong.as_deref(), Some("BRK-100001S is linked to an image"));
         assert_eq!(send(&cloud, "DELETE", "/images/BRK-100001I/", "").await.unwrap().status(), 200);

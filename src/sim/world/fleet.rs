@@ -7,7 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::sim::agenda::Happening;
 use crate::sim::books::{SNAPSHOT_HOURLY, Subject};
 use crate::sim::machine::{Action, HIBERNATED_HOURLY, Machine, MachineStatus};
-use crate::sim::snapshot::{Stage, snapshot_number};
+use crate::sim::snapshot::Stage;
 use crate::sim::stream::numbered;
 use crate::sim::world::{Refusal, World};
 
@@ -51,7 +51,7 @@ impl World {
         if self.stock == 0 {
             return Err(Refusal::NoStock);
         }
-        let number = snapshot_number(id).ok_or(Refusal::NoSuchSnapshot)?;
+        let number = self.number_of(id).ok_or(Refusal::NoSuchSnapshot)?;
         let snapshot = self.snapshots.get_mut(&number).filter(|snapshot| !snapshot.deleted);
         let snapshot = snapshot.ok_or(Refusal::NoSuchSnapshot)?;
         if snapshot.stage != Stage::Ready {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::sim::agenda::Happening;
 use crate::sim::fault::Fault;
 use crate::sim::record::Actor;
-use crate::sim::snapshot::{Stage, snapshot_id};
+use crate::sim::snapshot::Stage;
 use crate::sim::world::World;
 
 const HOUR: u64 = 3_600;
@@ -31,7 +31,7 @@ impl World {
     }
 
     pub(super) fn person_tidies(&mut self, number: u64) {
-        let id = snapshot_id(number);
+        let Some(id) = self.snapshots.get(&number).map(|snapshot| snapshot.id.clone()) else { return };
         if self.truth.snapshot(&id).is_some_and(|record| !record.is_owned()) {
             // It may be gone already; then there is nothing to tidy.
             let _gone = self.delete(&id, Actor::Person, Duration::ZERO).is_err();
@@ -41,7 +41,7 @@ impl World {
     /// A person deletes one of the daemon's, whichever it may be.
     pub(super) fn person_deletes(&mut self) {
         let ready = self.snapshots.values().filter(|one| one.stage == Stage::Ready && !one.deleted);
-        let ours = ready.map(|one| snapshot_id(one.number));
+        let ours = ready.map(|one| one.id.clone());
         let ours: Vec<String> = ours.filter(|id| self.truth.who_made(id) == Some(Actor::Daemon)).collect();
         if ours.is_empty() {
             return;
@@ -55,7 +55,7 @@ impl World {
     /// A person makes a machine of the oldest of the daemon's, and throws it away later.
     pub(super) fn person_restores(&mut self) {
         let mut ready = self.snapshots.values().filter(|one| one.stage == Stage::Ready && !one.deleted);
-        let ids = ready.by_ref().map(|one| snapshot_id(one.number));
+        let ids = ready.by_ref().map(|one| one.id.clone());
         let oldest = ids.into_iter().find(|id| self.truth.who_made(id) == Some(Actor::Daemon));
         let Some(id) = oldest else { return };
         let random = self.mischief.random(Fault::HandRestored);

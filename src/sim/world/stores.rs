@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::sim::agenda::Happening;
+use crate::sim::fault::Fault;
 use crate::sim::machine::MachineStatus;
-use crate::sim::snapshot::{Stage, snapshot_number};
+use crate::sim::record::Actor;
+use crate::sim::snapshot::Snapshot;
+use crate::sim::snapshot::Stage;
 use crate::sim::volume::{Image, Volume, image_id, volume_id};
 use crate::sim::world::{Refusal, World, is_fit_name};
 
 /// The balance that a new volume needs, in nanos of a dollar.
 const LEAST_BALANCE: i64 = 1_000_000_000;
+const HOUR: u64 = 3_600;
 const TAKES: Duration = Duration::from_secs(30);
 const SIZES: std::ops::RangeInclusive<u32> = 10..=102_400;
 
@@ -144,28 +149,78 @@ impl World {
         if self.images().any(|image| image.name == name) {
             return Err(Refusal::NameTaken);
         }
-        let found = snapshot_number(snapshot).and_then(|number| self.snapshots.get(&number));
+        let found = self.number_of(snapshot).and_then(|number| self.snapshots.get(&number));
         let found = found.filter(|snapshot| !snapshot.deleted).ok_or(Refusal::NoSuchSnapshot)?;
         if found.stage != Stage::Ready {
             return Err(Refusal::WrongState);
         }
-        let (of, region, size_gb) = (found.number, found.region, found.size_gb());
+        let (of, region, size_gb, found_id) = (found.number, found.region, found.size_gb(), found.id.clone());
         self.stores.last_image += 1;
         let number = self.stores.last_image;
-        let (id, snapshot, created_at) = (image_id(number), snapshot.to_owned(), self.now);
+        let (id, snapshot, created_at) = (image_id(number), found_id, self.now);
         self.truth.linked(of, true);
-        let image = Image { number, id, name, region, snapshot, size_gb, created_at };
+        let unsaid_until = created_at;
+        let image = Image { number, id, name, region, snapshot, of, unsaid_until, size_gb, created_at };
         Ok(self.stores.images.entry(number).or_insert(image))
     }
 
     pub fn delete_image(&mut self, id: &str) -> Result<(), Refusal> {
         let image = self.images().find(|image| image.id == id).ok_or(Refusal::NotThere)?;
-        let (number, snapshot) = (image.number, image.snapshot.clone());
+        let (number, of) = (image.number, image.of);
         self.stores.images.remove(&number);
-        if let Some(of) = snapshot_number(&snapshot).filter(|_| self.images_of(&snapshot).is_empty()) {
+        if self.images().all(|image| image.of != of) {
             self.truth.linked(of, false);
         }
         Ok(())
+    }
+
+    /// A person makes an image of one of the daemon's, and the cloud may keep its source to itself for a
+    /// while. Later the image goes, alone or with its snapshot.
+    pub(super) fn person_archives(&mut self) {
+        let is_fit = |one: &&Snapshot| {
+            one.stage == Stage::Ready && !one.deleted && !self.leaving.contains(&one.number)
+        };
+        let ready = self.snapshots.values().filter(is_fit).map(|one| one.id.clone());
+        let ours: Vec<String> = ready.filter(|id| self.truth.who_made(id) == Some(Actor::Daemon)).collect();
+        if ours.is_empty() {
+            return;
+        }
+        let random = self.mischief.random(Fault::TakesImage);
+        let snapshot = &ours[random.usize(..ours.len())];
+        let (name, unsaid) = (format!("archive-{}", random.u32(..100_000)), random.u8(..3) == 0);
+        let (hours, stays) = (random.u64(1..12), random.u64(6..120));
+        let with_snapshot = random.bool();
+        let Ok(image) = self.create_image(snapshot, name).cloned() else { return };
+        if unsaid {
+            let until = self.mischief.ends(self.now, Duration::from_secs(hours * HOUR));
+            self.stores.images.entry(image.number).and_modify(|image| image.unsaid_until = until);
+        }
+        let at = self.mischief.ends(self.now, Duration::from_secs(stays * HOUR));
+        self.agenda.schedule(at, Happening::EndImage { image: image.id, with_snapshot });
+    }
+
+    /// It may be gone by now, and its snapshot busy: then nothing happens to that.
+    pub(super) fn end_image(&mut self, id: &str, with_snapshot: bool) {
+        let Some(image) = self.images().find(|image| image.id == id) else { return };
+        let number = image.of;
+        if with_snapshot && let Some(snapshot) = self.snapshots.get(&number).map(|one| one.id.clone()) {
+            let _busy = self.delete(&snapshot, Actor::Person, Duration::ZERO).is_err();
+        }
+        let _gone = self.delete_image(id).is_err();
+    }
+
+    /// Some clouds let the images of a snapshot go with it.
+    pub(super) fn take_images_of(&mut self, number: u64) {
+        if !self.mischief.can(Fault::TakesImage) {
+            return;
+        }
+        let images: Vec<u64> =
+            self.images().filter(|image| image.of == number).map(|image| image.number).collect();
+        for image in images {
+            self.stores.images.remove(&image);
+            self.mischief.hit(Fault::TakesImage);
+        }
+        self.truth.linked(number, false);
     }
 
     fn idle_volume(&mut self, id: &str) -> Result<&mut Volume, Refusal> {

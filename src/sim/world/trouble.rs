@@ -11,14 +11,15 @@ use crate::sim::machine::{Machine, MachineStatus};
 use crate::sim::mischief::Mischief;
 use crate::sim::quirk::Quirk;
 use crate::sim::record::Actor;
-use crate::sim::snapshot::{Stage, ripening, snapshot_id};
+use crate::sim::snapshot::{Stage, ripening};
 use crate::sim::world::World;
 
 const HOUR: u64 = 3_600;
 /// A snapshot that is being made for ever blocks its machine for so long.
 const STUCK: Duration = Duration::from_secs(2 * HOUR);
 const QUIRKS: [Fault; 4] = [Fault::OddSize, Fault::OddDate, Fault::OddId, Fault::OddField];
-const FROM_TIME_TO_TIME: [Fault; 3] = [Fault::MachineTrouble, Fault::HandDeleted, Fault::HandRestored];
+const FROM_TIME_TO_TIME: [Fault; 4] =
+    [Fault::MachineTrouble, Fault::TakesImage, Fault::HandDeleted, Fault::HandRestored];
 
 impl World {
     /// What struck since the last time.
@@ -47,6 +48,7 @@ impl World {
     pub(super) fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::MachineTrouble => self.trouble_a_machine(),
+            Fault::TakesImage => self.person_archives(),
             Fault::HandDeleted => self.person_deletes(),
             Fault::HandRestored => self.person_restores(),
             _ => {}
@@ -114,7 +116,8 @@ impl World {
     }
 
     pub(super) fn disappear(&mut self, number: u64) {
-        if self.delete(&snapshot_id(number), Actor::Cloud, Duration::ZERO).is_ok() {
+        let Some(id) = self.snapshots.get(&number).map(|snapshot| snapshot.id.clone()) else { return };
+        if self.delete(&id, Actor::Cloud, Duration::ZERO).is_ok() {
             self.mischief.hit(Fault::Disappears);
         }
     }

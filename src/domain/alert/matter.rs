@@ -1,0 +1,331 @@
+//! Matters: what a person can be told of, how grave it can be, and what is known of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::money::{Currency, Nanos};
+use crate::domain::slot::Held;
+use crate::domain::time::{Seconds, Timestamp};
+
+/// One matter has at most one alert at a time, whatever number of machines it is about.
+/// Written as one word, with the currency behind a colon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Matter {
+    KeyRefused,
+    ApiUnreachable,
+    Balance(Currency),
+    BalanceBlind,
+    BackupLate,
+    BackupFailed,
+    MachineDown,
+    SecondDaemon,
+    CreatesRefused,
+    ForeignDeletion,
+    DeletionsHeld,
+    DiskFull,
+    ConfigurationRefused,
+    Frozen,
+    Paused,
+    Observing,
+}
+
+/// How grave it is, and with that how often a person hears of it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Told once; the digest has it again.
+    Notice,
+    Warning,
+    Urgent,
+    Critical,
+    /// The credits are used up.
+    Out,
+}
+
+/// What a letter says of one thing that its matter is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    Late {
+        policy: PolicyName,
+        machine: MachineId,
+        name: String,
+        /// `None`: there never was a good one; then `since` is when the wait for it began.
+        newest: Option<Timestamp>,
+        since: Timestamp,
+        expected: Seconds,
+        held: Option<Held>,
+    },
+    Failed {
+        backup: BackupId,
+        machine: MachineId,
+        name: String,
+        /// The word for its life: failed, timed out, bad.
+        life: String,
+        said: String,
+    },
+    Down {
+        machine: MachineId,
+        name: String,
+        status: String,
+        backup: BackupId,
+        since: Timestamp,
+    },
+    Gone {
+        backup: BackupId,
+        machine: MachineId,
+        name: String,
+        at: Timestamp,
+    },
+    Doom {
+        backup: BackupId,
+        machine: MachineId,
+        name: String,
+        since: Timestamp,
+        /// The word for what holds it.
+        hold: String,
+    },
+    Rival {
+        backup: BackupId,
+        since: Timestamp,
+    },
+    Refused {
+        what: Refused,
+        since: Timestamp,
+        times: u32,
+        said: String,
+    },
+    Key {
+        status: u16,
+        since: Timestamp,
+    },
+    Unreachable {
+        since: Timestamp,
+    },
+    Blind {
+        misses: u32,
+    },
+    Balance(Purse),
+    File {
+        file: String,
+        at: Timestamp,
+        faults: Vec<String>,
+        more: u32,
+    },
+    Until {
+        until: Timestamp,
+        reason: String,
+    },
+    /// The disk of the journal has less room than the setting asks for.
+    DiskLow,
+    Observed {
+        /// Slots that were due, and were not taken for the mode alone.
+        slots: u64,
+        since: Timestamp,
+    },
+}
+
+/// Whom a refusal of the cloud's stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refused {
+    Account,
+    Credit,
+    Policy(PolicyName),
+    Machine(MachineId),
+}
+
+/// The credits in one currency, and how long they last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purse {
+    pub currency: Currency,
+    pub amount: Nanos,
+    /// `None`: not known.
+    pub burn_per_hour: Option<Nanos>,
+    /// `None`: nothing burns, or not known what does.
+    pub runs_out: Option<Timestamp>,
+    /// What must be added to last for thirty days.
+    pub add_for_month: Option<Nanos>,
+    /// Its level comes of the hours, not of an amount alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_hours: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Matter {
+    /// One word for a script, a metric's label and a file of its own; currencies aside.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::KeyRefused => "key_refused",
+            Self::ApiUnreachable => "api_unreachable",
+            Self::Balance(_) => "balance_low",
+            Self::BalanceBlind => "balance_blind",
+            Self::BackupLate => "backup_late",
+            Self::BackupFailed => "backup_failed",
+            Self::MachineDown => "machine_down",
+            Self::SecondDaemon => "second_daemon",
+            Self::CreatesRefused => "creates_refused",
+            Self::ForeignDeletion => "foreign_deletion",
+            Self::DeletionsHeld => "deletions_held",
+            Self::DiskFull => "disk_full",
+            Self::ConfigurationRefused => "configuration_refused",
+            Self::Frozen => "frozen",
+            Self::Paused => "paused",
+            Self::Observing => "observing",
+        }
+    }
+
+    /// Every one that has no currency.
+    pub const PLAIN: [Self; 15] = [
+        Self::KeyRefused,
+        Self::ApiUnreachable,
+        Self::BalanceBlind,
+        Self::BackupLate,
+        Self::BackupFailed,
+        Self::MachineDown,
+        Self::SecondDaemon,
+        Self::CreatesRefused,
+        Self::ForeignDeletion,
+        Self::DeletionsHeld,
+        Self::DiskFull,
+        Self::ConfigurationRefused,
+        Self::Frozen,
+        Self::Paused,
+        Self::Observing,
+    ];
+
+    /// How long it must be better before it counts as better: what comes and goes is one episode.
+    pub fn calm(self) -> Seconds {
+        match self {
+            Self::KeyRefused
+            | Self::ApiUnreachable
+            | Self::Balance(_)
+            | Self::BalanceBlind
+            | Self::MachineDown
+            | Self::SecondDaemon
+            | Self::CreatesRefused
+            | Self::DeletionsHeld
+            | Self::DiskFull => Seconds::minutes(30),
+            // A good backup, a person's word and the end of a span are not doubted.
+            Self::BackupLate
+            | Self::BackupFailed
+            | Self::ForeignDeletion
+            | Self::ConfigurationRefused
+            | Self::Frozen
+            | Self::Paused
+            | Self::Observing => Seconds(0),
+        }
+    }
+
+    /// How long it must last before a letter tells it: a few looks fail now and then.
+    pub fn quiet(self) -> Seconds {
+        match self {
+            Self::BalanceBlind => Seconds::minutes(30),
+            Self::KeyRefused
+            | Self::ApiUnreachable
+            | Self::Balance(_)
+            | Self::BackupLate
+            | Self::BackupFailed
+            | Self::MachineDown
+            | Self::SecondDaemon
+            | Self::CreatesRefused
+            | Self::ForeignDeletion
+            | Self::DeletionsHeld
+            | Self::DiskFull
+            | Self::ConfigurationRefused
+            | Self::Frozen
+            | Self::Paused
+            | Self::Observing => Seconds(0),
+        }
+    }
+
+    /// Whether more of it is news.
+    pub fn has_parts(self) -> bool {
+        !matches!(self, Self::Balance(_))
+    }
+
+    /// Whether its end is told. What happened once has no end that anybody waits for.
+    pub fn has_end(self) -> bool {
+        !matches!(self, Self::ForeignDeletion)
+    }
+}
+
+impl From<Matter> for String {
+    fn from(matter: Matter) -> Self {
+        match matter {
+            Matter::Balance(currency) => format!("{}:{}", matter.word(), currency.code()),
+            plain => plain.word().to_owned(),
+        }
+    }
+}
+
+impl TryFrom<String> for Matter {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let of_currency = text.strip_prefix("balance_low:").and_then(Currency::parse).map(Self::Balance);
+        let plain = || Self::PLAIN.into_iter().find(|matter| matter.word() == text);
+        of_currency.or_else(plain).ok_or_else(|| format!("{text:?} is no matter"))
+    }
+}
+
+impl Level {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Urgent => "urgent",
+            Self::Critical => "critical",
+            Self::Out => "out",
+        }
+    }
+
+    /// How long after a letter of this level the next one comes, `count` of them having been written.
+    pub fn repeats_after(self, count: u32) -> Option<Seconds> {
+        match self {
+            Self::Notice => None,
+            Self::Warning => Some(Seconds::hours(24)),
+            Self::Urgent => Some(Seconds::hours(6)),
+            Self::Critical => Some(Seconds::hours(1)),
+            Self::Out if count <= OUT_HOURLY => Some(Seconds::hours(1)),
+            Self::Out => Some(Seconds::hours(24)),
+        }
+    }
+}
+
+/// The subject of a balance whose level comes of the hours that it lasts.
+pub const BY_HOURS: &str = "hours";
+/// How often a person is told hourly that nothing is left; from then on daily.
+const OUT_HOURLY: u32 = 3;
+
+impl Fact {
+    /// What tells two of one matter apart.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Late { policy, machine, .. } => format!("{policy}/{machine}"),
+            Self::Failed { backup, .. }
+            | Self::Gone { backup, .. }
+            | Self::Doom { backup, .. }
+            | Self::Rival { backup, .. } => backup.to_string(),
+            Self::Down { machine, .. } => machine.to_string(),
+            Self::Refused { what, .. } => match what {
+                Refused::Account => "account".to_owned(),
+                Refused::Credit => "credit".to_owned(),
+                Refused::Policy(policy) => format!("policy {policy}"),
+                Refused::Machine(machine) => format!("machine {machine}"),
+            },
+            Self::Balance(purse) if purse.by_hours => BY_HOURS.to_owned(),
+            Self::File { at, .. } => at.to_string(),
+            Self::Until { until, .. } => until.to_string(),
+            Self::Key { .. }
+            | Self::Unreachable { .. }
+            | Self::Blind { .. }
+            | Self::Balance(_)
+            | Self::DiskLow
+            | Self::Observed { .. } => String::new(),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Findings about backups: late, failed, gone without us, and deletions that are held.
+
+use std::collections::BTreeMap;
+
+use super::Sight;
+use super::finding::{Finding, name_of};
+use super::matter::{Fact, Level};
+use crate::domain::backup::{Backup, Life};
+use crate::domain::draft::Hold;
+use crate::domain::effect::Standing;
+use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::policy::{Mode, Policy};
+use crate::domain::selection::Selector;
+use crate::domain::slot::{Held, Shelf};
+use crate::domain::state::{ShelfState, State};
+use crate::domain::time::{Seconds, Timestamp};
+
+/// How long what happened once stays a matter.
+const GONE_FOR: Seconds = Seconds::hours(24);
+
+type OnShelf<'a, T> = BTreeMap<(&'a PolicyName, &'a MachineId), T>;
+
+/// The greatest age that the newest good backup of this policy should ever have.
+pub fn expected_age(state: &State, policy: &Policy) -> Seconds {
+    let margin = state.alert_rules().late_margin.0;
+    Seconds(policy.longest_gap.0.saturating_add(policy.timing.jitter.0).saturating_add(margin))
+}
+
+/// Shelves whose newest good backup is older than it should ever be.
+pub(super) fn late(state: &State, now: Timestamp) -> Finding {
+    if !state.wall.is_sane() {
+        return Finding::Unseen;
+    }
+    let newest = newest_good(state, now);
+    let late: Vec<Fact> =
+        state.shelves.iter().filter_map(|(shelf, on)| late_fact(state, now, shelf, on, &newest)).collect();
+    // A machine that sleeps changes nothing that could be lost: that is told once.
+    let sleeps = |fact: &Fact| matches!(fact, Fact::Late { held: Some(Held::NotActive(_)), .. });
+    let level = if late.iter().all(sleeps) { Level::Notice } else { Level::Warning };
+    Finding::of(level, late)
+}
+
+/// When the newest good backup of each policy and machine was taken. None from the future.
+pub(super) fn newest_good(state: &State, now: Timestamp) -> OnShelf<'_, Timestamp> {
+    let mut newest = OnShelf::new();
+    let skew = state.rules().skew;
+    for backup in state.backups.values().filter(|one| one.life == Life::Good && one.taken_at <= now + skew) {
+        if let Some(slot) = &backup.slot {
+            let known = newest.entry((&slot.policy, &slot.machine)).or_insert(backup.taken_at);
+            *known = backup.taken_at.max(*known);
+        }
+    }
+    newest
+}
+
+fn late_fact(
+    state: &State,
+    now: Timestamp,
+    shelf: &Shelf,
+    on_shelf: &ShelfState,
+    newest: &OnShelf<'_, Timestamp>,
+) -> Option<Fact> {
+    let adopted = state.adopted.as_ref()?;
+    let policy = adopted.set.policies.get(&shelf.policy)?;
+    let known = state.fleet.machines.get(&shelf.machine).filter(|known| known.missing_since.is_none())?;
+    if policy.mode == Mode::Observe || adopted.set.mode == Mode::Observe {
+        return None;
+    }
+    let expected = expected_age(state, policy);
+    let newest = newest.get(&(&shelf.policy, &shelf.machine)).copied();
+    // Where there is none, it could not have been there before all of this was so.
+    let begun = [*adopted.scheduled_since.get(&shelf.policy)?, state.mode_since(&shelf.policy)?];
+    let since = newest.unwrap_or_else(|| begun.into_iter().max().unwrap_or(now).max(known.first_seen));
+    if now.since(since) <= expected.duration() || !Selector::of(policy).selects(&known.item) {
+        return None;
+    }
+    Some(Fact::Late {
+        policy: shelf.policy.clone(),
+        machine: shelf.machine.clone(),
+        name: known.item.name.clone(),
+        newest,
+        since,
+        expected,
+        held: on_shelf.open.as_ref().map(|(_, held)| held.clone()),
+    })
+}
+
+/// Shelves whose last backup that came to an end came to a bad one.
+pub(super) fn failed(state: &State) -> Finding {
+    let mut last: OnShelf<'_, (&BackupId, &Backup)> = BTreeMap::new();
+    let has_ended = |life| matches!(life, Life::Good | Life::Failed | Life::TimedOut | Life::Bad);
+    for (id, backup) in state.backups.iter().filter(|(_, backup)| has_ended(backup.life)) {
+        let Some(slot) = &backup.slot else { continue };
+        let known = last.entry((&slot.policy, &slot.machine)).or_insert((id, backup));
+        let is_newer = known.1.slot.as_ref().is_some_and(|other| slot.due > other.due);
+        *known = if is_newer { (id, backup) } else { *known };
+    }
+    let is_ours = |policy: &PolicyName, machine: &MachineId| {
+        state.policy(policy).is_some_and(|policy| policy.mode > Mode::Observe) && !state.is_lost(machine)
+    };
+    let failed = last.into_iter().filter(|((policy, machine), (_, backup))| {
+        backup.life != Life::Good && state.mode() > Mode::Observe && is_ours(policy, machine)
+    });
+    let fact = |(id, backup): (&BackupId, &Backup)| Fact::Failed {
+        backup: id.clone(),
+        machine: backup.machine.clone(),
+        name: name_of(state, &backup.machine),
+        life: backup.life.word().to_owned(),
+        said: said_of(state, id),
+    };
+    Finding::of(Level::Notice, failed.map(|(_, one)| fact(one)).collect())
+}
+
+/// What the cloud, or we, said when its create came to nothing.
+fn said_of(state: &State, backup: &BackupId) -> String {
+    let mut creates = state.effects.values().filter(|life| life.effect.verb.is_create());
+    let life = creates.find(|life| life.effect.verb.backup() == backup);
+    match life.map(|life| &life.standing) {
+        Some(Standing::Refused(refusal)) => refusal.words(),
+        Some(Standing::Failed(why)) => why.clone(),
+        Some(
+            Standing::Intended { .. }
+            | Standing::Unknown { .. }
+            | Standing::NotSent { .. }
+            | Standing::Absent { .. }
+            | Standing::Done,
+        )
+        | None => String::new(),
+    }
+}
+
+/// Backups of ours that somebody else deleted, for a day.
+pub(super) fn gone(state: &State, now: Timestamp) -> Finding {
+    let is_new = |at: &Timestamp| now.since(*at) < GONE_FOR.duration();
+    if !state.alerts.gone.values().any(|at| is_new(at)) {
+        return Finding::of(Level::Notice, Vec::new());
+    }
+    let gone = state.alerts.gone.iter().filter(|(_, at)| is_new(at)).filter_map(|(id, at)| {
+        let machine = state.backups.get(id)?.machine.clone();
+        let name = name_of(state, &machine);
+        Some(Fact::Gone { backup: id.clone(), machine, name, at: *at })
+    });
+    Finding::of(Level::Notice, gone.collect())
+}
+
+/// Deletions that were due long ago, and those that wait for a person.
+pub(super) fn held(state: &State, now: Timestamp, sight: &Sight<'_>) -> Finding {
+    let Some(adopted) = &state.adopted else { return Finding::of(Level::Warning, Vec::new()) };
+    let soft_end = adopted.mode_since + adopted.set.rules.soft_start;
+    let fact = |(id, hold): &(BackupId, Hold)| {
+        let backup = state.backups.get(id)?;
+        let doom = backup.doom.as_ref()?;
+        let due = state.grace_end(doom).max(soft_end);
+        (now.since(due) >= patience(state, hold)?.duration() && now >= due).then(|| Fact::Doom {
+            backup: id.clone(),
+            machine: backup.machine.clone(),
+            name: name_of(state, &backup.machine),
+            since: due,
+            hold: hold.word().to_owned(),
+        })
+    };
+    Finding::of(Level::Warning, sight.holds.iter().filter_map(fact).collect())
+}
+
+/// How long a hold may last before a person hears of it; `None`: for ever, somebody wanted it so.
+fn patience(state: &State, hold: &Hold) -> Option<Seconds> {
+    match hold {
+        Hold::AwaitsApproval => Some(Seconds(0)),
+        Hold::Frozen { .. }
+        | Hold::ClockUnsure
+        | Hold::LastGood
+        | Hold::Stale
+        | Hold::Unknown
+        | Hold::Suspect
+        | Hold::Unreadable
+        | Hold::Shaken
+        | Hold::Capped
+        | Hold::Refused
+        | Hold::MaybeLinked
+        | Hold::Postponed { .. } => Some(state.alert_rules().held_after),
+        Hold::Mode
+        | Hold::SoftStart { .. }
+        | Hold::Grace { .. }
+        | Hold::Paused { .. }
+        | Hold::Protected
+        | Hold::Kept
+        | Hold::Linked
+        | Hold::LookFirst => None,
+    }
+}

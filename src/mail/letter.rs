@@ -1,0 +1,60 @@
+//! A letter in words: what happened, what it means, what was done, and the one command to run.
+//!
+//! Pure. Whatever the cloud chose is made visible before it is said.
+
+use super::letter_alert;
+use super::letter_digest;
+use crate::domain::alert::event::{Content, LetterQueued};
+use crate::report::foreign::harmless;
+
+/// The parts in the order in which they are read. None of them but `items` spans lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub subject: String,
+    /// While observing: that nothing is backed up.
+    pub banner: Option<String>,
+    pub happened: String,
+    pub items: Vec<String>,
+    pub means: String,
+    pub done: String,
+    /// One line for a shell.
+    pub command: String,
+    pub foot: String,
+}
+
+/// A subject that is longer is cut: some servers refuse it.
+const LONGEST_SUBJECT: usize = 160;
+
+pub fn letter(queued: &LetterQueued) -> Letter {
+    let mut letter = match &queued.content {
+        Content::Alert(news) => letter_alert::letter(news),
+        Content::Digest(review) => letter_digest::letter(review),
+    };
+    letter.banner = queued.observing.map(observing);
+    letter.subject = subject(queued);
+    letter.foot = format!("Quartermaster. Its journal stood at {} when this was written.", queued.head);
+    letter
+}
+
+/// One line, whatever is in the facts.
+pub fn subject(queued: &LetterQueued) -> String {
+    let said = match &queued.content {
+        Content::Alert(news) => letter_alert::subject(news),
+        Content::Digest(review) => letter_digest::subject(review),
+    };
+    let line = harmless(&said).replace('\n', " ");
+    let mut cut: String = line.chars().take(LONGEST_SUBJECT).collect();
+    if cut.len() < line.len() {
+        cut.push('…');
+    }
+    format!("[Quartermaster] {cut}")
+}
+
+/// The first line of whatever is told while nothing is backed up.
+pub fn observing(slots: u64) -> String {
+    match slots {
+        0 => "OBSERVING: nothing is backed up.".to_owned(),
+        1 => "OBSERVING: nothing is backed up; 1 backup would have been taken.".to_owned(),
+        many => format!("OBSERVING: nothing is backed up; {many} backups would have been taken."),
+    }
+}

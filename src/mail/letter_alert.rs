@@ -1,0 +1,283 @@
+//! The words of a letter about one matter.
+
+use super::letter::Letter;
+use super::letter_fact::{cents, count, line, named};
+use crate::domain::alert::event::{News, Step};
+use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
+use crate::domain::money::Nanos;
+use crate::report::foreign::visible;
+use crate::report::status::word;
+use crate::report::words::{instant, span};
+
+/// What one snapshot costs in a month at the printed price, at most.
+const SNAPSHOT_USD_A_MONTH: u64 = 73;
+
+pub fn subject(news: &News) -> String {
+    let level = news.level.word();
+    match news.step {
+        Step::Began => format!("{level}: {}", happened(news)),
+        Step::Worse => format!("{level}, worse: {}", happened(news)),
+        Step::More => format!("{level}, more: {}", happened(news)),
+        Step::Again => format!("{level}, still: {}", happened(news)),
+        Step::Over => format!("over: {}", over(news.matter)),
+    }
+}
+
+pub fn letter(news: &News) -> Letter {
+    let since = instant(news.since);
+    let (happened, means, done, command) = match news.step {
+        Step::Over => {
+            let happened = format!("{}. It had begun {since} UTC.", capital(over(news.matter)));
+            let means = "Nothing more is to be done about it.".to_owned();
+            (happened, means, "Everything goes on as before.".to_owned(), "quartermaster status".to_owned())
+        }
+        Step::Began | Step::Worse | Step::More | Step::Again => {
+            let happened = format!("{}. This began {since} UTC.", capital(&happened(news)));
+            (happened, means(news), done(news).to_owned(), command(news))
+        }
+    };
+    let mut items: Vec<String> = news.facts.iter().map(line).collect();
+    if news.more > 0 {
+        items.push(format!("and {} more; `quartermaster status` has all", news.more));
+    }
+    let (subject, foot) = (String::new(), String::new());
+    Letter { subject, banner: None, happened, items, means, done, command, foot }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// One sentence without its end.
+fn happened(news: &News) -> String {
+    let number = news.facts.len() as u64 + news.more;
+    match (news.matter, news.facts.first()) {
+        (Matter::KeyRefused, _) => "the cloud refuses the key; nothing is backed up".to_owned(),
+        (Matter::ApiUnreachable, _) => "the cloud cannot be reached".to_owned(),
+        (Matter::Balance(_), Some(Fact::Balance(purse))) => credits(news, purse),
+        (Matter::Balance(currency), _) => format!("the {currency} credits are low"),
+        (Matter::BalanceBlind, _) => "the balance cannot be read".to_owned(),
+        (Matter::BackupLate, Some(Fact::Late { machine, name, .. })) if number == 1 => {
+            format!("the backup of {} is late", named(machine, name))
+        }
+        (Matter::BackupLate, _) => format!("{number} backups are late"),
+        (Matter::BackupFailed, Some(Fact::Failed { machine, name, .. })) if number == 1 => {
+            format!("the last backup of {} came to nothing", named(machine, name))
+        }
+        (Matter::BackupFailed, _) => format!("{number} backups came to nothing"),
+        (Matter::MachineDown, Some(Fact::Down { machine, name, .. })) if number == 1 => {
+            format!("{} did not come back from its snapshot", named(machine, name))
+        }
+        (Matter::MachineDown, _) => format!("{number} machines did not come back from their snapshots"),
+        (Matter::SecondDaemon, _) => "a second daemon uses our names".to_owned(),
+        (Matter::CreatesRefused, _) => "the cloud refuses snapshots".to_owned(),
+        (Matter::ForeignDeletion, _) => {
+            format!(
+                "{} deleted, and not by us",
+                count(number, "a backup of ours was", "backups of ours were")
+            )
+        }
+        (Matter::DeletionsHeld, _) if waits_for_a_person(news) => {
+            format!("{} a person's approval", count(number, "a deletion waits for", "deletions wait for"))
+        }
+        (Matter::DeletionsHeld, _) => {
+            format!(
+                "{} held for long",
+                count(number, "a deletion that is due is", "deletions that are due are")
+            )
+        }
+        (Matter::DiskFull, _) => "the disk of the journal is nearly full".to_owned(),
+        (Matter::ConfigurationRefused, _) => {
+            "the configuration was refused; the one before goes on".to_owned()
+        }
+        (Matter::Frozen, Some(Fact::Until { until, .. })) => match news.level {
+            Level::Notice => format!("deletions are frozen until {} UTC", instant(*until)),
+            _ => format!("the freeze of deletions ends {} UTC", instant(*until)),
+        },
+        (Matter::Frozen, _) => "deletions are frozen".to_owned(),
+        (Matter::Paused, Some(Fact::Until { until, .. })) => match news.level {
+            Level::Notice => format!("all policies are paused until {} UTC", instant(*until)),
+            _ => format!("the pause of all policies ends {} UTC", instant(*until)),
+        },
+        (Matter::Paused, _) => "all policies are paused".to_owned(),
+        (Matter::Observing, Some(Fact::Observed { slots, .. })) => {
+            format!(
+                "OBSERVING: nothing is backed up; {} would have been taken",
+                count(*slots, "1 backup", "backups")
+            )
+        }
+        (Matter::Observing, _) => "OBSERVING: nothing is backed up".to_owned(),
+    }
+}
+
+fn credits(news: &News, purse: &Purse) -> String {
+    let Purse { currency, amount, runs_out, .. } = purse;
+    match (news.level, runs_out) {
+        (Level::Out, _) => format!("the {currency} credits are used up"),
+        (_, Some(at)) => format!("the {currency} credits last until {} UTC", instant(*at)),
+        (_, None) => format!("only {} {currency} are left", cents(*amount)),
+    }
+}
+
+fn waits_for_a_person(news: &News) -> bool {
+    let waits = |fact: &Fact| matches!(fact, Fact::Doom { hold, .. } if hold == "awaits_approval");
+    news.facts.iter().all(waits)
+}
+
+fn over(matter: Matter) -> &'static str {
+    match matter {
+        Matter::KeyRefused => "the cloud accepts the key again",
+        Matter::ApiUnreachable => "the cloud can be reached again",
+        Matter::Balance(_) => "the credits last long enough again",
+        Matter::BalanceBlind => "the balance can be read again",
+        Matter::BackupLate => "every backup is as young as it should be",
+        Matter::BackupFailed => "the last backups are good again",
+        Matter::MachineDown => "every machine is back",
+        Matter::SecondDaemon => "no other daemon uses our names any more",
+        Matter::CreatesRefused => "the cloud takes snapshots again",
+        Matter::ForeignDeletion => "no backup of ours was deleted of late",
+        Matter::DeletionsHeld => "no deletion is held for long any more",
+        Matter::DiskFull => "there is room on the disk again",
+        Matter::ConfigurationRefused => "the configuration was accepted",
+        Matter::Frozen => "deletions are no longer frozen",
+        Matter::Paused => "the policies go on",
+        Matter::Observing => "it no longer only observes",
+    }
+}
+
+/// In hours and money.
+fn means(news: &News) -> String {
+    let number = news.facts.len() as u64 + news.more;
+    match news.matter {
+        Matter::KeyRefused | Matter::ApiUnreachable => {
+            "While this lasts no backup is made or deleted, and machines and snapshots are billed as before."
+                .to_owned()
+        }
+        Matter::Balance(_) => balance_means(news),
+        Matter::BalanceBlind => "Nobody sees how long the credits last; the last level stands.".to_owned(),
+        Matter::BackupLate => {
+            let oldest = news.facts.iter().filter_map(|fact| match fact {
+                Fact::Late { since, expected, .. } => Some((since, expected)),
+                _ => None,
+            });
+            let least = oldest.map(|(_, expected)| expected.duration()).max().unwrap_or_default();
+            format!("If such a machine is lost now, more than {} of its work are lost with it.", span(least))
+        }
+        Matter::BackupFailed => {
+            "The newest good backup is an older one: what was done since then is in none.".to_owned()
+        }
+        Matter::MachineDown => {
+            "A machine that is not ACTIVE does no work, and is billed in full all the same.".to_owned()
+        }
+        Matter::SecondDaemon => {
+            "Two daemons on one account pay for each backup twice, and prune each other's.".to_owned()
+        }
+        Matter::CreatesRefused => "What is refused is not backed up; its newest backup grows old.".to_owned(),
+        Matter::ForeignDeletion => {
+            "They are gone for good. Three within an hour freeze every deletion of ours.".to_owned()
+        }
+        Matter::DeletionsHeld => format!(
+            "Each is billed as long as it stays: at list price up to {} USD a month together.",
+            number.saturating_mul(SNAPSHOT_USD_A_MONTH)
+        ),
+        Matter::DiskFull => "Without room nothing can be written down, and so nothing is asked.".to_owned(),
+        Matter::ConfigurationRefused => "What was edited is not in force.".to_owned(),
+        Matter::Frozen => {
+            "What no rule keeps stays, and is billed: at list price up to 73 USD a month each.".to_owned()
+        }
+        Matter::Paused => {
+            "Policies make no backups and delete none; machines change all the same.".to_owned()
+        }
+        Matter::Observing => "No machine has a backup that Quartermaster made.".to_owned(),
+    }
+}
+
+fn balance_means(news: &News) -> String {
+    let Some(Fact::Balance(purse)) = news.facts.first() else { return String::new() };
+    let ends = "At zero machines are hibernated or lost, and backups stop; what becomes of snapshots then is not known.";
+    match purse.add_for_month {
+        Some(sum) => format!(
+            "{ends} To last for 30 days from now, add at least {} {}.",
+            cents(Nanos(sum.0.saturating_add(9_999_999))),
+            purse.currency
+        ),
+        None => ends.to_owned(),
+    }
+}
+
+fn done(news: &News) -> &'static str {
+    match news.matter {
+        Matter::KeyRefused => {
+            "All calls have stopped. The key is tried again after 15 minutes, then ever less often, at least every 2 hours."
+        }
+        Matter::ApiUnreachable => "It goes on trying. Slots that pass meanwhile are caught up once.",
+        Matter::Balance(_) => "Nothing was stopped: what to give up is for a person to say.",
+        Matter::BalanceBlind => "It goes on looking.",
+        Matter::BackupLate => {
+            "Retention is held as long as the newest good backup is too old: nothing good is deleted."
+        }
+        Matter::BackupFailed => "The next slot takes a new one; nothing was deleted for it.",
+        Matter::MachineDown => "Nothing was done to the machine: only a person starts one.",
+        Matter::SecondDaemon => {
+            "Nothing under such a name was adopted, and deletions of its machine are held."
+        }
+        Matter::CreatesRefused => "It is asked for again once a day.",
+        Matter::ForeignDeletion => "They count no longer; nothing else was deleted for it.",
+        Matter::DeletionsHeld => "They stay until what holds them is over.",
+        Matter::DiskFull => "Nothing new is asked of the cloud until there is room.",
+        Matter::ConfigurationRefused => "The configuration of before stays in force.",
+        Matter::Frozen => "Nothing is deleted until then.",
+        Matter::Paused => "Policies do nothing until then; what a person asks for is done.",
+        Matter::Observing => "It looks and plans, and changes nothing.",
+    }
+}
+
+fn command(news: &News) -> String {
+    let status = || "quartermaster status".to_owned();
+    match (news.matter, news.facts.first()) {
+        (Matter::KeyRefused, _) => {
+            "systemctl reload quartermaster    # after the new key is in the key file".to_owned()
+        }
+        (Matter::CreatesRefused, Some(Fact::Refused { what, .. })) => match what {
+            Refused::Account => "quartermaster retry --account".to_owned(),
+            Refused::Policy(policy) => {
+                format!("quartermaster retry --policy {}", visible(&word(policy.as_str())))
+            }
+            Refused::Machine(machine) => {
+                format!("quartermaster retry --machine {}", visible(&word(machine.as_str())))
+            }
+            Refused::Credit => status(),
+        },
+        (Matter::DeletionsHeld, Some(Fact::Doom { .. })) if waits_for_a_person(news) => {
+            let ids = news.facts.iter().filter_map(|fact| match fact {
+                Fact::Doom { backup, .. } => Some(visible(&word(backup.as_str()))),
+                _ => None,
+            });
+            format!("quartermaster plan approve {}", ids.collect::<Vec<_>>().join(" "))
+        }
+        (Matter::ConfigurationRefused, Some(Fact::File { file, .. })) => {
+            format!("quartermaster check-config {}", visible(&word(file)))
+        }
+        (Matter::Frozen, _) => "quartermaster thaw".to_owned(),
+        (Matter::Paused, _) => "quartermaster resume".to_owned(),
+        (Matter::Observing, _) => {
+            "systemctl reload quartermaster    # after mode = \"protect\" is in its configuration".to_owned()
+        }
+        (Matter::ForeignDeletion, _) => "quartermaster log list".to_owned(),
+        (
+            Matter::ApiUnreachable
+            | Matter::Balance(_)
+            | Matter::BalanceBlind
+            | Matter::BackupLate
+            | Matter::BackupFailed
+            | Matter::MachineDown
+            | Matter::SecondDaemon
+            | Matter::CreatesRefused
+            | Matter::DeletionsHeld
+            | Matter::DiskFull
+            | Matter::ConfigurationRefused,
+            _,
+        ) => status(),
+    }
+}

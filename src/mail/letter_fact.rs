@@ -1,0 +1,137 @@
+//! One fact of a letter as one line.
+
+use crate::domain::alert::matter::{Fact, Purse, Refused};
+use crate::domain::id::MachineId;
+use crate::domain::money::Nanos;
+use crate::report::foreign::visible;
+use crate::report::words::{held, instant, span};
+
+pub fn line(fact: &Fact) -> String {
+    match fact {
+        Fact::Late { policy, machine, name, newest, since, expected, held: why } => {
+            let newest = match newest {
+                Some(at) => format!("the newest good backup is of {}", instant(*at)),
+                None => format!("no good backup since {}", instant(*since)),
+            };
+            let why = why.as_ref().map_or_else(String::new, |why| format!("; held: {}", held(why)));
+            let expected = span(expected.duration());
+            format!(
+                "{}, policy {}: {newest}; it should never be older than {expected}{why}",
+                named(machine, name),
+                visible(policy.as_str())
+            )
+        }
+        Fact::Failed { backup, machine, name, life, said } => {
+            let said = if said.is_empty() { String::new() } else { format!(": {}", visible(said)) };
+            format!("{}: {} {life}{said}", named(machine, name), visible(backup.as_str()))
+        }
+        Fact::Down { machine, name, status, backup, since } => format!(
+            "{} is {} when looked at {}, after {}",
+            named(machine, name),
+            visible(status),
+            instant(*since),
+            visible(backup.as_str())
+        ),
+        Fact::Gone { backup, machine, name, at } => {
+            format!("{} of {}, found gone {}", visible(backup.as_str()), named(machine, name), instant(*at))
+        }
+        Fact::Doom { backup, machine, name, since, hold } => format!(
+            "{} of {}, due since {}: {}",
+            visible(backup.as_str()),
+            named(machine, name),
+            instant(*since),
+            hold_words(hold)
+        ),
+        Fact::Rival { backup, since } => {
+            format!(
+                "the name {} was taken before we used it, seen {}",
+                visible(backup.as_str()),
+                instant(*since)
+            )
+        }
+        Fact::Refused { what, since, times, said } => {
+            format!("{} since {}, {times} times: {}", whom(what), instant(*since), visible(said))
+        }
+        Fact::Key { status, since } => format!("HTTP {status} since {}", instant(*since)),
+        Fact::Unreachable { since } => {
+            format!("no listing could be read to its end since {}", instant(*since))
+        }
+        Fact::Blind { misses } => format!("{misses} looks at the balance in a row failed"),
+        Fact::Balance(purse) => balance(purse),
+        Fact::File { file, at, faults, more } => {
+            let faults: Vec<String> = faults.iter().map(|fault| visible(fault)).collect();
+            let more = if *more > 0 { format!("; and {more} more") } else { String::new() };
+            format!("{}, read {}: {}{more}", visible(file), instant(*at), faults.join("; "))
+        }
+        Fact::Until { until, reason } => {
+            let reason = if reason.is_empty() { String::new() } else { format!(": {}", visible(reason)) };
+            format!("until {}{reason}", instant(*until))
+        }
+        Fact::DiskLow => {
+            "the disk of the journal has less room than journal.free_space_mib asks for".to_owned()
+        }
+        Fact::Observed { slots, since } => {
+            format!("{slots} backups would have been taken since {}", instant(*since))
+        }
+    }
+}
+
+/// What is left, how fast it goes, and until when it lasts.
+pub fn balance(purse: &Purse) -> String {
+    let currency = purse.currency;
+    let left = format!("{} {currency} left", cents(purse.amount));
+    let burn = match purse.burn_per_hour {
+        None => "; what burns is not known".to_owned(),
+        Some(Nanos(..=0)) => "; nothing burns".to_owned(),
+        Some(burn) => format!("; {} {currency} burn in an hour, for now", cents(burn)),
+    };
+    let until = purse.runs_out.map_or_else(String::new, |at| format!("; used up {}", instant(at)));
+    format!("{left}{burn}{until}")
+}
+
+/// What a machine is called, and its id where that is something else.
+pub fn named(machine: &MachineId, name: &str) -> String {
+    let id = visible(machine.as_str());
+    if name.is_empty() || name == machine.as_str() { id } else { format!("{} ({id})", visible(name)) }
+}
+
+fn whom(what: &Refused) -> String {
+    match what {
+        Refused::Account => "the whole account".to_owned(),
+        Refused::Credit => "not enough credit".to_owned(),
+        Refused::Policy(policy) => format!("policy {}", visible(policy.as_str())),
+        Refused::Machine(machine) => format!("machine {}", visible(machine.as_str())),
+    }
+}
+
+/// The word that the fact holds, as `status` says it.
+fn hold_words(word: &str) -> String {
+    let said = match word {
+        "awaits_approval" => "waits for a person's approval",
+        "frozen" => "deletions are frozen",
+        "clock_unsure" => "our clock and the cloud's differ",
+        "last_good" => "too few good backups of its machine would be left",
+        "stale" => "its machine has no fresh good backup",
+        "unknown" => "what became of a request on its machine is not known yet",
+        "suspect" => "a snapshot looks like ours and is not in the journal: adopt or disown it",
+        "unreadable" => "a snapshot of its machine cannot be read",
+        "shaken" => "something of ours was missing from a listing",
+        "capped" => "the cap of deletions is reached",
+        "refused" => "the cloud refused to delete it",
+        "maybe_linked" => "an image may have been made from it: see cloud.images in the configuration",
+        "postponed" => "the audit let it wait",
+        other => return other.replace('_', " "),
+    };
+    said.to_owned()
+}
+
+/// To the cent, towards zero.
+pub fn cents(sum: Nanos) -> String {
+    let (sign, cents) = (if sum.0 < 0 { "-" } else { "" }, sum.0.unsigned_abs() / 10_000_000);
+    format!("{sign}{}.{:02}", cents / 100, cents % 100)
+}
+
+/// One thing or many, in words.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { one.to_owned() } else { format!("{number} {many}") }
+}
