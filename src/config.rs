@@ -3,6 +3,7 @@
 //! It reads files and text only: no clock, no cloud, no environment. What it accepts is right by
 //! type, and is not checked again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -41,6 +42,7 @@ pub mod schema;
 pub mod starter;
 pub mod span;
 mod encoding;
+mod relations;
 mod section;
 mod value;
 mod nearest;
@@ -105,7 +107,13 @@ fn parse_bytes(name: &str, bytes: Vec<u8>) -> Result<Config, Faults> {
 /// Reads a configuration; `name` stands before each line number.
 pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut notes = Notes { text, faults: Vec::new(), warnings: Vec::new(), learned: Learned::new() };
+    let mut notes = Notes {
+        text,
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        learned: Learned::new(),
+        places: BTreeMap::new(),
+    };
     let config = read(Section::top(table.get_ref()), &mut notes);
     let mut faults = notes.faults;
     if !errors.is_empty() {
@@ -138,9 +146,10 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
     }
-    let policies = policy::read(sections, whole, notes);
+    let places: Vec<_> = sections.iter().map(|section| section.span.clone()).collect();
+    let policies = policy::read(sections, whole, &rules, notes);
     top.finish(notes);
-    Some(Config {
+    let config = Config {
         mode: whole?,
         data_dir: data_dir.map_or_else(|| PathBuf::from("/var/lib/quartermaster"), |found| found.value),
         email: email?,
@@ -153,7 +162,9 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         socket,
         policies,
         warnings: Vec::new(),
-    })
+    };
+    relations::judge(&config, &places, notes);
+    Some(config)
 }
 
 fn email(top: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Email> {

@@ -44,8 +44,13 @@ const REQUIRED: [(&str, &[&str]); 2] =
 
 pub fn learned() -> Learned {
     let (table, _) = DeTable::parse_recoverable(ALL_TABLES);
-    let mut notes =
-        Notes { text: ALL_TABLES, faults: Vec::new(), warnings: Vec::new(), learned: Learned::new() };
+    let mut notes = Notes {
+        text: ALL_TABLES,
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        learned: Learned::new(),
+        places: BTreeMap::new(),
+    };
     super::read(Section::top(table.get_ref()), &mut notes);
     notes.learned
 }

@@ -3,6 +3,7 @@
 //! It knows types and places, not what any setting means. It never stops at a fault: a setting that
 //! cannot be read is `None`, and the fault is in the notes.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -19,6 +20,8 @@ pub struct Notes<'a> {
     pub warnings: Vec<Warning>,
     /// What was asked for, whether it is there or not.
     pub learned: Learned,
+    /// Where settings outside any list of tables stand.
+    pub places: BTreeMap<String, Range<usize>>,
 }
 
 impl Notes<'_> {
@@ -35,6 +38,11 @@ impl Notes<'_> {
     pub fn missing(&mut self, section: &Section<'_>, key: &str, rule: &str) {
         let rule = format!("missing; {rule}");
         self.note(&section.path_of(key), None, rule, &section.span, FaultKind::Missing);
+    }
+
+    /// Of a setting by its path; the beginning of the file where it is not set.
+    pub fn place(&self, path: &str) -> Range<usize> {
+        self.places.get(path).cloned().unwrap_or(0..0)
     }
 
     fn note(
@@ -172,6 +180,9 @@ impl<'a> Section<'a> {
     /// Writes down what a setting may be; the last word counts.
     pub fn learn(&self, key: &'static str, kind: Kind, notes: &mut Notes<'_>) {
         notes.learned.insert(self.place_of(key), kind);
+        if let Some(value) = self.table.and_then(|table| table.get(key)) {
+            notes.places.insert(self.path_of(key), value.span());
+        }
     }
 
     fn place_of(&self, key: &'static str) -> Vec<&'static str> {
