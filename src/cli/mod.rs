@@ -10,12 +10,16 @@ pub mod ending;
 mod argument;
 mod configuration;
 mod ask;
+mod explain;
+mod costs;
 mod demo;
 mod doctor;
 mod folder;
 mod interrupt;
 mod log;
 mod place;
+mod progress;
+mod read;
 mod request;
 mod retention;
 mod run;
@@ -33,6 +37,14 @@ Usage: {usage}
 
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
+  plan           What would be done now, what comes next, what is held and why
+  explain        Everything about one backup, machine, policy or slot, and why it is so
+  machines       list, show: the machines, their policies and newest good backups
+  snapshots list, snapshots show
+                 Every snapshot, ours or not, and what keeps or dooms it
+  policies list, policies show
+                 What each policy is for, when, what it keeps, and what holds it
+  costs          What this month has cost, by kind and machine, as records were observed
   log            The journal: list, show, verify, export; backup, restore, rebuild
   retention preview
                  What keep rules keep of a file of instants, or of the live fleet
@@ -93,15 +105,27 @@ pub struct Arguments {
 enum Verb {
     /// Are the backups fresh, what is doomed, what is held and why
     Status(status::StatusArguments),
+    /// What this month and the one before have cost, by kind and machine
+    Costs(costs::CostsArguments),
     /// List, show, check, export, copy and restore the journal
     #[command(subcommand)]
     Log(log::LogVerb),
     /// What the keep rules come to, and machines that have no young backup
     #[command(subcommand)]
     Retention(RetentionVerb),
-    /// Approve what waits for a person
+    /// What would be done now, what comes next, what is held and why
+    #[command(args_conflicts_with_subcommands = true)]
+    Plan {
+        #[command(flatten)]
+        arguments: read::PlanArguments,
+        #[command(subcommand)]
+        verb: Option<PlanVerb>,
+    },
+    /// Everything about one backup, snapshot, machine, policy or slot, and why it is so
+    Explain(explain::ExplainArguments),
+    /// The machines, which policies are for them, and how old their newest good backups are
     #[command(subcommand)]
-    Plan(PlanVerb),
+    Machines(MachinesVerb),
     /// Keep one backup whatever the rules say
     Pin(ask::OneBackup),
     /// Let go of a pinned backup: the rules decide again
@@ -116,10 +140,10 @@ enum Verb {
     Hold(request::Holding),
     /// End a hold before its date
     Release(request::Releasing),
-    /// One backup made or deleted by hand; the next pass of the daemon performs it
+    /// Every snapshot that the cloud shows, and backups made or deleted by hand
     #[command(subcommand)]
     Snapshots(SnapshotsVerb),
-    /// Policies that were removed
+    /// The policies in force, and those that were removed
     #[command(subcommand)]
     Policies(PoliciesVerb),
     /// No creates and no deletes of policies for a while
@@ -163,7 +187,19 @@ enum PlanVerb {
 }
 
 #[derive(Debug, Subcommand)]
+enum MachinesVerb {
+    /// All that looks have shown, with those that are gone at the end
+    List(read::ListArguments),
+    /// One machine: its policies, its backups, and why it cannot be snapshotted
+    Show(read::ShowArguments),
+}
+
+#[derive(Debug, Subcommand)]
 enum SnapshotsVerb {
+    /// Every snapshot, ours or not, the newest first, with what keeps or dooms it
+    List(read::SnapshotArguments),
+    /// One snapshot or backup, also one that is over
+    Show(read::ShowArguments),
     /// Delete one backup; the rails hold it like any other, but for those that are overridden
     Delete(request::Deleting),
     /// Make one backup more, of no policy
@@ -172,6 +208,10 @@ enum SnapshotsVerb {
 
 #[derive(Debug, Subcommand)]
 enum PoliciesVerb {
+    /// Each policy in force: mode, machines, schedule, next time, what it keeps
+    List(read::ListArguments),
+    /// One policy in full, with every machine that it is for
+    Show(read::ShowArguments),
     /// Let the backups of a policy go that is no longer in the configuration
     Retire(request::Retiring),
 }
@@ -187,9 +227,18 @@ impl Arguments {
     pub fn perform(self) -> Result<(), Ending> {
         match self.verb {
             Verb::Status(arguments) => status::show(&arguments),
+            Verb::Costs(arguments) => costs::show(&arguments),
             Verb::Log(verb) => verb.perform(),
             Verb::Retention(RetentionVerb::Preview(arguments)) => arguments.preview(),
-            Verb::Plan(PlanVerb::Approve(arguments)) => arguments.approve(),
+            Verb::Plan { arguments, verb: None } => arguments.plan(),
+            Verb::Plan { verb: Some(PlanVerb::Approve(arguments)), .. } => arguments.approve(),
+            Verb::Explain(arguments) => arguments.explain(),
+            Verb::Machines(MachinesVerb::List(arguments)) => arguments.machines(),
+            Verb::Machines(MachinesVerb::Show(arguments)) => arguments.machine(),
+            Verb::Snapshots(SnapshotsVerb::List(arguments)) => arguments.list(),
+            Verb::Snapshots(SnapshotsVerb::Show(arguments)) => arguments.snapshot(),
+            Verb::Policies(PoliciesVerb::List(arguments)) => arguments.policies(),
+            Verb::Policies(PoliciesVerb::Show(arguments)) => arguments.policy(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),
             Verb::Retry(arguments) => arguments.retry(),

@@ -8,6 +8,7 @@ pub mod record;
 pub mod event;
 pub mod spread;
 pub mod recent;
+pub mod months;
 pub mod ledger;
 mod sums;
 pub mod judge;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::billing::ledger::Book;
 use super::billing::record::BillKind;
 use super::fleet::{Machine, MachineStatus, SnapshotStatus};
+use super::id::MachineId;
 use super::money::{Currency, Nanos};
 use super::price::Amounts;
 use super::snapshot_price::{self, PriceBasis};
@@ -173,6 +174,17 @@ fn list(state: &State, outlooks: &mut BTreeMap<Currency, Outlook>) -> BTreeMap<C
     }
     snapshots(state, &mut burns);
     burns
+}
+
+/// What an hour of one machine costs now by the list. `None`: it is not there, or that is not known.
+pub fn machine_hour(state: &State, id: &MachineId, payer: &Payer) -> Option<(Currency, Nanos)> {
+    let machine = &state.fleet.machines.get(id).filter(|_| !state.is_lost(id))?.item;
+    let currency = payer.currency(id.as_str())?;
+    let prices = match rate(machine)? {
+        Rate::Full => state.fleet.prices.as_ref()?.machine_hour(machine)?,
+        Rate::Hibernated => hibernated(),
+    };
+    Some((currency, *prices.get(&currency)?))
 }
 
 /// How a machine is billed.

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::alert::shelves::expected_age;
 use super::backup::Life;
 use super::id::{BackupId, MachineId, PolicyName};
-use super::policy::{Policy, Rules};
 use super::selection::Selector;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
@@ -20,23 +20,19 @@ pub struct Cover<'a> {
     pub newest_good: Option<(Timestamp, &'a BackupId)>,
     /// How old the newest good one may become. `None`: no policy in force selects this machine now.
     pub expected_age: Option<Seconds>,
+    /// Since when a backup is expected: the policy is in force, and the machine known.
+    pub expected_since: Timestamp,
     /// When the next backup is due. `None` where none is expected.
     pub next_due: Option<Timestamp>,
 }
 
 impl Cover<'_> {
-    /// Whether its newest good backup is older than it may be, or there is none.
+    /// Whether its newest good backup is older than it may be, or the first one is.
     pub fn is_late(&self, now: Timestamp) -> bool {
         let Some(expected) = self.expected_age else { return false };
-        self.newest_good.is_none_or(|(taken_at, _)| now.since(taken_at) > expected.duration())
+        let since = self.newest_good.map_or(self.expected_since, |(taken_at, _)| taken_at);
+        now.since(since) > expected.duration()
     }
-}
-
-/// A backup may come as late as the longest gap between two slots, its jitter, and the time that a
-/// snapshot may take.
-pub fn expected_age(policy: &Policy, rules: &Rules) -> Seconds {
-    let Seconds(gap) = policy.longest_gap;
-    Seconds(gap.saturating_add(policy.timing.jitter.0).saturating_add(rules.pending_deadline.0))
 }
 
 /// All shelves, in the order of their names.
@@ -48,11 +44,15 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
     if let Some(adopted) = &state.adopted {
         for (name, policy) in &adopted.set.policies {
             let selector = Selector::of(policy);
+            let expected = expected_age(state, policy);
+            let since = adopted.scheduled_since.get(name).copied().max(state.mode_since(name));
             let next_due = adopted.schedules.get(name).and_then(|schedule| schedule.next_after(now));
             for (machine, known) in &state.fleet.machines {
                 if known.missing_since.is_none() && selector.selects(&known.item) {
                     let cover = covers.entry((name, machine)).or_default();
-                    cover.expected_age = Some(expected_age(policy, &adopted.set.rules));
+                    cover.expected_age = Some(expected);
+                    cover.expected_since =
+                        since.map_or(known.first_seen, |since| known.first_seen.max(since));
                     cover.next_due = next_due;
                 }
             }

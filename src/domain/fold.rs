@@ -57,7 +57,7 @@ impl State {
             Event::KeyJudged(judged) => self.judge_key(judged, at),
             Event::TotalDisbelieved(of) => self.disbelieve_total(of),
             Event::Postponed(postponed) => self.postpone(postponed, at),
-            Event::Billed(billed) => self.bill(billed),
+            Event::Billed(billed) => self.bill(billed, at),
             Event::FinalsDiffered(differed) => self.note_finals(differed),
             Event::HourClosed(closed) => self.ledger.close_hour(closed, at),
             Event::DayClosed(closed) => self.ledger.close_day(closed, at),

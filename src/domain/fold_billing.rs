@@ -8,12 +8,13 @@ use super::id::SnapshotId;
 use super::money::{Currency, Nanos};
 use super::snapshot_price::{self, Implied};
 use super::state::State;
+use super::time::Timestamp;
 
 impl State {
-    pub(super) fn bill(&mut self, billed: &Billed) {
+    pub(super) fn bill(&mut self, billed: &Billed, at: Timestamp) {
         let odd = billed.sights.iter().filter(|sight| sight.odd.is_some()).count();
         self.counters.anomalies += odd as u64;
-        self.ledger.bill(billed);
+        self.ledger.bill(billed, at);
         if billed.kind == BillKind::Snapshot && self.ledger.snapshot_price.is_none() {
             self.ledger.snapshot_price = billed.sights.iter().find_map(|sight| self.implied(sight));
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::listen::Shown;
 use super::present::{Live, Present};
 use crate::metrics;
+use crate::report::foreign::visible;
+use crate::report::machines::Machines;
+use crate::report::plan::Planned;
+use crate::report::snapshots::{STATES, Sieve, Snapshots};
 use crate::report::status::Status;
 
 /// More events in one answer would be a large one; `after` asks for the next.
@@ -47,7 +52,43 @@ pub async fn metrics(State(shown): State<Shown>) -> Response {
 }
 
 pub async fn status(State(shown): State<Shown>) -> Response {
-    document(&shown, |live| Status::of(&live.state, live.now, live.source()))
+    document(&shown, |live| Status::of(&live.state, live.now, live.source())).await
+}
+
+pub async fn machines(State(shown): State<Shown>) -> Response {
+    document(&shown, |live| Machines::of(&live.state, live.now, live.simulated)).await
+}
+
+pub async fn plan(State(shown): State<Shown>) -> Response {
+    document(&shown, |live| Planned::of(&live.state, live.now, live.simulated)).await
+}
+
+/// Which snapshots, in the words of `snapshots list`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sifted {
+    region: Option<String>,
+    machine: Option<String>,
+    policy: Option<String>,
+    state: Option<String>,
+    search: Option<String>,
+    limit: Option<usize>,
+}
+
+pub async fn snapshots(
+    State(shown): State<Shown>,
+    sifted: Result<Query<Sifted>, QueryRejection>,
+) -> Response {
+    let Ok(Query(Sifted { region, machine, policy, state, search, limit })) = sifted else {
+        let said = "what can be asked for is region, machine, policy, state, search and limit";
+        return fault(StatusCode::BAD_REQUEST, said);
+    };
+    if let Some(state) = state.as_deref().filter(|state| !STATES.contains(state)) {
+        let said = format!("state {:?} is none of {}", visible(state), STATES.join(", "));
+        return fault(StatusCode::BAD_REQUEST, &said);
+    }
+    let sieve = Sieve { region, machine, policy, state, search, limit };
+    document(&shown, move |live| Snapshots::of(&live.state, live.now, live.simulated, &sieve)).await
 }
 
 /// Which events: those after a number, so many at most.
@@ -59,10 +100,7 @@ pub struct Wanted {
     limit: Option<u32>,
 }
 
-pub async fn events(
-    State(shown): State<Shown>,
-    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
-) -> Response {
+pub async fn events(State(shown): State<Shown>, wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
     let Ok(Query(Wanted { after, limit })) = wanted else {
         return fault(
             StatusCode::BAD_REQUEST,
@@ -117,10 +155,19 @@ pub fn live(shown: &Shown) -> Result<Arc<Live>, String> {
     }
 }
 
-fn document<Value: Serialize>(shown: &Shown, value: impl FnOnce(&Live) -> Value) -> Response {
-    match live(shown) {
-        Ok(live) => Json(value(&live)).into_response(),
-        Err(why) => fault(StatusCode::SERVICE_UNAVAILABLE, &why),
+async fn document<Value: Serialize>(
+    shown: &Shown,
+    value: impl FnOnce(&Live) -> Value + Send + 'static,
+) -> Response {
+    let live = match live(shown) {
+        Ok(live) => live,
+        Err(why) => return fault(StatusCode::SERVICE_UNAVAILABLE, &why),
+    };
+    // A large fleet takes a while: not on the thread that answers everybody.
+    let written = tokio::task::spawn_blocking(move || serde_json::to_string(&value(&live))).await;
+    match written {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Ok(Err(_)) | Err(_) => fault(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written"),
     }
 }
 

@@ -8,3 +8,11 @@ pub mod guard;
 pub mod listen;
 mod routes;
 mod answers;
+mod banner;
+mod fresh;
+mod credits;
+pub mod shelf;
+pub mod page;
+
+#[cfg(test)]
+mod tests;

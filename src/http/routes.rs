@@ -13,6 +13,7 @@ use axum::routing::get;
 use super::answers;
 use super::guard::Denial;
 use super::listen::Shown;
+use super::page;
 
 /// For one answer, reading the journal included.
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
@@ -30,10 +31,14 @@ const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 pub fn router(shown: Shown) -> Router {
     Router::new()
+        .route("/", get(page::page))
         .route("/healthz", get(answers::alive))
         .route("/readyz", get(answers::ready))
         .route("/metrics", get(answers::metrics))
         .route("/api/v1/status", get(answers::status))
+        .route("/api/v1/machines", get(answers::machines))
+        .route("/api/v1/snapshots", get(answers::snapshots))
+        .route("/api/v1/plan", get(answers::plan))
         .route("/api/v1/events", get(answers::events))
         .fallback(answers::unknown)
         .method_not_allowed_fallback(answers::read_only)

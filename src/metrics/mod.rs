@@ -18,6 +18,7 @@ mod backups;
 mod cloud;
 mod daemon;
 mod money;
+mod letters;
 
 use families::Families;
 
@@ -61,6 +62,7 @@ pub fn text(scrape: &Scrape<'_>) -> Result<String, MetricsError> {
     daemon::tell(scrape, &mut families);
     backups::tell(scrape, &mut families);
     money::tell(scrape, &mut families);
+    letters::tell(scrape.state, &mut families);
     cloud::tell(scrape, &mut families);
     let mut told = families.into_proto();
     told.extend(ProcessCollector::for_self().collect());

@@ -107,6 +107,29 @@ pub const BALANCE: Described = gauge(
     &["currency"],
     "The balance as last seen. Never add two currencies.",
 );
+pub const BURN: Described = gauge(
+    "quartermaster_burn_credits_per_hour",
+    &["currency", "basis"],
+    "How fast credits go now, on each basis that is known; at least so much where a price is not known.",
+);
+pub const RUN_OUT: Described = gauge(
+    "quartermaster_runout_timestamp_seconds",
+    &["currency"],
+    "When the balance is gone by the worst basis, if nothing changes; +Inf where nothing burns, absent where it is not known.",
+);
+pub const LETTERS_QUEUED: Described =
+    counter("quartermaster_letters_queued_total", &[], "Letters that were written.");
+pub const LETTERS_SENT: Described =
+    counter("quartermaster_letters_sent_total", &[], "Letters that were handed over.");
+pub const LETTERS_FAILED: Described =
+    counter("quartermaster_letters_failed_tries_total", &[], "Tries to hand a letter over that failed.");
+pub const LETTERS_WAITING: Described =
+    gauge("quartermaster_letters_waiting", &[], "Letters that nobody has taken yet.");
+pub const ALERTS: Described = gauge(
+    "quartermaster_alerts",
+    &["alert"],
+    "Things that each alert is about now; 0 where it is not active.",
+);
 pub const CHARGED: Described = counter(
     "quartermaster_charged_credits_total",
     &["kind", "currency"],
@@ -159,7 +182,7 @@ pub const LISTING_DOUBTED: Described = gauge(
 );
 
 /// In the order in which they are told; beside them stand the `process_` series.
-pub const ALL: [Described; 36] = [
+pub const ALL: [Described; 43] = [
     BUILD_INFO,
     MODE,
     PASSES,
@@ -184,9 +207,16 @@ pub const ALL: [Described; 36] = [
     MADE_GOOD,
     DELETED,
     BALANCE,
+    BURN,
+    RUN_OUT,
     CHARGED,
     REFUNDED,
     TOPPED_UP,
+    LETTERS_QUEUED,
+    LETTERS_SENT,
+    LETTERS_FAILED,
+    LETTERS_WAITING,
+    ALERTS,
     CALLS,
     FAILED_CALLS,
     LAST_LOOK,

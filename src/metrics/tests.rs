@@ -58,6 +58,8 @@ fn every_series_that_is_told_is_described_and_counters_begin_at_zero() {
     // What hangs on what the cloud shows, or on policies, is absent from an empty state.
     let later = [
         "quartermaster_balance_credits",
+        "quartermaster_burn_credits_per_hour",
+        "quartermaster_runout_timestamp_seconds",
         "quartermaster_machine_info",
         "quartermaster_backup_newest_good_timestamp_seconds",
         "quartermaster_backup_expected_age_seconds",

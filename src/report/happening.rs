@@ -13,6 +13,8 @@ use crate::domain::backup::{Judgement, Proof};
 use crate::domain::effect::{Cause, Outcome, Verb};
 use crate::domain::event::{Answer, Call, Event, Intended, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, SnapshotStatus};
+use crate::domain::id::BackupId;
+use crate::domain::state::State;
 use crate::domain::time::Seconds;
 
 /// What happened in one or two words, and the rest of the sentence.
@@ -61,11 +63,11 @@ pub fn happening(event: &Event) -> Happening {
             None => ("not busy", "its machine may be snapshotted".to_owned()),
         },
         Event::DowntimeSeen(seen) => ("downtime", words::downtime(&seen.downtime)),
-        Event::Billed(_) => ("billed", "a billing list showed something new".to_owned()),
-        Event::FinalsDiffered(_) => ("billed", "records that were final have changed".to_owned()),
-        Event::HourClosed(_) => ("billed", "an hour is closed".to_owned()),
-        Event::DayClosed(_) => ("billed", "a day is closed".to_owned()),
-        Event::ToppedUp(_) => ("topped up", "credits were added".to_owned()),
+        Event::Billed(_)
+        | Event::FinalsDiffered(_)
+        | Event::HourClosed(_)
+        | Event::DayClosed(_)
+        | Event::ToppedUp(_) => return money(event),
         Event::KeyJudged(judged) => match judged.refused {
             Some(status) => ("key", format!("the cloud refuses it (HTTP {status})")),
             None => ("key", "the cloud takes it again".to_owned()),
@@ -80,6 +82,51 @@ pub fn happening(event: &Event) -> Happening {
         }
         Event::LetterQueued(letter) => ("letter", queued(letter)),
         Event::LetterTried(tried) => ("letter", tried_letter(tried)),
+    };
+    Happening { what, said }
+}
+
+/// The backup that an event is about, by the state just before it.
+pub fn backup_of(before: &State, event: &Event) -> Option<BackupId> {
+    match event {
+        Event::Judged(judged) => Some(judged.backup.clone()),
+        Event::Doomed(doomed) => Some(doomed.backup.clone()),
+        Event::Spared(spared) => Some(spared.backup.clone()),
+        Event::Postponed(postponed) => Some(postponed.backup.clone()),
+        Event::DowntimeSeen(seen) => Some(seen.backup.clone()),
+        Event::Intended(intended) => Some(intended.effect.verb.backup().clone()),
+        Event::Settled(settled) => {
+            before.effects.get(&settled.effect).map(|life| life.effect.verb.backup().clone())
+        }
+        Event::Observed(observed) => match &observed.change {
+            Change::Seen(Item::Snapshot(snapshot)) => before.owners.get(&snapshot.id).cloned(),
+            Change::SnapshotMissing(id) => before.owners.get(id).cloned(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn money(event: &Event) -> Happening {
+    let (what, said) = match event {
+        Event::Billed(billed) => {
+            let count = billed.grown.len() + billed.sights.len();
+            ("billed", format!("{count} changes of {} records", billed.kind.word()))
+        }
+        Event::FinalsDiffered(differed) => {
+            let (kind, day) = (differed.kind.word(), instant(differed.day));
+            ("billed", format!("{} final {kind} records of {day} have changed", differed.records))
+        }
+        Event::HourClosed(closed) => {
+            let (kind, hour) = (closed.kind.word(), instant(closed.hour));
+            ("hour", format!("{hour} of {kind}: {} {}", closed.amount, closed.currency))
+        }
+        Event::DayClosed(closed) => {
+            let (kind, day) = (closed.kind.word(), instant(closed.day));
+            ("day", format!("{day} of {kind}: {} resources", closed.costs.len()))
+        }
+        Event::ToppedUp(topped) => ("topped up", format!("{} {}", topped.amount, topped.currency)),
+        _ => ("billed", String::new()),
     };
     Happening { what, said }
 }
@@ -156,17 +203,17 @@ pub(super) fn status(status: &SnapshotStatus) -> String {
     }
 }
 
-/// Such as `delete qm-a of BRK-1D (try 2), because the rules doomed it`.
+/// Such as `of BRK-1D (try 2), because policy daily has a slot at 2026-03-01 02:00:00`.
 fn intent(intended: &Intended) -> Happening {
     let again = if intended.attempt > 1 { format!(" (try {})", intended.attempt) } else { String::new() };
     let verb = &intended.effect.verb;
-    let (backup, machine) = (visible(verb.backup().as_str()), visible(verb.machine().as_str()));
+    let machine = visible(verb.machine().as_str());
     let because = cause(&intended.effect.cause);
     let what = match verb {
         Verb::CreateSnapshot { .. } => "asked",
         Verb::DeleteSnapshot { .. } => "deleting",
     };
-    Happening { what, said: format!("{backup} of {machine}{again}, because {because}") }
+    Happening { what, said: format!("of {machine}{again}, because {because}") }
 }
 
 /// Why an effect is wanted.

@@ -137,7 +137,7 @@ impl MachineShown {
         self.cannot.first().cloned().unwrap_or_default()
     }
 
-    fn in_full(&self, paper: Paper) -> String {
+    pub fn in_full(&self, paper: Paper) -> String {
         let mut text = paper.toned(&visible(&self.name), Tone::Head);
         let mut line = |word: &str, said: String| {
             if !said.is_empty() {

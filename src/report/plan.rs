@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::agenda::{self, ToCome};
 use super::asked::{self, Requested};
 use super::foreign::visible;
-use super::happening::{cause, happening};
+use super::happening::{backup_of, cause, happening};
 use super::status::{DoomStatus, doomed, machine_name};
 use super::words;
 use crate::domain::draft::{Action, Hold};
@@ -161,16 +161,7 @@ fn action(state: &State, action: &Action) -> ActionShown {
 fn conclusion(state: &State, event: &Event) -> Conclusion {
     let about = match event {
         Event::SlotDecided(decided) => machine_name(state, &decided.slot.machine),
-        Event::Judged(judged) => judged.backup.to_string(),
-        Event::Doomed(doomed) => doomed.backup.to_string(),
-        Event::Spared(spared) => spared.backup.to_string(),
-        Event::DowntimeSeen(seen) => seen.backup.to_string(),
-        Event::Settled(settled) => {
-            let life = state.effects.get(&settled.effect);
-            life.map_or_else(String::new, |life| life.effect.verb.backup().to_string())
-        }
-        // A plan concludes nothing else about one thing.
-        _ => String::new(),
+        _ => backup_of(state, event).map_or_else(String::new, |backup| backup.to_string()),
     };
     let told = happening(event);
     let what = match event {

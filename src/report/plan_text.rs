@@ -15,9 +15,6 @@ pub fn text(planned: &Planned, paper: Paper) -> String {
         text.push_str(&paper.toned(&paper.clip(line), tone));
         text.push('\n');
     };
-    if planned.simulated {
-        say("SIMULATED: this journal is of a simulated cloud; nothing in it is real.", Tone::Warning);
-    }
     match planned.mode {
         None => say("mode       none yet: the daemon has not run with a configuration", Tone::Plain),
         Some(mode) => say(&format!("mode       {}", mode.word()), Tone::Plain),

@@ -70,7 +70,7 @@ fn group(one: &SnapshotShown, by: GroupBy) -> String {
 }
 
 fn table(rows: &mut dyn Iterator<Item = &SnapshotShown>, paper: Paper) -> String {
-    let heads = ["taken", "name", "snapshot", "machine", "region", "state", "size", "policy", "why"];
+    let heads = ["taken (UTC)", "name", "snapshot", "machine", "region", "state", "size", "policy", "why"];
     let mut table = Table::new(heads).right(&[6]);
     for one in rows {
         table.row([
@@ -138,7 +138,7 @@ pub fn in_full(one: &SnapshotShown, paper: Paper) -> String {
     line("image", one.is_image.then(|| "yes".to_owned()));
     line("unreadable", Some(one.unreadable.join(", ")));
     line("missing", one.missing_since.map(|at| format!("since {}", instant(at))));
-    line("says", Some(visible(&one.description)));
+    line("says", Some(visible(&one.description.replace('\n', "; "))));
     text.push('\n');
     text
 }

@@ -7,7 +7,7 @@ use super::asked::{Kept, Requested};
 use super::foreign::{harmless, visible};
 use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
-use super::words::{instant, span};
+use super::words::{SIMULATED, instant, span};
 use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
@@ -22,7 +22,7 @@ pub fn text(status: &Status) -> String {
 
 fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if status.simulated {
-        writeln!(text, "SIMULATED: this journal is of a simulated cloud; nothing in it is real.")?;
+        writeln!(text, "{SIMULATED}")?;
     }
     write_mode(status, text)?;
     if let Some(frozen) = &status.frozen {

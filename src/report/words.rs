@@ -12,6 +12,9 @@ use crate::domain::slot::{Decision, Held, Skip};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
+/// Stands over everything that is made of a simulated journal.
+pub const SIMULATED: &str = "SIMULATED: this journal is of a simulated cloud; nothing in it is real.";
+
 /// To the second, in UTC, without what everybody knows: `2026-03-01 02:00:07`.
 pub fn instant(at: Timestamp) -> String {
     at.zoned().strftime("%Y-%m-%d %H:%M:%S").to_string()

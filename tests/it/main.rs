@@ -2,6 +2,7 @@
 
 mod kill;
 mod cli;
+mod costs;
 mod by_hand;
 mod log;
 mod flips;
@@ -22,3 +23,4 @@ mod planted;
 mod doctor;
 mod port;
 mod rules;
+mod reads;

@@ -139,7 +139,17 @@ fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-const ADDRESSES: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/events"];
+const ADDRESSES: [&str; 9] = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/machines",
+    "/api/v1/snapshots",
+    "/api/v1/plan",
+    "/api/v1/events",
+];
 
 #[test]
 fn every_address_answers_read_only_and_says_how_to_treat_the_answer() {
@@ -174,6 +184,9 @@ fn every_address_answers_read_only_and_says_how_to_treat_the_answer() {
     let seqs: Vec<u64> =
         events["events"].as_array().unwrap().iter().filter_map(|one| one["seq"].as_u64()).collect();
     assert_eq!(seqs, [2, 3]);
+    for (path, code) in [("state=good", 200), ("state=nonsense", 400), ("colour=red", 400)] {
+        assert_eq!(daemon.ask(&format!("/api/v1/snapshots?{path}")).code, code, "{path}");
+    }
     for wrong in ["limit=0", "limit=1001", "after=-1", "after=x", "kind=called"] {
         assert_eq!(daemon.ask(&format!("/api/v1/events?{wrong}")).code, 400, "{wrong}");
     }
@@ -288,6 +301,8 @@ fn a_start_that_cannot_write_lives_is_not_ready_and_says_why() {
     assert_eq!(ready.code, 503);
     assert!(ready.body.contains("Not a directory"), "{}", ready.body);
     assert_eq!(daemon.ask("/healthz").code, 200);
+    let page = daemon.ask("/");
+    assert!(page.code == 200 && page.body.contains("<strong>DEGRADED</strong>"), "{}", page.body);
     for path in ["/metrics", "/api/v1/status", "/api/v1/events"] {
         assert_eq!(daemon.ask(path).code, 503, "{path}");
     }

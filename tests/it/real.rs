@@ -9,3 +9,4 @@ mod demo;
 mod promtool;
 mod scrape;
 mod prometheus;
+mod browser;

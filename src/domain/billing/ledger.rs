@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Billed, DayClosed, FinalsDiffered, Grown, HourClosed, Sight, Standing};
+use super::months::Months;
 use super::recent::Recent;
 use super::record::{Bill, BillKind, FINAL_AFTER, LOOKED_BACK, Reach};
 use super::spread::{self, DAY_HOURS, HOUR};
@@ -48,6 +49,7 @@ pub struct Book {
     /// By days since 1970, for each resource.
     pub days: BTreeMap<i64, BTreeMap<String, BTreeMap<Currency, Nanos>>>,
     pub settled_days: BTreeSet<i64>,
+    pub months: Months,
     /// The day on which days were last told.
     pub days_told_on: Option<i64>,
     /// What is final, by the day on which it ended.
@@ -111,9 +113,10 @@ impl Ledger {
         }
     }
 
-    pub fn bill(&mut self, billed: &Billed) {
+    pub fn bill(&mut self, billed: &Billed, at: Timestamp) {
         let since = self.since;
         let book = self.books.entry(billed.kind).or_default();
+        book.months.begin(at);
         for sight in &billed.sights {
             book.see(sight, since);
         }
@@ -241,6 +244,7 @@ impl Book {
     }
 
     fn lay(&mut self, resource: &str, currency: Currency, hours: Vec<(i64, Nanos)>) {
+        self.months.lay(resource, currency, &hours);
         for (hour, amount) in hours.into_iter().filter(|(_, amount)| amount.0 != 0) {
             let is_settled = || self.settled_hours.get(&hour).is_some_and(|told| told.contains(&currency));
             if !(is_planted(Bug::CorrectionEdits) && is_settled()) {

@@ -24,6 +24,7 @@ fn broken_law(steps: &[Step]) -> Result<(), String> {
             let is_right = |bill: &&Bill| book.records.get(&bill.id).is_none_or(|one| one.cost == bill.cost);
             check(world.bills.iter().all(|bill| is_right(&bill)), "a whole walk left a record behind")?;
         }
+        check(world.months_told() == world.months_kept(), "a month is not what its hours come to")?;
         for (currency, totals) in &book.totals {
             let now = (totals.charges, totals.refunds);
             let before: (Nanos, Nanos) = counters.insert(*currency, now).unwrap_or_default();

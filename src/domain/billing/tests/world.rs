@@ -4,7 +4,9 @@ use crate::domain::billing::close;
 use crate::domain::billing::event::{FinalsDiffered, Grown, HourClosed};
 use crate::domain::billing::judge::{SeenBill, finals_that_differ, revisions};
 use crate::domain::billing::ledger::Book;
+use crate::domain::billing::months::Month;
 use crate::domain::billing::record::{Bill, BillKind, Reach};
+use crate::domain::billing::spread;
 use crate::domain::digest::Digest;
 use crate::domain::event::{Event, Recorded, Started};
 use crate::domain::fleet::{Look, LookResult, Scope};
@@ -145,6 +147,44 @@ impl World {
             }
         }
         sums
+    }
+
+    /// What the journalled deltas of the kept months come to, without asking the fold.
+    pub fn months_told(&self) -> Vec<(Month, String, Currency, i64)> {
+        let mut known: BTreeMap<&BillId, (&Bill, u64)> = BTreeMap::new();
+        let (mut sums, mut first) = (BTreeMap::new(), Month::default());
+        for recorded in &self.journal {
+            let Event::Billed(billed) = &recorded.event else { continue };
+            first = Month::of(recorded.at).before();
+            let sights = billed.sights.iter().filter(|sight| sight.odd.is_none());
+            let sights =
+                sights.map(|sight| (&sight.bill.id, Some(&sight.bill), sight.bill.minutes, sight.delta));
+            let grown = billed.grown.iter().map(|Grown(id, _, minutes, delta)| (id, None, *minutes, *delta));
+            for (id, bill, minutes, delta) in sights.chain(grown) {
+                let (bill, before) = known.get(id).copied().unwrap_or_else(|| (bill.unwrap(), 0));
+                known.insert(id, (bill, minutes));
+                for (hour, amount) in spread::over_hours(bill.start, spread::covered(before, minutes), delta)
+                {
+                    let month = Month::of(Timestamp::from_seconds(hour * 3_600));
+                    let key = (month, bill.resource.clone(), bill.currency);
+                    *sums.entry(key).or_insert(0) += amount.0;
+                }
+            }
+        }
+        let kept = sums.into_iter().filter(|((month, ..), sum)| *month >= first && *sum != 0);
+        kept.map(|((month, resource, currency), sum)| (month, resource, currency, sum)).collect()
+    }
+
+    /// The same as the books have it.
+    pub fn months_kept(&self) -> Vec<(Month, String, Currency, i64)> {
+        let mut kept = Vec::new();
+        for (month, costs) in &self.book().months.costs {
+            for (resource, sums) in costs {
+                let sums = sums.iter().filter(|(_, sum)| sum.0 != 0);
+                kept.extend(sums.map(|(currency, sum)| (*month, resource.clone(), *currency, sum.0)));
+            }
+        }
+        kept
     }
 
     pub fn hours(&self) -> Vec<&HourClosed> {

@@ -1,0 +1,107 @@
+//! What must be known before anything else on the page is read, the gravest first.
+
+use super::present::Present;
+use crate::domain::counters::Decided;
+use crate::domain::policy::Mode;
+use crate::report::foreign::{harmless, visible};
+use crate::report::status::Status;
+use crate::report::words::instant;
+
+/// Alarms on the page; the rest is counted.
+const ALARMS: usize = 12;
+
+pub struct Banner {
+    pub tone: &'static str,
+    pub word: String,
+    pub said: String,
+}
+
+pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
+    let mut banners = Vec::new();
+    let mut tell =
+        |tone, word: &str, said: String| banners.push(Banner { tone, word: word.to_owned(), said });
+    match present {
+        Present::Replaying => {
+            tell("warn", "STARTING", "The journal is being read; this takes seconds.".to_owned())
+        }
+        Present::Degraded { why } => tell(
+            "bad",
+            "DEGRADED",
+            format!(
+                "The journal cannot be written, so the cloud is not called and nothing is backed up. Tried again \
+                 each minute. {}",
+                harmless(why)
+            ),
+        ),
+        Present::Live(live) => {
+            if let Some(why) = &live.trouble {
+                let said = format!(
+                    "The last pass was given up, and nothing is done until it works: {}",
+                    harmless(why)
+                );
+                tell("bad", "NOT WORKING", said);
+            }
+        }
+    }
+    let Some(status) = status else { return banners };
+    if status.simulated {
+        tell("info", "SIMULATED", "This is a simulated cloud; nothing here is real.".to_owned());
+    }
+    match status.mode {
+        Some(Mode::Observe) => tell("warn", "OBSERVING", observing(present)),
+        Some(Mode::Protect | Mode::Enforce) => {}
+        None => tell("warn", "NO POLICIES", "No configuration was adopted yet.".to_owned()),
+    }
+    if let Some(frozen) = &status.frozen {
+        let said = format!("No deletions until {} UTC: {}", instant(frozen.until), visible(&frozen.reason));
+        tell("warn", "FROZEN", said);
+    }
+    if let Some(until) = status.paused_until {
+        tell("warn", "PAUSED", format!("Policies create and delete nothing until {} UTC.", instant(until)));
+    }
+    if let Some(refused) = &status.refused_file {
+        let said = format!(
+            "{} was read at {} UTC and refused, {} faults; the configuration before it goes on. {}",
+            visible(&refused.file),
+            instant(refused.at),
+            refused.faults.len(),
+            refused.faults.first().map(|fault| visible(fault)).unwrap_or_default()
+        );
+        tell("bad", "CONFIGURATION REFUSED", said);
+    }
+    for down in &status.machines_down {
+        let (name, word) = (visible(&down.machine_name), visible(&down.status));
+        tell("bad", "NOT BACK", format!("{name} did not come back from its snapshot: it was {word}."));
+    }
+    for alarm in status.alarms.iter().take(ALARMS) {
+        let said = harmless(&alarm.said).replace('\n', " ");
+        let since = alarm.since.map(|at| format!(" Since {} UTC.", instant(at))).unwrap_or_default();
+        tell(tone(alarm.kind), &alarm.kind.replace('_', " ").to_uppercase(), format!("{said}.{since}"));
+    }
+    let more = status.alarms.len().saturating_sub(ALARMS);
+    if more > 0 {
+        tell("warn", "AND MORE", format!("{more} more; `quartermaster status` tells them all."));
+    }
+    banners
+}
+
+fn observing(present: &Present) -> String {
+    let count = match present {
+        Present::Live(live) => live.state.counters.slots.get(&Decided::Observed).copied().unwrap_or(0),
+        Present::Replaying | Present::Degraded { .. } => 0,
+    };
+    let would = match count {
+        0 => "None was due so far.".to_owned(),
+        1 => "1 backup would have been taken.".to_owned(),
+        _ => format!("{count} backups would have been taken."),
+    };
+    format!("Nothing is backed up and nothing is deleted. {would}")
+}
+
+fn tone(kind: &str) -> &'static str {
+    match kind {
+        "key_refused" | "second_daemon" | "account_refused" | "no_credit" | "bad_backup" => "bad",
+        "not_offered" => "info",
+        _ => "warn",
+    }
+}

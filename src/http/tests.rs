@@ -1,0 +1,162 @@
+//! The page as text: what it answers, and what no name can do to it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::page::html;
+use super::present::{Live, Present};
+use super::shelf::Wanted;
+use crate::domain::event::{Event, KeyJudged};
+use crate::domain::examples::world::World;
+use crate::domain::fleet::SnapshotStatus;
+use crate::domain::policy::Mode;
+use crate::domain::time::Seconds;
+use crate::metrics::Process;
+
+/// What could leave its place in a page, a line or a terminal.
+const HOSTILE: &str =
+    "<b onload=x>\"'&\r\n\u{1b}[31m\u{202e}\u{2066}</td></table><script>alert(1)</script>{{ 7 * 7 }}";
+
+fn published(world: &World) -> Present {
+    Present::Live(Arc::new(Live {
+        state: Arc::new(world.state.clone()),
+        now: world.now,
+        simulated: true,
+        seq: 17,
+        hash: "0123456789abcdef".to_owned(),
+        last_event_at: Some(world.now),
+        holds: Vec::new(),
+        process: Process { head: "0123456789ab@17".to_owned(), ..Process::default() },
+        trouble: None,
+    }))
+}
+
+fn shown(world: &World) -> String {
+    html(&published(world), &Wanted::default()).unwrap()
+}
+
+/// The text between two marks.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}"));
+    rest.split_once(end).map_or(rest, |(found, _)| found)
+}
+
+/// Every tag that is opened is closed, in the right order; the names of all tags.
+fn tags(html: &str) -> BTreeSet<String> {
+    const ALONE: [&str; 6] = ["meta", "link", "input", "br", "!doctype", "rect"];
+    let (mut open, mut seen) = (Vec::new(), BTreeSet::new());
+    for part in html.split('<').skip(1) {
+        let (tag, _) = part.split_once('>').unwrap_or_else(|| panic!("<{part} never ends"));
+        let name = tag.split([' ', '\n']).next().unwrap_or_default().to_owned();
+        if let Some(closed) = name.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(closed), "near {part:?}");
+        } else if !ALONE.contains(&&*name) {
+            open.push(name.clone());
+        }
+        seen.insert(name);
+    }
+    assert_eq!(open, Vec::<String>::new());
+    seen
+}
+
+#[test]
+fn the_page_answers_its_questions_in_their_order() {
+    let mut world = World::new(2);
+    world.take_all();
+    let page = shown(&world);
+    let questions: Vec<&str> =
+        page.split("<h2 id=\"").skip(1).map(|part| between(part, ">", "</h2>")).collect();
+    assert_eq!(
+        questions,
+        [
+            "Are my backups fresh?",
+            "How long do credits last?",
+            "What burns money now?",
+            "What happens next?",
+            "What is held, and why?",
+            "Backups by region",
+        ]
+    );
+    assert!(page.contains(">All 2 are fresh.</p>"), "{page}");
+    assert!(page.contains("0123456789ab@17") && page.contains("<strong>SIMULATED</strong>"));
+    assert!(!tags(&page).contains("script"));
+}
+
+#[test]
+fn a_late_backup_is_the_first_thing_that_is_said() {
+    let mut world = World::new(2);
+    world.take_all();
+    world.wait(Seconds::days(3));
+    world.look_at_all();
+    let page = shown(&world);
+    assert!(page.contains(">2 of 2 are late.</p>"), "{page}");
+    assert!(page.contains("state bad\">late<"));
+}
+
+#[test]
+fn observing_a_freeze_and_a_refused_key_are_loud() {
+    let mut world = World::new(1);
+    world.adopt(|set| set.mode = Mode::Observe);
+    world.record(Event::KeyJudged(KeyJudged { refused: Some(401) }));
+    let page = shown(&world);
+    for word in ["OBSERVING", "KEY REFUSED"] {
+        assert!(page.contains(&format!("<strong>{word}</strong>")), "{word}: {page}");
+    }
+    assert!(page.contains("Nothing is backed up while observing."));
+    let degraded = Present::Degraded { why: HOSTILE.to_owned() };
+    let page = html(&degraded, &Wanted::default()).unwrap();
+    assert!(page.contains("<strong>DEGRADED</strong>") && !page.contains("<script>"));
+    tags(&page);
+    let page = html(&Present::Replaying, &Wanted::default()).unwrap();
+    assert!(page.contains("<strong>STARTING</strong>"));
+}
+
+#[test]
+fn no_name_escapes_turns_the_page_or_makes_it_long() {
+    let plain = {
+        let mut world = World::new(3);
+        world.take_all();
+        tags(&shown(&world))
+    };
+    for name in [HOSTILE.to_owned(), HOSTILE.repeat(200), "x".repeat(10_000), "\u{202e}".repeat(10_000)] {
+        let mut world = World::new(3);
+        for machine in world.cloud.machines.values_mut() {
+            machine.name.clone_from(&name);
+            machine.region.clone_from(&name);
+        }
+        world
+            .adopt(|set| set.policies.values_mut().for_each(|policy| policy.machines = vec!["*".to_owned()]));
+        world.look_at_all();
+        world.take_all();
+        let foreign = world.make(&name, 1, SnapshotStatus::Unknown(name.clone()));
+        world.in_cloud_by_id(&foreign).region.clone_from(&name);
+        world.look_at_all();
+        let page = shown(&world);
+        assert_eq!(tags(&page).difference(&plain).collect::<Vec<_>>(), Vec::<&String>::new());
+        assert!(!page.contains(['\u{1b}', '\u{202e}', '\u{2066}', '\r']), "{name:.40}");
+        assert!(!page.contains("<script") && !page.contains("onload=x>"));
+        assert!(page.len() < 200_000, "{} bytes", page.len());
+        let wanted = Wanted { q: name.clone(), region: name, page: Some(usize::MAX) };
+        let page = html(&published(&world), &wanted).unwrap();
+        tags(&page);
+        assert!(!page.contains("<script") && page.len() < 200_000, "{} bytes", page.len());
+    }
+}
+
+#[test]
+fn backups_are_searched_and_shown_a_page_at_a_time() {
+    let mut world = World::new(1);
+    for number in 0..120 {
+        world.make(&format!("by-hand-{number:03}"), 0, SnapshotStatus::Ready);
+    }
+    world.look_at_all();
+    let at = |q: &str, page| {
+        let wanted = Wanted { q: q.to_owned(), region: String::new(), page: Some(page) };
+        html(&published(&world), &wanted).unwrap()
+    };
+    assert!(at("", 1).contains("1 to 50 of 120") && at("", 1).contains("rel=\"next\""));
+    assert!(at("", 3).contains("101 to 120 of 120") && !at("", 3).contains("rel=\"next\""));
+    assert!(at("", 99).contains("101 to 120 of 120"), "beyond the last page is the last");
+    assert!(at("HAND-007", 1).contains("1 to 1 of 1"));
+    assert!(at("no such thing", 1).contains("Nothing fits."));
+}

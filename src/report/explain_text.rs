@@ -1,0 +1,215 @@
+//! An explanation as text: what it is, why it is so, what was proven, and what happened.
+
+use super::explain::{Explanation, ProofShown, SlotExplained};
+use super::foreign::visible;
+use super::snapshots_text;
+use super::table::{Cell, Paper, Table, Tone};
+use super::words::instant;
+
+/// Rows of one list; the rest is counted, and `--json` has more.
+const ROWS: usize = 60;
+
+pub fn text(explained: &Explanation, paper: Paper) -> String {
+    let mut text = String::new();
+    if let Some(backup) = &explained.backup {
+        text.push_str(&snapshots_text::in_full(backup, paper));
+    }
+    if let Some(machine) = &explained.machine {
+        text.push_str(&machine.in_full(paper));
+    }
+    if let Some(policy) = &explained.policy {
+        text.push_str(&policy.in_full(paper));
+    }
+    if let Some(slot) = &explained.slot {
+        text.push_str(&slot_text(slot, paper));
+    }
+    if text.is_empty() {
+        text.push_str(&format!(
+            "a {} that is over for more than 30 days: only its events are left\n",
+            explained.subject
+        ));
+    }
+    text.push_str(&rules(explained, paper));
+    for proof in &explained.proofs {
+        text.push_str(&proof_text(proof, paper));
+    }
+    text.push_str(&life(explained, paper));
+    text
+}
+
+fn slot_text(slot: &SlotExplained, paper: Paper) -> String {
+    let (policy, machine) = (visible(slot.policy.as_str()), visible(&slot.machine_name));
+    let title =
+        paper.toned(&format!("the slot of {policy} on {machine}, due {}", instant(slot.due)), Tone::Head);
+    format!("{title}\n{}\n", paper.clip(&format!("  {}", slot.outcome)))
+}
+
+fn rules(explained: &Explanation, paper: Paper) -> String {
+    if explained.rules.is_empty() {
+        return String::new();
+    }
+    let this = explained.backup.as_ref().and_then(|backup| backup.backup.as_ref());
+    let mut table = Table::new(["", "taken", "backup", "verdict", "why"]);
+    for one in &explained.rules {
+        let tone = if one.verdict == "expire" { Tone::Warning } else { Tone::Plain };
+        table.row([
+            if this == Some(&one.backup) { "→".into() } else { " ".into() },
+            instant(one.taken_at).into(),
+            visible(one.backup.as_str()).into(),
+            Cell::toned(one.verdict, tone),
+            one.why.join(", ").into(),
+        ]);
+    }
+    let mut text = paper.title("what the rules make of its policy and machine") + &table.first(ROWS, paper);
+    text.push_str(&paper.title("where these rules differ from restic's"));
+    for difference in &explained.differences_from_restic {
+        text.push_str(&paper.clip(&format!("  {difference}\n")));
+    }
+    text
+}
+
+fn proof_text(proof: &ProofShown, paper: Paper) -> String {
+    let (of, backup) = (proof.of, visible(proof.backup.as_str()));
+    let mut text =
+        paper.title(&format!("why {backup} was {of} (event {}, {})", proof.seq, instant(proof.at)));
+    let mut line = |said: String| text.push_str(&paper.clip(&format!("  {said}\n")));
+    line(format!(
+        "by the policies of event {}, and a complete listing {}",
+        proof.policy_event, proof.inventory
+    ));
+    match (&proof.objection, proof.derives_again) {
+        (Some(objection), _) => line(format!("THE PROOF DOES NOT HOLD: {}", visible(objection))),
+        (None, Some(_)) => line("the proof derives again from the events before it".to_owned()),
+        (None, None) => {}
+    }
+    let mut table = Table::new(["that stayed", "kept by"]);
+    for one in proof.kept.iter() {
+        table.row([visible(one.backup.as_str()).into(), one.reasons.join(", ").into()]);
+    }
+    if table.is_empty() { text } else { text + &table.first(ROWS, paper) }
+}
+
+fn life(explained: &Explanation, paper: Paper) -> String {
+    let mut table = Table::new(["event", "when (UTC)", "what", "backup", "said"]).right(&[0]);
+    for one in &explained.life {
+        // Of one backup every line is about the same.
+        let backup = one.backup.as_ref().filter(|_| explained.subject != "backup");
+        table.row([
+            one.seq.to_string().into(),
+            instant(one.at).into(),
+            one.what.into(),
+            backup.map_or_else(String::new, |id| visible(id.as_str())).into(),
+            one.said.as_str().into(),
+        ]);
+    }
+    if table.is_empty() {
+        return paper.title("life") + "  no event is about it\n";
+    }
+    let older = match explained.left_out {
+        0 => String::new(),
+        count => paper.clip(&format!("  … {count} older events are left out; `log list` has them\n")),
+    };
+    paper.title("life") + &older + &table.text(paper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ask::Ask;
+    use crate::domain::examples::world::{World, deletes};
+    use crate::domain::state::State;
+    use crate::domain::time::Seconds;
+    use crate::report::explain::Listener;
+    use crate::report::subject::Subject;
+
+    fn explain(world: &World, asked: &str) -> Result<Explanation, String> {
+        let mut listener = Listener::new(Subject::find(&world.state, asked)?);
+        for _ in 0..2 {
+            let mut before = State::default();
+            for row in &world.rows {
+                listener.hear(&before, row);
+                before.apply(row);
+            }
+            let Some(again) = listener.again() else { break };
+            listener = again;
+        }
+        listener.explain(&world.state, world.now, true).ok_or_else(|| "unknown".to_owned())
+    }
+
+    /// One machine under `keep_last 2`; the oldest of four is being deleted.
+    fn world() -> (World, String) {
+        let mut world = World::new(1);
+        let oldest = world.take_all().remove(0);
+        for _ in 0..5 {
+            world.take_all();
+        }
+        world.wait(Seconds::hours(1));
+        let doomed = world.state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
+        let backups = doomed.map(|(id, _)| id.clone()).collect();
+        world.ask(Ask::Approve { backups });
+        let plan = world.pass();
+        for effect in deletes(&plan) {
+            world.intend(&effect);
+        }
+        (world, oldest.to_string())
+    }
+
+    #[test]
+    fn a_backup_is_explained_from_its_slot_to_the_proof_of_its_deletion() {
+        let (world, oldest) = world();
+        let explained = explain(&world, &oldest).unwrap();
+        let whats: Vec<&str> = explained.life.iter().map(|one| one.what).collect();
+        for expected in ["asked", "good", "doomed", "deleting"] {
+            assert!(whats.contains(&expected), "{expected}: {whats:?}");
+        }
+        assert!(explained.life.is_sorted_by_key(|one| one.seq));
+        let proof = explained.proofs.iter().find(|proof| proof.of == "deleted").unwrap();
+        assert_eq!((proof.derives_again, proof.objection.as_deref()), (Some(true), None));
+        assert!(proof.kept.iter().all(|one| !one.reasons.is_empty()) && !proof.kept.is_empty());
+        let text = text(&explained, Paper::default());
+        assert!(text.contains("the proof derives again") && text.contains("differ from restic's"), "{text}");
+        // By the cloud's id it is the same.
+        let id = explained.backup.unwrap().snapshot.unwrap();
+        assert_eq!(explain(&world, id.as_str()).unwrap().life.len(), whats.len());
+    }
+
+    #[test]
+    fn the_trace_names_every_backup_of_the_shelf_with_its_verdict() {
+        let (world, oldest) = world();
+        let explained = explain(&world, &oldest).unwrap();
+        let kept: Vec<_> = explained.rules.iter().filter(|one| one.verdict == "keep").collect();
+        assert_eq!(kept.len(), 2);
+        assert_eq!(kept[0].why, ["last 1 of 2"]);
+        assert!(explained.rules.iter().any(|one| one.verdict == "expire"));
+    }
+
+    #[test]
+    fn a_slot_a_machine_and_a_policy_are_explained_and_what_nobody_knows_is_said() {
+        let (world, _) = world();
+        let slot = explain(&world, "daily/trainer-1/2026-03-02T02:00:00Z").unwrap();
+        assert!(slot.slot.unwrap().outcome.contains("was asked for, and is "));
+        let never = explain(&world, "daily/trainer-1/2026-03-02T03:00:00Z").unwrap();
+        assert_eq!(never.slot.unwrap().outcome, "its policy has no slot at that instant");
+        assert!(explain(&world, "trainer-1").unwrap().life.len() > 10);
+        assert!(explain(&world, "daily").unwrap().life.iter().any(|one| one.what == "adopted"));
+        assert_eq!(explain(&world, "nobody").unwrap_err(), "unknown");
+        assert!(explain(&world, "daily/trainer-1/soon").unwrap_err().contains("not an instant"));
+    }
+
+    #[test]
+    fn what_the_state_forgot_is_found_by_its_events() {
+        let (mut world, oldest) = world();
+        let id = world.state.backups[&crate::domain::id::BackupId::new(oldest.as_str())]
+            .snapshots
+            .first()
+            .cloned();
+        world.state.backups.remove(&crate::domain::id::BackupId::new(oldest.as_str()));
+        let id = id.unwrap();
+        world.state.owners.remove(&id);
+        world.state.fleet.snapshots.remove(&id);
+        let by_name = explain(&world, &oldest).unwrap();
+        assert!(by_name.backup.is_none() && by_name.life.iter().any(|one| one.what == "asked"));
+        let by_id = explain(&world, id.as_str()).unwrap();
+        assert_eq!(by_id.life.len(), by_name.life.len());
+    }
+}

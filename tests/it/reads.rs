@@ -1,0 +1,122 @@
+//! The verbs that read: each shows a demo's journal by `--data-dir` alone, as text and as a document.
+
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
+
+/// Eight days of a demo, told once for all of these tests.
+pub static DEMO: LazyLock<Demo> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().display().to_string();
+    let output = run(&["demo", "--for", "8d", "--seed", "7", "--json", "--data-dir", &data]);
+    assert!(output.status.success(), "{output:?}");
+    Demo { _folder: folder, data }
+});
+
+pub struct Demo {
+    _folder: TempDir,
+    pub data: String,
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).output().unwrap()
+}
+
+impl Demo {
+    pub fn text(&self, arguments: &[&str]) -> String {
+        let output = run(&[arguments, &["--data-dir", &self.data]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.text(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    pub fn machine(&self) -> String {
+        let listed = self.json(&["machines", "list"]);
+        listed["machines"][0]["name"].as_str().unwrap().to_owned()
+    }
+
+    pub fn newest(&self) -> String {
+        let listed = self.json(&["snapshots", "list", "--state", "good", "--limit", "1"]);
+        listed["snapshots"][0]["backup"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn every_verb_that_reads_works_on_a_demos_journal_alone() {
+    let newest = DEMO.newest();
+    let machine = DEMO.machine();
+    for verb in [
+        &["status"][..],
+        &["plan"],
+        &["machines", "list"],
+        &["machines", "show", &machine],
+        &["snapshots", "list"],
+        &["snapshots", "show", &newest],
+        &["policies", "list"],
+        &["policies", "show", "daily"],
+        &["explain", &newest],
+        &["explain", &format!("machine:{machine}")],
+        &["explain", "policy:daily"],
+        &["explain", &format!("daily/{machine}/2026-03-03T02:00:00Z")],
+        &["log", "list"],
+        &["log", "verify"],
+        &["retention", "preview"],
+    ] {
+        let document = DEMO.json(verb);
+        assert_eq!(document["schema_version"], 1, "{verb:?}");
+        let text = DEMO.text(verb);
+        assert!(text.contains("SIMULATED") || ["retention", "log"].contains(&verb[0]), "{verb:?}: {text}");
+        assert!(!text.contains('\x1b'), "{verb:?}: colour is for a terminal");
+    }
+}
+
+#[test]
+fn what_one_verb_counts_another_counts_alike() {
+    let (snapshots, machines) = (DEMO.json(&["snapshots", "list"]), DEMO.json(&["machines", "list"]));
+    let status = DEMO.json(&["status"]);
+    let count = |value: &Value| value.as_array().unwrap().len() as u64;
+    assert_eq!(count(&snapshots["snapshots"]), snapshots["matching"].as_u64().unwrap());
+    let of_machines: u64 =
+        machines["machines"].as_array().unwrap().iter().map(|one| one["snapshots"].as_u64().unwrap()).sum();
+    assert_eq!(snapshots["totals"]["snapshots"].as_u64(), Some(of_machines));
+    let doomed = DEMO.json(&["snapshots", "list", "--state", "doomed"]);
+    assert_eq!(count(&doomed["snapshots"]), count(&status["doomed"]));
+    assert_eq!(count(&DEMO.json(&["plan"])["doomed"]), count(&status["doomed"]));
+    let good: u64 =
+        status["shelves"].as_array().unwrap().iter().map(|one| one["good"].as_u64().unwrap()).sum();
+    assert_eq!(count(&DEMO.json(&["snapshots", "list", "--state", "good"])["snapshots"]), good);
+}
+
+#[test]
+fn a_deleted_backup_is_explained_by_its_proof_long_after_it_went() {
+    let deleted = DEMO.json(&["snapshots", "list", "--state", "deleted", "--limit", "1"]);
+    let backup = deleted["snapshots"][0]["backup"].as_str().unwrap();
+    let explained = DEMO.json(&["explain", backup]);
+    let proofs = explained["proofs"].as_array().unwrap();
+    let of_delete = proofs.iter().find(|proof| proof["of"] == "deleted").unwrap();
+    assert_eq!((&of_delete["derives_again"], &of_delete["objection"]), (&Value::Bool(true), &Value::Null));
+    let life = explained["life"].as_array().unwrap();
+    let whats: Vec<&str> = life.iter().map(|one| one["what"].as_str().unwrap()).collect();
+    assert!(["asked", "good", "doomed", "deleting"].iter().all(|what| whats.contains(what)), "{whats:?}");
+}
+
+#[test]
+fn what_is_not_known_is_said_and_nothing_in_it_reaches_the_terminal() {
+    for verb in [&["explain"][..], &["machines", "show"], &["snapshots", "show"], &["policies", "show"]] {
+        let output = run(&[verb, &["a\x1b[2Jb", "--data-dir", &DEMO.data]].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(errors.contains(r"a\u{1b}[2Jb"), "{errors}");
+    }
+    let output = run(&["explain", "daily/trainer-1/soon", "--data-dir", &DEMO.data]);
+    assert_eq!(output.status.code(), Some(2));
+    let output = run(&["snapshots", "list", "--state", "lost", "--data-dir", &DEMO.data]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("restorable"), "the known states are told");
+}
