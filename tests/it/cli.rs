@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod doctor;
 mod reload;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
