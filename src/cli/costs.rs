@@ -6,7 +6,6 @@ use crate::cli::ending::Ending;
 use crate::cli::place::Place;
 use crate::cli::screen;
 use crate::report::costs::Costs;
-use crate::report::table::Paper;
 
 #[derive(Debug, Args)]
 pub struct CostsArguments {
@@ -21,5 +20,5 @@ pub fn show(arguments: &CostsArguments) -> Result<(), Ending> {
     let found = arguments.place.find()?;
     let seen = found.read()?;
     let costs = Costs::of(&seen.state, found.now(seen.simulated, seen.last), seen.simulated);
-    if arguments.json { screen::print_json(&costs) } else { screen::print(&costs.in_words(Paper::default())) }
+    if arguments.json { screen::print_json(&costs) } else { screen::print(&costs.in_words(screen::paper())) }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::argument::{self, FAULTS};
 use crate::cli::ending::Ending;
 use crate::cli::folder::Folder;
+use crate::cli::progress::Progress;
 use crate::cli::{interrupt, screen};
 use crate::clock::Clock;
 use crate::daemon::engine::Engine;
@@ -82,7 +83,10 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
         disturbances: Vec::new(),
     };
     let summary = match arguments.length {
-        Some(_) => run::run(&setup, Rc::new(RefCell::new(Hurry { stop }))).map_err(Ending::failed)?,
+        Some(_) => {
+            let progress = Progress::start("of the simulated time", setup.length.0);
+            run::run(&setup, Rc::new(RefCell::new(Hurry { stop, progress }))).map_err(Ending::failed)?
+        }
         None => watch(&setup, arguments.listen, stop)?,
     };
     if arguments.json {
@@ -136,10 +140,12 @@ fn introduction(setup: &Setup, address: SocketAddr) -> String {
 /// As fast as it can, until somebody ends it.
 struct Hurry {
     stop: CancellationToken,
+    progress: Progress,
 }
 
 impl Onlooker for Hurry {
-    fn pausing(&mut self, _: &State, _: &Clock, _: Duration) -> bool {
+    fn pausing(&mut self, _: &State, clock: &Clock, _: Duration) -> bool {
+        self.progress.reached(clock.elapsed().as_secs());
         !self.stop.is_cancelled()
     }
 }

@@ -17,6 +17,7 @@ mod doctor;
 mod folder;
 mod interrupt;
 mod log;
+mod manual;
 mod place;
 mod progress;
 mod read;
@@ -77,6 +78,8 @@ Set up:
   config         A file to begin with, what a file comes to, and what can be set
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
+  completions    The script that completes verbs and options in your shell
+  man            The manual: one page, or with --out a page for each verb
   version        Print the version
 
 Options:
@@ -168,6 +171,10 @@ enum Verb {
     /// The simulated cloud
     #[command(subcommand)]
     Sim(SimVerb),
+    /// The script that completes verbs and options in your shell
+    Completions(manual::CompletionArguments),
+    /// The manual: one page, or with --out a page for each verb
+    Man(manual::ManArguments),
     /// Print the version
     Version,
 }
@@ -260,6 +267,8 @@ impl Arguments {
             Verb::Config(verb) => verb.perform(),
             Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
+            Verb::Completions(arguments) => arguments.complete(),
+            Verb::Man(arguments) => arguments.write(),
             Verb::Version => screen::print(concat!("quartermaster ", env!("CARGO_PKG_VERSION"))),
         }
     }

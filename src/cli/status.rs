@@ -5,16 +5,23 @@ use clap::Args;
 use crate::cli::ending::Ending;
 use crate::cli::place::Place;
 use crate::cli::screen;
+use crate::report::finding::findings;
 use crate::report::status::{Source, Status};
 use crate::report::status_text;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  quartermaster status --data-dir DIR
+  quartermaster status --check > /dev/null || echo \"look at it\"")]
 pub struct StatusArguments {
     #[command(flatten)]
     place: Place,
     /// One JSON document
     #[arg(long)]
     json: bool,
+    /// End with exit code 3 and say why, if anything is not as it should be
+    #[arg(long)]
+    check: bool,
 }
 
 pub fn show(arguments: &StatusArguments) -> Result<(), Ending> {
@@ -26,6 +33,18 @@ pub fn show(arguments: &StatusArguments) -> Result<(), Ending> {
         hash: seen.head.hash.to_string(),
         last_event_at: seen.last,
     };
-    let status = Status::of(&seen.state, found.now(seen.simulated, seen.last), source);
-    if arguments.json { screen::print_json(&status) } else { screen::print(&status_text::text(&status)) }
+    let now = found.now(seen.simulated, seen.last);
+    let status = Status::of(&seen.state, now, source);
+    match arguments.json {
+        true => screen::print_json(&status)?,
+        false => screen::print(&screen::paper().clip(&status_text::text(&status)))?,
+    }
+    let findings = if arguments.check { findings(&seen.state, now, &status) } else { Vec::new() };
+    match findings.len() {
+        0 => Ok(()),
+        count => {
+            let said = format!("{count} findings:\n  {}", findings.join("\n  "));
+            Err(Ending::Findings(said.into()))
+        }
+    }
 }

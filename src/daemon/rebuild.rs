@@ -43,7 +43,8 @@ pub enum RebuildError {
     Close(#[source] Fault),
 }
 
-pub fn rebuild(directory: &Path, simulated: bool) -> Result<Rebuilt, RebuildError> {
+/// Tells each place that it has come to.
+pub fn rebuild(directory: &Path, simulated: bool, reached: &dyn Fn(Seq)) -> Result<Rebuilt, RebuildError> {
     let durability = if simulated { Durability::SimulatedFull } else { Durability::Full };
     let (mut journal, opened) = Journal::open(directory, durability).map_err(StartError::from)?;
     let head = journal.head();
@@ -56,11 +57,17 @@ pub fn rebuild(directory: &Path, simulated: bool) -> Result<Rebuilt, RebuildErro
         (None, Ok(Some(saved))) if saved.fold_id != FOLD_ID => Saved::ByOtherCode,
         (None, Ok(Some(saved))) => {
             after = saved.head.seq;
-            fold(&mut state, Seq::START, &mut None, |place| rows(&journal, place, after))?;
+            fold(&mut state, Seq::START, &mut None, |place| {
+                reached(place);
+                rows(&journal, place, after)
+            })?;
             if state.to_bytes() == saved.bytes { Saved::Same(after) } else { Saved::Differs(after) }
         }
     };
-    fold(&mut state, after, &mut None, |place| rows(&journal, place, head.seq))?;
+    fold(&mut state, after, &mut None, |place| {
+        reached(place);
+        rows(&journal, place, head.seq)
+    })?;
     let bytes = state.to_bytes();
     let length = bytes.len();
     journal.save_checkpoint(&Checkpoint { head, fold_id: FOLD_ID.to_owned(), bytes })?;
@@ -87,7 +94,7 @@ mod tests {
         let forged = Checkpoint { head, fold_id: FOLD_ID.to_owned(), bytes: b"{}".to_vec() };
         journal.save_checkpoint(&forged).unwrap();
         journal.close().unwrap();
-        let saved = || rebuild(directory.path(), false).unwrap().saved;
+        let saved = || rebuild(directory.path(), false, &|_| {}).unwrap().saved;
         assert_eq!(saved(), Saved::Differs(Seq::START));
         assert_eq!(saved(), Saved::Same(Seq::START));
         let (mut journal, _) = Journal::open(directory.path(), Durability::Full).unwrap();

@@ -27,11 +27,20 @@ pub struct Report {
 
 /// A finding is `ReadError::Damaged`.
 pub fn verify(directory: &Path) -> Result<Report, ReadError> {
-    verify_file(&directory.join(FILE))
+    verify_with(directory, &|_| {})
+}
+
+/// The same, and tells how far it has come.
+pub fn verify_with(directory: &Path, reached: &dyn Fn(Seq)) -> Result<Report, ReadError> {
+    examine(&directory.join(FILE), reached)
 }
 
 /// The same of a journal of another name, such as a backup.
 pub fn verify_file(path: &Path) -> Result<Report, ReadError> {
+    examine(path, &|_| {})
+}
+
+fn examine(path: &Path, reached: &dyn Fn(Seq)) -> Result<Report, ReadError> {
     let reader = match Reader::open_file(path) {
         Err(ReadError::Foreign { found, .. }) => {
             let finding = Finding::new("the header", format_args!("it is of {found}"));
@@ -39,7 +48,7 @@ pub fn verify_file(path: &Path) -> Result<Report, ReadError> {
         }
         other => other?,
     };
-    let report = inspect(&reader);
+    let report = inspect(&reader, reached);
     reader.unless_touched(report).map_err(|fault| ReadError::from_fault(path, fault))
 }
 
@@ -62,12 +71,12 @@ pub fn tail(reader: &Reader, most: u64) -> Result<(Head, u64), Fault> {
     reader.unless_touched(Ok((head, count as u64)))
 }
 
-fn inspect(reader: &Reader) -> Result<Report, Fault> {
+fn inspect(reader: &Reader, reached: &dyn Fn(Seq)) -> Result<Report, Fault> {
     let connection = &reader.connection;
     // Read before the rows, so that a row it stands on is there; judged after them, so that a row's
     // own fault is named first.
     let checkpoint = checkpoint::load(connection);
-    let (head, folded) = walk(reader, checkpoint.as_ref().ok().and_then(Option::as_ref))?;
+    let (head, folded) = walk(reader, checkpoint.as_ref().ok().and_then(Option::as_ref), reached)?;
     schema::inspect(connection)?;
     check_pages(connection, "PRAGMA integrity_check(1)")?;
     let checkpoint = checkpoint?;
@@ -82,7 +91,11 @@ fn inspect(reader: &Reader) -> Result<Report, Fault> {
 }
 
 /// Follows the chain from the first row to the last; gives the head, and the one at the checkpoint's row.
-fn walk(reader: &Reader, checkpoint: Option<&Checkpoint>) -> Result<(Head, Option<Head>), Fault> {
+fn walk(
+    reader: &Reader,
+    checkpoint: Option<&Checkpoint>,
+    reached: &dyn Fn(Seq),
+) -> Result<(Head, Option<Head>), Fault> {
     let sought = checkpoint.map(|checkpoint| checkpoint.head.seq);
     let mut head = Head::START;
     let mut folded = Some(head).filter(|_| sought == Some(Seq::START));
@@ -95,6 +108,7 @@ fn walk(reader: &Reader, checkpoint: Option<&Checkpoint>) -> Result<(Head, Optio
             }
             Ok::<(), Fault>(())
         })?;
+        reached(head.seq);
         if count < ROWS_AT_ONCE {
             return Ok((head, folded));
         }

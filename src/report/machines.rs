@@ -12,8 +12,12 @@ use super::status::{NewestGood, machine_name};
 use super::table::{Cell, Paper, Table, Tone};
 use super::words::{self, instant, span};
 use crate::domain::backup::{Backup, Life};
+use crate::domain::billing::record::BillKind;
+use crate::domain::burn::{Payer, machine_hour};
+use crate::domain::cover::covers;
 use crate::domain::fleet::{Machine, MachineStatus};
 use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::money::{Currency, Nanos};
 use crate::domain::outlook::{Coming, coming};
 use crate::domain::state::{Known, State};
 use crate::domain::time::Timestamp;
@@ -43,6 +47,11 @@ pub struct MachineShown {
     pub region: String,
     pub tier: String,
     pub labels: BTreeSet<String>,
+    /// Model and number of its GPUs, such as `2 × H100`; `None`: they could not be read.
+    pub gpus: Option<String>,
+    /// As it stands now, at list price; `None`: no price is known.
+    pub price_per_hour: Option<Nanos>,
+    pub currency: Option<Currency>,
     pub created_at: Option<Timestamp>,
     pub first_seen: Timestamp,
     /// Since when a complete listing does not have it.
@@ -54,6 +63,8 @@ pub struct MachineShown {
     /// Good backups that are there, of any policy or of none.
     pub good: usize,
     pub newest_good: Option<NewestGood>,
+    /// A policy is for it, and its newest good backup is older than it may be.
+    pub is_late: bool,
     /// Snapshots of it that the cloud shows, whoever made them.
     pub snapshots: usize,
     /// What keeps it from being snapshotted now.
@@ -96,8 +107,11 @@ impl Machines {
         if self.machines.is_empty() {
             return "no machines were seen yet\n".to_owned();
         }
-        let heads = ["name", "machine", "status", "region", "policies", "good", "newest", "next", "note"];
-        let mut table = Table::new(heads).right(&[5]);
+        let heads = [
+            "name", "machine", "status", "region", "gpu", "an hour", "policies", "good", "newest", "next",
+            "note",
+        ];
+        let mut table = Table::new(heads).right(&[7]);
         for one in &self.machines {
             let policies: Vec<&str> = one.policies.iter().map(|cover| cover.policy.as_str()).collect();
             let next = one.policies.iter().filter_map(|cover| cover.next_start).min();
@@ -106,6 +120,8 @@ impl Machines {
                 visible(one.machine.as_str()).into(),
                 status_cell(one),
                 visible(&one.region).into(),
+                one.gpus.as_deref().map_or_else(String::new, visible).into(),
+                one.price().into(),
                 if policies.is_empty() {
                     Cell::toned("none", Tone::Warning)
                 } else {
@@ -129,12 +145,18 @@ impl Machines {
 }
 
 impl MachineShown {
+    fn price(&self) -> String {
+        let price = self.price_per_hour.zip(self.currency);
+        price.map_or_else(String::new, |(amount, currency)| format!("{amount} {currency}"))
+    }
+
     /// The one thing that a person should know first.
     fn note(&self) -> String {
         if self.is_lost {
             return "gone".to_owned();
         }
-        self.cannot.first().cloned().unwrap_or_default()
+        let late = self.is_late.then(|| "its newest good backup is older than it may be".to_owned());
+        self.cannot.first().cloned().or(late).unwrap_or_default()
     }
 
     pub fn in_full(&self, paper: Paper) -> String {
@@ -149,6 +171,8 @@ impl MachineShown {
         line("region", visible(&self.region));
         line("tier", visible(&self.tier));
         line("labels", self.labels.iter().map(|label| visible(label)).collect::<Vec<_>>().join(", "));
+        line("gpu", self.gpus.as_deref().map_or_else(String::new, visible));
+        line("an hour", self.price());
         line("created", self.created_at.map_or_else(String::new, instant));
         line("first seen", instant(self.first_seen));
         line("missing", self.missing_since.map_or_else(String::new, |at| format!("since {}", instant(at))));
@@ -192,6 +216,8 @@ struct Surroundings<'a> {
     good: BTreeMap<&'a MachineId, Vec<(&'a BackupId, &'a Backup)>>,
     snapshots: BTreeMap<&'a MachineId, usize>,
     coming: BTreeMap<MachineId, Vec<Coming<'a>>>,
+    late: BTreeSet<&'a MachineId>,
+    payer: Payer<'a>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -210,12 +236,14 @@ impl<'a> Surroundings<'a> {
         for one in coming(state, now) {
             by_machine.entry(one.slot.machine.clone()).or_default().push(one);
         }
-        Self { good, snapshots, coming: by_machine }
+        let late = covers(state, now).into_iter().filter(|(_, cover)| cover.is_late(now));
+        let late = late.map(|((_, machine), _)| machine).collect();
+        Self { good, snapshots, coming: by_machine, late, payer: Payer::new(state, BillKind::Instance) }
     }
 }
 
 fn shown(state: &State, now: Timestamp, known: &Known<Machine>, around: &mut Surroundings) -> MachineShown {
-    let Machine { id, status, region, tier, labels, created_at, .. } = &known.item;
+    let Machine { id, status, region, tier, labels, gpus, created_at, .. } = &known.item;
     let good = around.good.remove(id).unwrap_or_default();
     let mut coming = around.coming.remove(id).unwrap_or_default();
     let covers = state.policies_of(&known.item).filter(|_| known.missing_since.is_none());
@@ -231,6 +259,7 @@ fn shown(state: &State, now: Timestamp, known: &Known<Machine>, around: &mut Sur
             obstacle: next.and_then(|next| next.obstacle).map(|decision| words::decision(&decision)),
         }
     });
+    let price = machine_hour(state, id, &around.payer);
     MachineShown {
         machine: id.clone(),
         name: machine_name(state, id),
@@ -238,6 +267,9 @@ fn shown(state: &State, now: Timestamp, known: &Known<Machine>, around: &mut Sur
         region: region.clone(),
         tier: tier.clone(),
         labels: labels.clone(),
+        gpus: gpus.as_ref().map(|gpus| format!("{} × {}", gpus.count, gpus.model)),
+        price_per_hour: price.map(|(_, amount)| amount),
+        currency: price.map(|(currency, _)| currency),
         created_at: *created_at,
         first_seen: known.first_seen,
         missing_since: known.missing_since,
@@ -245,6 +277,7 @@ fn shown(state: &State, now: Timestamp, known: &Known<Machine>, around: &mut Sur
         policies: policies.collect(),
         good: good.len(),
         newest_good: newest_good(&good, now),
+        is_late: around.late.contains(id),
         snapshots: around.snapshots.get(id).copied().unwrap_or(0),
         cannot: cannot(state, known),
     }

@@ -13,6 +13,7 @@ pub mod waste;
 pub mod retention;
 pub mod status_text;
 pub mod table;
+pub mod finding;
 pub mod machines;
 pub mod snapshots;
 pub mod snapshots_text;

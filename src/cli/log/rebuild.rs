@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::ending::Ending;
 use crate::cli::place::Place;
+use crate::cli::progress::Progress;
 use crate::cli::screen;
 use crate::daemon::engine::StartError;
 use crate::daemon::rebuild::{self, RebuildError, Saved};
@@ -20,8 +21,13 @@ pub struct RebuildArguments {
 impl RebuildArguments {
     pub fn rebuild(&self) -> Result<(), Ending> {
         let directory = self.place.find()?.directory;
-        let simulated = Reader::open(&directory).map_err(Ending::failed)?.is_simulated();
-        let rebuilt = rebuild::rebuild(&directory, simulated).map_err(|error| match error {
+        let reader = Reader::open(&directory).map_err(Ending::failed)?;
+        let (simulated, head) = (reader.is_simulated(), reader.head().map_err(Ending::failed)?);
+        drop(reader);
+        let progress = Progress::start("folding", head.seq.0);
+        let rebuilt = rebuild::rebuild(&directory, simulated, &|seq| progress.reached(seq.0));
+        drop(progress);
+        let rebuilt = rebuilt.map_err(|error| match error {
             RebuildError::Start(StartError::Open(OpenError::Locked { .. })) => Ending::Busy(
                 format!(
                     "a daemon holds the journal in {}: stop it first, since this writes the journal itself",

@@ -4,13 +4,14 @@
 //! the log ended when they began.
 
 use std::collections::VecDeque;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::cli::ending::Ending;
 use crate::cli::place::{Found, Place};
+use crate::cli::progress::Progress;
 use crate::cli::{argument, screen};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::journal::entry::{Row, Seq};
@@ -173,11 +174,16 @@ impl ExportArguments {
             return Err(Ending::usage("events are numbered from 1, and --to is not before --from"));
         }
         let end = Seq(self.to.map_or(head.seq.0, |to| to.min(head.seq.0)));
+        let progress = Progress::start("exporting", end.0);
         let mut out = BufWriter::new(io::stdout().lock());
         each(&reader, Seq(self.from - 1), end, |row| {
             serde_json::to_writer(&mut out, &stored(&row))
                 .map_err(|error| screen::unwritten(error.into()))?;
             out.write_all(b"\n").map_err(screen::unwritten)?;
+            // On a terminal the events themselves show how far it is.
+            if !io::stdout().is_terminal() {
+                progress.reached(row.seq.0);
+            }
             Ok(true)
         })?;
         out.flush().map_err(screen::unwritten)

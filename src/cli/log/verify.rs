@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cli::ending::{Ending, Reason};
 use crate::cli::place::Place;
+use crate::cli::progress::Progress;
 use crate::cli::screen;
 use crate::daemon::engine::{self, StartError};
 use crate::domain::event::{Event, Recorded};
@@ -131,10 +132,20 @@ fn examine(
     noted: Option<&NotedHead>,
     with_proofs: bool,
 ) -> Result<(Report, u64), ReadError> {
-    let report = verify::verify(directory)?;
+    let progress = |what| {
+        let rows = Reader::open(directory).ok().and_then(|reader| reader.head().ok());
+        Progress::start(what, rows.map_or(0, |head| head.seq.0))
+    };
+    let hashing = progress("hashing");
+    let report = verify::verify_with(directory, &|seq| hashing.reached(seq.0))?;
+    drop(hashing);
     let reader = Reader::open(directory)?;
+    let reading = progress("reading");
     let path = directory.join(FILE);
-    let read = |after| reader.read(after, AT_ONCE);
+    let read = |after: Seq| {
+        reading.reached(after.0);
+        reader.read(after, AT_ONCE)
+    };
     let mut state = State::default();
     let (mut proven, mut unproven) = (0, None);
     let each = |before: &State, recorded: &Recorded| {

@@ -1,0 +1,97 @@
+//! Findings: what somebody should look at, for a script that asks `status --check`.
+
+use std::collections::BTreeSet;
+
+use super::foreign::{harmless, visible};
+use super::status::Status;
+use super::words::{instant, span};
+use crate::domain::cover::covers;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+
+/// One sentence each, the gravest first. None: all is as it should be.
+pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
+    let mut found: Vec<String> = status.alarms.iter().map(|alarm| one_line(&alarm.said)).collect();
+    if status.mode.is_none() {
+        found.push("no policies were adopted yet".to_owned());
+    }
+    if status.observing {
+        found.push("observing: nothing is backed up".to_owned());
+    }
+    let covers = covers(state, now);
+    let late = covers.iter().filter(|(_, cover)| cover.is_late(now));
+    found.extend(late.map(|((policy, machine), cover)| {
+        let name = visible(&super::status::machine_name(state, machine));
+        let age = match cover.newest_good {
+            Some((taken_at, _)) => format!("its newest good backup is {} old", span(now.since(taken_at))),
+            None => "it has no good backup".to_owned(),
+        };
+        format!("{name} under policy {}: {age}", visible(policy.as_str()))
+    }));
+    let covered = covers.iter().filter(|(_, cover)| cover.expected_age.is_some());
+    let covered: BTreeSet<_> = covered.map(|((_, machine), _)| *machine).collect();
+    let there = state.fleet.machines.iter().filter(|(_, known)| known.missing_since.is_none());
+    found.extend(there.filter(|(id, _)| !covered.contains(id)).map(|(id, known)| {
+        format!("no policy is for machine {} ({})", visible(&known.item.name), visible(id.as_str()))
+    }));
+    found.extend(status.machines_down.iter().map(|down| {
+        format!(
+            "{} did not come back from its backup: {}",
+            visible(&down.machine_name),
+            visible(&down.status)
+        )
+    }));
+    let waiting =
+        status.doomed.iter().filter(|doom| doom.needs_approval && doom.approved_at.is_none()).count();
+    if waiting > 0 {
+        found.push(format!("{waiting} deletions wait for a person: quartermaster plan approve"));
+    }
+    if !status.suspects.is_empty() {
+        found.push(format!("{} snapshots look like ours and are not in the journal", status.suspects.len()));
+    }
+    if let Some(frozen) = &status.frozen {
+        let reason = visible(&frozen.reason);
+        found.push(format!("deletions are frozen until {}: {reason}", instant(frozen.until)));
+    }
+    if let Some(until) = status.paused_until {
+        found.push(format!("policies are paused until {}", instant(until)));
+    }
+    if let Some(refused) = &status.refused_file {
+        found.push(format!("{} was refused, and the one before goes on", visible(&refused.file)));
+    }
+    found
+}
+
+fn one_line(text: &str) -> String {
+    harmless(text).replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::examples::world::World;
+    use crate::domain::policy::Mode;
+    use crate::domain::time::Seconds;
+    use crate::report::status::Source;
+
+    fn found(world: &World) -> Vec<String> {
+        let source = Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None };
+        findings(&world.state, world.now, &Status::of(&world.state, world.now, source))
+    }
+
+    #[test]
+    fn what_is_fresh_finds_nothing_and_what_is_late_uncovered_or_observing_is_found() {
+        let mut world = World::new(1);
+        world.take_all();
+        assert_eq!(found(&world), Vec::<String>::new());
+        world.wait(Seconds::days(3));
+        assert!(found(&world)[0].contains("its newest good backup is 3 d"), "{:?}", found(&world));
+        world.adopt(|set| {
+            set.mode = Mode::Observe;
+            set.policies.clear();
+        });
+        let found = found(&world);
+        assert_eq!(found[0], "observing: nothing is backed up");
+        assert!(found[1].starts_with("no policy is for machine trainer-1"), "{found:?}");
+    }
+}
