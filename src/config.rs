@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use self::http::HttpSetting;
+use self::mail::MailSetting;
 use crate::domain::alert::rules::AlertRules;
 use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
@@ -30,6 +31,8 @@ pub mod clock;
 pub mod journal;
 pub mod http;
 pub mod socket;
+pub mod mail;
+mod alerts;
 pub mod rules;
 pub mod policy;
 mod selection;
@@ -59,6 +62,9 @@ pub struct Config {
     pub lateness: Lateness,
     pub journal: JournalSetting,
     pub http: HttpSetting,
+    /// `None`: no letter leaves.
+    pub mail: Option<MailSetting>,
+    pub alerts: AlertRules,
     pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
@@ -130,6 +136,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let is_mode_known = mode.is_some() || top.is_absent("mode");
     let whole = is_mode_known.then_some(mode.as_ref().map_or(Mode::Observe, |found| found.value));
     let data_dir = top.absolute_path("data_dir", notes);
+    let place = top.take("email").map_or(0..0, |found| found.span);
     let email = email(&mut top, notes);
     if email == Some(Email::Unset)
         && let Some(mode) = mode.filter(|found| found.value > Mode::Observe)
@@ -140,6 +147,10 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let found = Found { value: email.clone().unwrap_or(Email::Off), path: "email".to_owned(), span: place };
+    let mail::Read { mail, digest } = mail::read(top.within("mail", notes), &found, notes);
+    let told = matches!(found.value, Email::Recipients(_));
+    let alerts = AlertRules { told, digest, ..alerts::read(top.within("alerts", notes), notes) };
     let http = http::read(top.within("http", notes), notes);
     let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
@@ -158,6 +169,8 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        mail,
+        alerts,
         http,
         socket,
         policies,
@@ -247,7 +260,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
-            alerts: AlertRules { told: matches!(self.email, Email::Recipients(_)), ..AlertRules::default() },
+            alerts: self.alerts.clone(),
             snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }

@@ -28,6 +28,7 @@ pub mod screen;
 mod scenario;
 mod sim;
 mod status;
+mod test_email;
 mod way;
 
 /// Verbs in groups, which clap cannot do by itself; a test holds it against the real list.
@@ -74,6 +75,7 @@ journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
 Set up:
   run            Run the daemon
   doctor         What the cloud answers and how this machine stands; what to set
+  test-email     Send one letter now, and say what the server answered
   check-config   Judge a configuration, and show when each policy runs next
   config         A file to begin with, what a file comes to, and what can be set
   demo           Watch the daemon work against a simulated cloud; needs nothing
@@ -161,6 +163,8 @@ enum Verb {
     Run(run::RunArguments),
     /// See what the cloud answers and how this machine stands, and write down which settings fit
     Doctor(doctor::DoctorArguments),
+    /// Send one letter now, over the way that the configuration names, and say what came back
+    TestEmail(test_email::TestEmailArguments),
     /// Judge a configuration, and show when each policy runs next
     CheckConfig(configuration::CheckArguments),
     /// Begin a configuration, show what is in force, or what can be set
@@ -265,6 +269,7 @@ impl Arguments {
             Verb::Doctor(arguments) => doctor::examine(&arguments),
             Verb::CheckConfig(arguments) => configuration::check(&arguments),
             Verb::Config(verb) => verb.perform(),
+            Verb::TestEmail(arguments) => test_email::send(&arguments),
             Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
             Verb::Completions(arguments) => arguments.complete(),

@@ -3,8 +3,10 @@
 //! Reading it gives the same configuration. Nothing in it is secret: keys are in files.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::cloud::{Cloud, IMAGES, PRICE_BASES};
+use super::mail::Way;
 use super::policy::PolicySetting;
 use super::refusal::RefusalSetting;
 use super::rules::Lateness;
@@ -52,10 +54,50 @@ pub fn toml(config: &Config) -> String {
         lines.table("socket");
         lines.put("path", &quoted(&path.display().to_string()));
     }
+    mail(&mut lines, config);
     for setting in &config.policies {
         policy(&mut lines, setting);
     }
     lines.text
+}
+
+/// How letters leave, and when a person is told of what.
+fn mail(lines: &mut Lines, config: &Config) {
+    let (digest, alerts) = (config.alerts.digest.as_deref().unwrap_or("off"), &config.alerts);
+    let path = |path: &Path| quoted(&path.display().to_string());
+    if let Some(mail) = &config.mail {
+        lines.table("mail");
+        lines.put("digest", &quoted(digest));
+        lines.put("from", &quoted(&mail.from));
+        match &mail.way {
+            Way::Folder(folder) => lines.put("folder", &path(folder)),
+            Way::Server(server) => {
+                lines.put("server", &quoted(&server.host));
+                lines.put("security", &quoted(server.security.word()));
+                lines.put("port", &server.port.to_string());
+                if let Some((username, password_file)) = &server.login {
+                    lines.put("username", &quoted(username));
+                    lines.put("password_file", &path(password_file));
+                }
+                if let Some(ca_file) = &server.ca_file {
+                    lines.put("ca_file", &path(ca_file));
+                }
+            }
+        }
+    }
+    lines.table("alerts");
+    lines.put("ladder", &list(&alerts.ladder.map(|rung| format!("{}s", rung.0))));
+    let floors = alerts
+        .floors
+        .iter()
+        .flat_map(|(currency, amounts)| amounts.iter().map(move |amount| format!("{amount} {currency}")));
+    let floors: Vec<String> = floors.collect();
+    if !floors.is_empty() {
+        lines.put("floors", &list(&floors));
+    }
+    lines.put("late_margin", &span(alerts.late_margin));
+    lines.put("deletions_held_after", &span(alerts.held_after));
+    lines.put("unreachable_after", &span(alerts.unreachable_after));
 }
 
 /// `said` is what to say behind a setting, such as `cloud.paths.machines`.

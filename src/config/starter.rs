@@ -22,7 +22,8 @@ mode = "observe"
 # The journal's place; the daemon's user alone should be able to read it.
 data_dir = {data_dir}
 
-# Who is told: a list of addresses, or "off". "protect" and "enforce" need one of the two.
+# Who is told: a list of addresses, with [mail] for the way there, or "off". "protect" and "enforce" need
+# one of the two.
 # email = ["ops@example.org"]
 
 [cloud]

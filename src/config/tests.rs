@@ -1,6 +1,6 @@
 //! What the configuration accepts, and in which words it refuses the rest; every sample file is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -56,6 +56,9 @@ fn the_example_is_accepted_and_holds_the_defaults() {
     assert_eq!(HttpSetting { token_file: None, ..example.http }, bare.http);
     assert_eq!(JournalSetting { backup_dir: None, ..example.journal }, bare.journal);
     assert_eq!(Rules { day_cap: None, ..example.rules }, Rules::default());
+    let floors = BTreeMap::new();
+    assert_eq!(AlertRules { told: false, floors, ..example.alerts }, bare.alerts);
+    assert_eq!(bare.alerts, AlertRules { digest: Some("0 8 * * 1".to_owned()), ..AlertRules::default() });
     assert_eq!(bare.rules, Rules::default());
     assert_eq!((bare.mode, bare.email), (Mode::Observe, Email::Unset));
 }
@@ -88,6 +91,8 @@ fn the_example_names_every_setting() {
         "[rules]",
         "[journal]",
         "[http]",
+        "[mail]",
+        "[alerts]",
         "[socket]",
         "[[policy]]",
     ];
@@ -102,6 +107,8 @@ fn the_example_names_every_setting() {
         let said = faults.list().iter().find_map(|fault| fault.rule.split_once("known here: ")).unwrap().1;
         let tables = [
             "http",
+            "mail",
+            "alerts",
             "cloud",
             "clock",
             "rules",
@@ -127,6 +134,7 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
     data_dir   /var/lib/quartermaster
     cloud      https://barrack.ai/api
     email      ops@example.org
+    letters    over smtp.example.org, port 587, security starttls
 
     policy nightly
       mode       protect

@@ -46,6 +46,7 @@ impl Engine {
         self.record(events).await?;
         // A new one also asks at once whether a key that was refused is accepted now.
         self.client = client;
+        self.post.obey(config.mail);
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod doctor;
+mod mail;
 mod reload;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
