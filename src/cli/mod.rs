@@ -2,14 +2,13 @@
 //!
 //! Parsing and help stand here; each group of verbs does its work in a file of its own.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::cli::ending::Ending;
 
 pub mod ending;
 mod argument;
+mod configuration;
 mod ask;
 mod explain;
 mod costs;
@@ -81,6 +80,7 @@ Set up:
   doctor         What the cloud answers and how this machine stands; what to set
   test-email     Send one letter now, and say what the server answered
   check-config   Judge a configuration, and show when each policy runs next
+  config         A file to begin with, what a file comes to, and what can be set
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
   completions    The script that completes verbs and options in your shell
@@ -169,7 +169,10 @@ enum Verb {
     /// Send one letter now, over the way that the configuration names, and say what came back
     TestEmail(test_email::TestEmailArguments),
     /// Judge a configuration, and show when each policy runs next
-    CheckConfig(CheckConfig),
+    CheckConfig(configuration::CheckArguments),
+    /// Begin a configuration, show what is in force, or what can be set
+    #[command(subcommand)]
+    Config(configuration::ConfigVerb),
     /// Watch the daemon work against a simulated cloud, in simulated time
     Demo(demo::DemoArguments),
     /// The simulated cloud
@@ -235,16 +238,6 @@ enum SimVerb {
     Serve(sim::ServeArguments),
 }
 
-#[derive(Debug, Args)]
-struct CheckConfig {
-    /// The configuration
-    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
-    file: Option<PathBuf>,
-    /// The same, as the other verbs take it
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
 impl Arguments {
     /// Does what was asked for.
     pub fn perform(self) -> Result<(), Ending> {
@@ -280,10 +273,9 @@ impl Arguments {
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Doctor(arguments) => doctor::examine(&arguments),
+            Verb::CheckConfig(arguments) => configuration::check(&arguments),
+            Verb::Config(verb) => verb.perform(),
             Verb::TestEmail(arguments) => test_email::send(&arguments),
-            Verb::CheckConfig(CheckConfig { file, config }) => {
-                run::check_config(&file.or(config).unwrap_or_default())
-            }
             Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
             Verb::Completions(arguments) => arguments.complete(),

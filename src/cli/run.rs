@@ -1,13 +1,12 @@
-//! `run` and `check-config`: what a configuration is used for.
+//! `run`: the daemon, as a configuration has it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::cli::ending::Ending;
-use crate::cli::{interrupt, lines, screen};
-use crate::clock::Clock;
-use crate::config::{self, describe};
+use crate::cli::{interrupt, lines};
+use crate::config;
 use crate::daemon::engine::StartError;
 use crate::daemon::reload::Reload;
 use crate::daemon::run::{Daemon, RunError};
@@ -33,12 +32,6 @@ pub fn run(arguments: &RunArguments) -> Result<(), Ending> {
     let (stop, asked) = interrupt::listen_for_reloads()?;
     let reload = Reload { asked, file: arguments.config.clone() };
     Daemon::build(config, &directory).and_then(|daemon| daemon.run_until(stop, reload)).map_err(ending)
-}
-
-pub fn check_config(path: &Path) -> Result<(), Ending> {
-    let config = config::load(path)?;
-    let now = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale)).now();
-    screen::print(&describe::describe(&config, now))
 }
 
 fn ending(error: RunError) -> Ending {

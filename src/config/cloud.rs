@@ -39,9 +39,9 @@ pub struct Cloud {
     pub parameters: Parameters,
 }
 
-const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
+pub const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
 
-const PRICE_BASES: [(&str, PriceBasisSaid); 3] = [
+pub const PRICE_BASES: [(&str, PriceBasisSaid); 3] = [
     ("auto", PriceBasisSaid::Auto),
     ("fixed_100gb", PriceBasisSaid::Fixed100Gb),
     ("actual_size", PriceBasisSaid::ActualSize),
