@@ -11,7 +11,7 @@ use super::schedule::Schedule;
 use super::selection::Selector;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
 use super::state::{Known, ShelfState, State};
-use super::take::{given_up, retries, running, stranger};
+use super::take::{asked_instead, given_up, retries, running, stranger};
 use super::time::{Seconds, Timestamp};
 use super::timing::CatchUp;
 use crate::planted::{Bug, is_planted};
@@ -171,6 +171,9 @@ fn there(state: &State) -> impl Iterator<Item = &Known<Machine>> {
 pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> Option<Decision> {
     if due.policy.mode == Mode::Observe || state.mode() == Mode::Observe {
         return Some(Decision::Skipped(Skip::Observe));
+    }
+    if let Some(by) = asked_instead(state, &due.slot) {
+        return Some(Decision::Superseded { first: due.slot.due, count: 1, by });
     }
     let open = state.shelves.get(&due.slot.shelf()).and_then(|shelf| shelf.open.as_ref());
     let was_busy = open.is_some_and(|(at, held)| *at == due.slot.due && matches!(held, Held::Busy(_)));
