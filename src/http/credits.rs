@@ -123,7 +123,7 @@ fn account(one: &CurrencyShown, now: Timestamp) -> Account {
             let hours = left.as_secs() / 3_600;
             let tone = match hours {
                 ..URGENT_HOURS => "bad",
-                ..SOON_HOURS => "warn",
+                URGENT_HOURS..SOON_HOURS => "warn",
                 _ => "good",
             };
             (format!("About {}.", long(left)), tone)
