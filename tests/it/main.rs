@@ -24,3 +24,5 @@ mod doctor;
 mod port;
 mod rules;
 mod reads;
+mod reference;
+mod readme;
