@@ -3,11 +3,13 @@
 //! It reads files and text only: no clock, no cloud, no environment. What it accepts is right by
 //! type, and is not checked again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
 use self::http::HttpSetting;
+use self::mail::MailSetting;
 use crate::domain::alert::rules::AlertRules;
 use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
@@ -17,6 +19,7 @@ use fault::{Fault, FaultKind, Faults, Place, Warning};
 use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
+use schema::{Kind, Learned};
 use section::{Found, Notes, Section};
 use socket::SocketSetting;
 
@@ -28,6 +31,8 @@ pub mod clock;
 pub mod journal;
 pub mod http;
 pub mod socket;
+pub mod mail;
+mod alerts;
 pub mod rules;
 pub mod policy;
 mod selection;
@@ -35,7 +40,12 @@ mod timing;
 pub mod key;
 pub mod describe;
 pub mod show;
+pub mod verdict;
+pub mod schema;
+pub mod starter;
 pub mod span;
+mod encoding;
+mod relations;
 mod section;
 mod value;
 mod nearest;
@@ -52,6 +62,9 @@ pub struct Config {
     pub lateness: Lateness,
     pub journal: JournalSetting,
     pub http: HttpSetting,
+    /// `None`: no letter leaves.
+    pub mail: Option<MailSetting>,
+    pub alerts: AlertRules,
     pub socket: SocketSetting,
     /// In the order of the file.
     pub policies: Vec<PolicySetting>,
@@ -75,8 +88,7 @@ const MODES: [(&str, Mode); 3] =
 
 pub fn load(path: &Path) -> Result<Config, Faults> {
     let name = path.display().to_string();
-    let refuse =
-        |said: String| Faults::new(&name, "", vec![Fault { span: 0..0, said, kind: FaultKind::Unreadable }]);
+    let refuse = |said: String| unreadable(&name, said);
     let metadata = std::fs::metadata(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
     if !metadata.is_file() {
         return Err(refuse("is not a regular file".to_owned()));
@@ -84,14 +96,30 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
     if metadata.len() > LARGEST {
         return Err(refuse(format!("has {} bytes: at most {LARGEST} are read", metadata.len())));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    parse(&name, &text)
+    let bytes = std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    parse_bytes(&name, bytes)
+}
+
+fn unreadable(name: &str, said: String) -> Faults {
+    Faults::new(name, "", vec![Fault::plain(0..0, said, FaultKind::Unreadable)])
+}
+
+/// As `parse`, of whatever the file holds.
+fn parse_bytes(name: &str, bytes: Vec<u8>) -> Result<Config, Faults> {
+    let text = encoding::text(bytes).map_err(|said| unreadable(name, said))?;
+    parse(name, &text)
 }
 
 /// Reads a configuration; `name` stands before each line number.
 pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut notes = Notes { text, faults: Vec::new(), warnings: Vec::new() };
+    let mut notes = Notes {
+        text,
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        learned: Learned::new(),
+        places: BTreeMap::new(),
+    };
     let config = read(Section::top(table.get_ref()), &mut notes);
     let mut faults = notes.faults;
     if !errors.is_empty() {
@@ -108,6 +136,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let is_mode_known = mode.is_some() || top.is_absent("mode");
     let whole = is_mode_known.then_some(mode.as_ref().map_or(Mode::Observe, |found| found.value));
     let data_dir = top.absolute_path("data_dir", notes);
+    let place = top.take("email").map_or(0..0, |found| found.span);
     let email = email(&mut top, notes);
     if email == Some(Email::Unset)
         && let Some(mode) = mode.filter(|found| found.value > Mode::Observe)
@@ -118,15 +147,20 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     let clock = clock::read(top.within("clock", notes), &cloud, notes);
     let (rules, lateness) = rules::read(top.within("rules", notes), notes);
     let journal = journal::read(top.within("journal", notes), notes);
+    let found = Found { value: email.clone().unwrap_or(Email::Off), path: "email".to_owned(), span: place };
+    let mail::Read { mail, digest } = mail::read(top.within("mail", notes), &found, notes);
+    let told = matches!(found.value, Email::Recipients(_));
+    let alerts = AlertRules { told, digest, ..alerts::read(top.within("alerts", notes), notes) };
     let http = http::read(top.within("http", notes), notes);
     let socket = socket::read(top.within("socket", notes), notes);
     let sections = top.each("policy", notes);
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
     }
-    let policies = policy::read(sections, whole, notes);
+    let places: Vec<_> = sections.iter().map(|section| section.span.clone()).collect();
+    let policies = policy::read(sections, whole, &rules, notes);
     top.finish(notes);
-    Some(Config {
+    let config = Config {
         mode: whole?,
         data_dir: data_dir.map_or_else(|| PathBuf::from("/var/lib/quartermaster"), |found| found.value),
         email: email?,
@@ -135,14 +169,19 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         rules,
         lateness,
         journal,
+        mail,
+        alerts,
         http,
         socket,
         policies,
         warnings: Vec::new(),
-    })
+    };
+    relations::judge(&config, &places, notes);
+    Some(config)
 }
 
 fn email(top: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Email> {
+    top.learn("email", Kind::Recipients, notes);
     let Some(found) = top.take("email") else { return Some(Email::Unset) };
     if matches!(found.value, DeValue::String(text) if text == "off") {
         return Some(Email::Off);
@@ -176,8 +215,8 @@ fn syntax_faults(text: &str, errors: &[toml::de::Error]) -> Vec<Fault> {
         let line = Place::of(text, &span).line;
         // What follows on the same line is mostly the same slip again.
         if line != last_line {
-            let said = format!("not TOML: {}", error.message());
-            faults.push(Fault { span, said, kind: FaultKind::Syntax });
+            let rule = format!("not TOML: {}", error.message());
+            faults.push(Fault::plain(span, rule, FaultKind::Syntax));
         }
         last_line = line;
     }
@@ -221,7 +260,7 @@ impl Config {
             policies: policies.collect(),
             rules: self.rules.clone(),
             images: self.cloud.images,
-            alerts: AlertRules { told: matches!(self.email, Email::Recipients(_)), ..AlertRules::default() },
+            alerts: self.alerts.clone(),
             snapshot_price_basis: self.cloud.snapshot_price_basis,
         }
     }

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use super::mail::Way;
 use super::policy::PolicySetting;
 use super::{Config, Email};
 use crate::domain::busy::Asks;
@@ -12,7 +13,7 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::{CatchUp, Timing};
 
 /// How many coming slots show that a schedule means what its author thinks.
-const SHOWN: usize = 3;
+pub const SHOWN: usize = 3;
 
 pub fn describe(config: &Config, now: Timestamp) -> String {
     let mut text = String::new();
@@ -31,6 +32,15 @@ fn write_all(config: &Config, now: Timestamp, text: &mut String) -> std::fmt::Re
         Email::Recipients(recipients) => recipients.join(", "),
     };
     writeln!(text, "email      {email}")?;
+    if let Some(mail) = &config.mail {
+        match &mail.way {
+            Way::Folder(folder) => writeln!(text, "letters    into {}", folder.display())?,
+            Way::Server(server) => {
+                let (host, port, security) = (&server.host, server.port, server.security.word());
+                writeln!(text, "letters    over {host}, port {port}, security {security}")?;
+            }
+        }
+    }
     for policy in &config.policies {
         write_policy(policy, now, text)?;
     }

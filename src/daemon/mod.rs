@@ -7,6 +7,7 @@ mod look_at_bills;
 mod perform;
 mod alert;
 pub mod post;
+mod direct;
 mod hear;
 pub mod inbox;
 pub mod backups;

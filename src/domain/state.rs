@@ -21,7 +21,7 @@ use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
 use super::price::Prices;
 use super::schedule::Schedule;
-use super::slot::{Held, Resemblance, Shelf, resemblance};
+use super::slot::{Held, Resemblance, Shelf, Slot, resemblance};
 use super::time::{Seconds, Timestamp};
 use super::wall::WallCheck;
 
@@ -249,6 +249,8 @@ pub struct Request {
     pub overrides: BTreeSet<Rail>,
     /// Of a create: how long the backup is kept; `None`: until a person deletes it.
     pub expire: Option<Seconds>,
+    /// Of a create under a policy: the slot that it takes.
+    pub slot: Option<Slot>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

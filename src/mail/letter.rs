@@ -58,3 +58,18 @@ pub fn observing(slots: u64) -> String {
         many => format!("OBSERVING: nothing is backed up; {many} backups would have been taken."),
     }
 }
+
+/// A start that cannot write its journal.
+pub fn degraded(why: &str) -> Letter {
+    Letter {
+        subject: "[Quartermaster] critical: the journal cannot be written; nothing is backed up".to_owned(),
+        banner: None,
+        happened: "The daemon was started and cannot write its journal.".to_owned(),
+        items: vec![harmless(why).replace('\n', " ")],
+        means: "No backup is made or deleted, and machines and snapshots are billed as before.".to_owned(),
+        done: "The cloud is not called. It tries to start again each minute, and writes this once a day."
+            .to_owned(),
+        command: "journalctl -u quartermaster -n 20".to_owned(),
+        foot: "Quartermaster. Where its journal stands is not known.".to_owned(),
+    }
+}

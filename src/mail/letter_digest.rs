@@ -31,7 +31,7 @@ pub fn letter(review: &Review) -> Letter {
 }
 
 fn summary(review: &Review) -> String {
-    let fresh = format!("{} of {} shelves are fresh", review.fresh, review.shelves);
+    let fresh = format!("{} of {} backups are fresh", review.fresh, review.shelves);
     match review.alerts.len() as u64 {
         0 => format!("{fresh}, and all is well"),
         number => format!("{fresh}, and {}", count(number, "1 alert goes on", "alerts go on")),

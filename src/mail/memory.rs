@@ -1,20 +1,30 @@
-//! A post of no consequence: letters are written and counted, and nobody gets them.
+//! A post of no consequence, for simulated time: letters get their form, and nobody gets them.
 
+use super::form::{self, Envelope};
 use super::letter;
+use crate::config::mail::{MailSetting, Way};
 use crate::domain::alert::event::LetterTried;
 use crate::domain::alert::standing::Waiting;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Memory {
-    pub taken: u64,
+    setting: MailSetting,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let address = |name: &str| format!("{name}@example.org");
+        let way = Way::Folder("/nowhere".into());
+        Self { setting: MailSetting { from: address("quartermaster"), to: vec![address("ops")], way } }
+    }
 }
 
 impl Memory {
     pub fn take(&mut self, waiting: &Waiting) -> LetterTried {
         let letter = letter::letter(&waiting.letter);
-        let is_whole = !letter.subject.is_empty() && !letter.happened.is_empty();
-        self.taken += u64::from(is_whole);
-        let failed = (!is_whole).then(|| "it says nothing".to_owned());
+        let root = waiting.letter.root.as_ref();
+        let of = Envelope { id: &waiting.letter.id, root, at: waiting.queued_at };
+        let failed = form::message(&self.setting, &of, &letter).err().map(|error| error.to_string());
         LetterTried { letter: waiting.letter.id.clone(), failed }
     }
 }

@@ -7,4 +7,6 @@ pub mod letter;
 mod letter_alert;
 mod letter_fact;
 mod letter_digest;
+pub mod form;
+pub mod mailer;
 pub mod memory;

@@ -296,7 +296,8 @@ fn overdue_status(state: &State, overdue: Overdue<'_>) -> OverdueStatus {
 
 /// An id as one word of a shell's: these commands are there to be copied, and the cloud chose the id.
 pub fn word(id: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':');
+    let is_plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | ':' | '/');
     if !id.is_empty() && !id.starts_with('-') && id.chars().all(is_plain) {
         return id.to_owned();
     }

@@ -9,6 +9,7 @@ mod flips;
 mod injection;
 mod power;
 mod golden;
+mod letters;
 mod degraded;
 mod tidy;
 mod dashboards;
