@@ -66,7 +66,7 @@ impl Server {
             thread::sleep(Duration::from_secs(600));
         }
         let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
-        let mut say = |text: &str| (&stream).write_all(format!("{text}\r\n").as_bytes()).ok();
+        let say = |text: &str| (&stream).write_all(format!("{text}\r\n").as_bytes()).ok();
         say("220 test ESMTP")?;
         let mut to = String::new();
         loop {
