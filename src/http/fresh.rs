@@ -3,7 +3,7 @@
 use crate::domain::cover::{Cover, covers};
 use crate::domain::id::{MachineId, PolicyName};
 use crate::domain::policy::Mode;
-use crate::domain::slot::Shelf;
+use crate::domain::slot::{Held, Shelf};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
@@ -56,6 +56,8 @@ pub struct Row {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     Late,
+    /// Late, and only because its machine is off: nothing on it changes meanwhile.
+    Asleep,
     NoneYet,
     Fresh,
     /// No policy selects the machine any more, or it is gone: what stands here is kept.
@@ -73,11 +75,12 @@ impl Row {
 }
 
 impl Standing {
-    const ALL: [Self; 4] = [Self::Late, Self::NoneYet, Self::Fresh, Self::Kept];
+    const ALL: [Self; 5] = [Self::Late, Self::Asleep, Self::NoneYet, Self::Fresh, Self::Kept];
 
     fn word(self) -> &'static str {
         match self {
             Self::Late => "late",
+            Self::Asleep => "machine off",
             Self::NoneYet => "none yet",
             Self::Fresh => "fresh",
             Self::Kept => "kept only",
@@ -87,16 +90,19 @@ impl Standing {
     fn tone(self) -> &'static str {
         match self {
             Self::Late => "bad",
-            Self::NoneYet => "warn",
+            Self::Asleep | Self::NoneYet => "warn",
             Self::Fresh => "good",
             Self::Kept => "faint",
         }
     }
 
-    fn of(cover: &Cover<'_>, now: Timestamp) -> Self {
+    fn of(cover: &Cover<'_>, now: Timestamp, held: Option<&Held>) -> Self {
         match (cover.expected_age, cover.newest_good) {
             (None, _) => Self::Kept,
-            (Some(_), _) if cover.is_late(now) => Self::Late,
+            (Some(_), _) if cover.is_late(now) => match held {
+                Some(Held::NotActive(_)) => Self::Asleep,
+                Some(_) | None => Self::Late,
+            },
             (Some(_), None) => Self::NoneYet,
             (Some(_), Some(_)) => Self::Fresh,
         }
@@ -113,7 +119,8 @@ pub fn fresh(state: &State, now: Timestamp) -> Fresh {
     });
     let count = |standing: Standing| rows.iter().filter(|row| row.standing == standing).count();
     let (late, none, fresh) = (count(Standing::Late), count(Standing::NoneYet), count(Standing::Fresh));
-    let (verdict, tone) = verdict(state, late, none, fresh);
+    let asleep = count(Standing::Asleep);
+    let (verdict, tone) = verdict(state, [late, asleep, none, fresh]);
     let total = rows.len().max(1);
     let mut start = 0;
     let part = |standing: Standing| {
@@ -125,13 +132,14 @@ pub fn fresh(state: &State, now: Timestamp) -> Fresh {
     let parts = Standing::ALL.map(part).into_iter().filter(|part| part.count > 0).collect();
     let more = rows.len().saturating_sub(ROWS);
     rows.truncate(ROWS);
-    let open = (late + none).clamp(CALM_ROWS, WORRIED_ROWS).min(rows.len());
+    let open = (late + asleep + none).clamp(CALM_ROWS, WORRIED_ROWS).min(rows.len());
     let folded = rows.split_off(open);
     Fresh { verdict, tone, parts, rows, folded, more }
 }
 
-fn verdict(state: &State, late: usize, none: usize, fresh: usize) -> (String, &'static str) {
-    let expected = late + none + fresh;
+fn verdict(state: &State, counts: [usize; 4]) -> (String, &'static str) {
+    let expected: usize = counts.iter().sum();
+    let [late, asleep, none, fresh] = counts;
     if state.adopted.is_none() {
         return ("No policies were adopted yet.".to_owned(), "warn");
     }
@@ -141,12 +149,17 @@ fn verdict(state: &State, late: usize, none: usize, fresh: usize) -> (String, &'
     if state.mode() == Mode::Observe {
         return ("Nothing is backed up while observing.".to_owned(), "warn");
     }
-    match (late, none) {
-        (0, 0) if expected == 1 => ("The one that is expected is fresh.".to_owned(), "good"),
-        (0, 0) => (format!("All {expected} are fresh."), "good"),
-        (0, _) => {
-            (format!("{fresh} of {expected} are fresh; {none} have none yet, and are not late."), "warn")
-        }
+    let mut waits = Vec::new();
+    if asleep > 0 {
+        waits.push(format!("{asleep} wait for a machine that is off"));
+    }
+    if none > 0 {
+        waits.push(format!("{none} have none yet, and are not late"));
+    }
+    match (late, expected) {
+        (0, 1) if waits.is_empty() => ("The one that is expected is fresh.".to_owned(), "good"),
+        (0, _) if waits.is_empty() => (format!("All {expected} are fresh."), "good"),
+        (0, _) => (format!("{fresh} of {expected} are fresh; {}.", waits.join("; ")), "warn"),
         (1, _) => (format!("1 of {expected} is late."), "bad"),
         _ => (format!("{late} of {expected} are late."), "bad"),
     }
@@ -157,9 +170,9 @@ fn row(state: &State, now: Timestamp, policy: &PolicyName, machine: &MachineId, 
     let since = cover.newest_good.map_or(cover.expected_since, |(taken_at, _)| taken_at);
     let fill = cover.expected_age.map_or(0, |limit| now.since(since).as_secs() * 100 / limit.0.max(1));
     let shelf = Shelf { policy: policy.clone(), machine: machine.clone() };
-    let held = state.shelves.get(&shelf).and_then(|shelf| shelf.open.as_ref());
+    let held = state.shelves.get(&shelf).and_then(|shelf| shelf.open.as_ref()).map(|(_, held)| held);
     Row {
-        standing: Standing::of(cover, now),
+        standing: Standing::of(cover, now, held),
         machine: visible(&machine_name(state, machine)),
         policy: visible(policy.as_str()),
         age: cover.newest_good.map(|(taken_at, _)| ago(taken_at)),
@@ -167,6 +180,6 @@ fn row(state: &State, now: Timestamp, policy: &PolicyName, machine: &MachineId, 
         fill: fill.min(100),
         good: cover.good,
         next: cover.next_due.map(|at| (span(at.since(now)), instant(at))),
-        held: held.map(|(_, held)| words::held(held)),
+        held: held.map(words::held),
     }
 }

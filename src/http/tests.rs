@@ -8,7 +8,7 @@ use super::present::{Live, Present};
 use super::shelf::Wanted;
 use crate::domain::event::{Event, KeyJudged};
 use crate::domain::examples::world::World;
-use crate::domain::fleet::SnapshotStatus;
+use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::policy::Mode;
 use crate::domain::time::Seconds;
 use crate::metrics::Process;
@@ -91,6 +91,21 @@ fn a_late_backup_is_the_first_thing_that_is_said() {
     let page = shown(&world);
     assert!(page.contains(">2 of 2 are late.</p>"), "{page}");
     assert!(page.contains("state bad\">late<"));
+}
+
+#[test]
+fn a_machine_that_is_off_is_late_and_no_cause_for_alarm() {
+    let mut world = World::new(2);
+    world.take_all();
+    let (_, machine) = world.cloud.machines.iter_mut().next().unwrap();
+    machine.status = MachineStatus::Hibernated;
+    for _ in 0..3 {
+        world.wait_for_slot();
+        world.look_at_all();
+        world.take_all();
+    }
+    let page = shown(&world);
+    assert!(page.contains(">1 of 2 are fresh; 1 wait for a machine that is off.</p>"), "{page}");
 }
 
 #[test]
