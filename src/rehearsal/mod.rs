@@ -16,3 +16,4 @@ mod watch;
 mod bookkeeper;
 mod budget;
 mod recovery;
+mod told;
