@@ -24,7 +24,8 @@ impl State {
         let Some((id, backup)) = owner.and_then(|id| self.backups.get_key_value(id)) else { return };
         // What was gone and comes back without a name is nobody's until that can be read.
         let was_gone = matches!(backup.life, Life::Deleted | Life::Vanished);
-        if !is_another(&backup.name) && !(was_gone && snapshot.name.is_empty()) {
+        let is_nobodys = was_gone && snapshot.name.is_empty();
+        if !(is_another(&backup.name) || is_nobodys) {
             return;
         }
         let id = id.clone();

@@ -48,9 +48,9 @@ pub fn router(shown: Shown) -> Router {
 
 /// Before and after every answer.
 async fn guarded(State(shown): State<Shown>, request: Request, next: Next) -> Response {
-    let mut response = match judge(&shown, &request) {
-        Err(refused) => refused,
-        Ok(()) => match tokio::time::timeout(LONGEST_ANSWER, next.run(request)).await {
+    let mut response = match refusal(&shown, &request) {
+        Some(refused) => refused,
+        None => match tokio::time::timeout(LONGEST_ANSWER, next.run(request)).await {
             Ok(response) => response,
             Err(_) => answers::plain(StatusCode::SERVICE_UNAVAILABLE, "the answer took too long"),
         },
@@ -63,23 +63,24 @@ async fn guarded(State(shown): State<Shown>, request: Request, next: Next) -> Re
     response
 }
 
-fn judge(shown: &Shown, request: &Request) -> Result<(), Response> {
+/// What a request is refused with, where it is.
+fn refusal(shown: &Shown, request: &Request) -> Option<Response> {
     // Whoever watches whether it lives needs to know nothing else.
     if request.uri().path() != "/healthz" {
         match shown.guard.admit(request.headers()) {
             Ok(()) => {}
-            Err(Denial::Token) => return Err(answers::unauthorized()),
+            Err(Denial::Token) => return Some(answers::unauthorized()),
             Err(Denial::Host) => {
                 let said =
                     "this name is not this machine's: ask for 127.0.0.1 or localhost, or set http.token_file";
-                return Err(answers::plain(StatusCode::MISDIRECTED_REQUEST, said));
+                return Some(answers::plain(StatusCode::MISDIRECTED_REQUEST, said));
             }
         }
     }
     if !Body::is_end_stream(request.body()) {
         let mut refused = answers::plain(StatusCode::PAYLOAD_TOO_LARGE, "no request here has a body");
         refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        return Err(refused);
+        return Some(refused);
     }
-    Ok(())
+    None
 }

@@ -156,8 +156,8 @@ impl Person {
             let machines: Vec<_> = state.fleet.machines.keys().collect();
             if let Some(machine) = machines.get(self.rng.usize(0..machines.len().max(1))) {
                 let machine = (*machine).clone();
-                let policies = state.adopted.iter().flat_map(|adopted| adopted.set.policies.keys());
-                let ask = match policies.cloned().next().filter(|_| self.rng.bool()) {
+                let mut policies = state.adopted.iter().flat_map(|adopted| adopted.set.policies.keys());
+                let ask = match policies.next().filter(|_| self.rng.bool()).cloned() {
                     Some(policy) => Ask::Run { policy, machine },
                     None => Ask::Create { machine, expire: None },
                 };

@@ -108,7 +108,7 @@ fn a_run_by_hand_ends_with_its_policy_and_neither_side_takes_it_for_another_mach
     assert!(creates(&world.pass()).is_empty());
     assert_eq!(world.audit(&effect).err(), Some(Forbidden("its policy is not for this machine")));
     world.adopt(|set| set.policies.get_mut(&daily()).unwrap().machines = vec!["*".to_owned()]);
-    assert_eq!(creates(&world.pass()), [effect.clone()]);
+    assert_eq!(creates(&world.pass()), std::slice::from_ref(&effect));
     world.adopt(|set| set.policies.clear());
     assert_eq!(world.audit(&effect).err(), Some(Forbidden("its policy is not in force")));
     world.pass();
