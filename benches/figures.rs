@@ -119,6 +119,7 @@ fn replay() {
         durable: false,
         directory: folder.path().to_owned(),
         disturbances: Vec::new(),
+        is_varied: false,
     };
     let summary = run::run(&setup, Rc::new(RefCell::new(Nobody))).expect("a rehearsal");
     let began = Instant::now();
@@ -186,6 +187,7 @@ fn fleet_of(snapshots: usize, each: usize) -> (State, Timestamp) {
         durable: false,
         directory: std::env::temp_dir(),
         disturbances: Vec::new(),
+        is_varied: false,
     }
     .policies();
     let begin = Timestamp::from_seconds(1_772_323_200);

@@ -3,6 +3,7 @@
 //! It reads files and text only: no clock, no cloud, no environment. What it accepts is right by
 //! type, and is not checked again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -18,6 +19,7 @@ use fault::{Fault, FaultKind, Faults, Place, Warning};
 use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
+use schema::{Kind, Learned};
 use section::{Found, Notes, Section};
 use socket::SocketSetting;
 
@@ -38,7 +40,12 @@ mod timing;
 pub mod key;
 pub mod describe;
 pub mod show;
+pub mod verdict;
+pub mod schema;
+pub mod starter;
 pub mod span;
+mod encoding;
+mod relations;
 mod section;
 mod value;
 mod nearest;
@@ -81,8 +88,7 @@ const MODES: [(&str, Mode); 3] =
 
 pub fn load(path: &Path) -> Result<Config, Faults> {
     let name = path.display().to_string();
-    let refuse =
-        |said: String| Faults::new(&name, "", vec![Fault { span: 0..0, said, kind: FaultKind::Unreadable }]);
+    let refuse = |said: String| unreadable(&name, said);
     let metadata = std::fs::metadata(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
     if !metadata.is_file() {
         return Err(refuse("is not a regular file".to_owned()));
@@ -90,14 +96,30 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
     if metadata.len() > LARGEST {
         return Err(refuse(format!("has {} bytes: at most {LARGEST} are read", metadata.len())));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    parse(&name, &text)
+    let bytes = std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    parse_bytes(&name, bytes)
+}
+
+fn unreadable(name: &str, said: String) -> Faults {
+    Faults::new(name, "", vec![Fault::plain(0..0, said, FaultKind::Unreadable)])
+}
+
+/// As `parse`, of whatever the file holds.
+fn parse_bytes(name: &str, bytes: Vec<u8>) -> Result<Config, Faults> {
+    let text = encoding::text(bytes).map_err(|said| unreadable(name, said))?;
+    parse(name, &text)
 }
 
 /// Reads a configuration; `name` stands before each line number.
 pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut notes = Notes { text, faults: Vec::new(), warnings: Vec::new() };
+    let mut notes = Notes {
+        text,
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        learned: Learned::new(),
+        places: BTreeMap::new(),
+    };
     let config = read(Section::top(table.get_ref()), &mut notes);
     let mut faults = notes.faults;
     if !errors.is_empty() {
@@ -135,9 +157,10 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     if sections.is_empty() && top.is_absent("policy") {
         notes.warn(&(0..0), "there is no [[policy]]: nothing is backed up");
     }
-    let policies = policy::read(sections, whole, notes);
+    let places: Vec<_> = sections.iter().map(|section| section.span.clone()).collect();
+    let policies = policy::read(sections, whole, &rules, notes);
     top.finish(notes);
-    Some(Config {
+    let config = Config {
         mode: whole?,
         data_dir: data_dir.map_or_else(|| PathBuf::from("/var/lib/quartermaster"), |found| found.value),
         email: email?,
@@ -152,10 +175,13 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
         socket,
         policies,
         warnings: Vec::new(),
-    })
+    };
+    relations::judge(&config, &places, notes);
+    Some(config)
 }
 
 fn email(top: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Email> {
+    top.learn("email", Kind::Recipients, notes);
     let Some(found) = top.take("email") else { return Some(Email::Unset) };
     if matches!(found.value, DeValue::String(text) if text == "off") {
         return Some(Email::Off);
@@ -189,8 +215,8 @@ fn syntax_faults(text: &str, errors: &[toml::de::Error]) -> Vec<Fault> {
         let line = Place::of(text, &span).line;
         // What follows on the same line is mostly the same slip again.
         if line != last_line {
-            let said = format!("not TOML: {}", error.message());
-            faults.push(Fault { span, said, kind: FaultKind::Syntax });
+            let rule = format!("not TOML: {}", error.message());
+            faults.push(Fault::plain(span, rule, FaultKind::Syntax));
         }
         last_line = line;
     }

@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use quartermaster::cli::{Arguments, screen};
+use quartermaster::cli::{Arguments, lines, screen};
 
 fn main() -> ExitCode {
     match Arguments::parse().perform() {
         Ok(()) => ExitCode::SUCCESS,
         Err(ending) => {
             if let Some(told) = ending.told() {
-                screen::warn(&told);
+                screen::warn(&lines::last_words(&told));
             }
             ExitCode::from(ending.code())
         }

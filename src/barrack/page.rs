@@ -2,6 +2,7 @@
 //!
 //! It does not know what came before or after; whether a listing is whole is the walk's question.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -85,7 +86,7 @@ pub fn read(body: &Bytes, listing: Listing, known: Option<&Arc<Page>>) -> Result
     let page = match (page, known) {
         (Some(page), _) => page,
         (None, Some(known)) if known.items() == &body[items_at.clone()] => known.clone(),
-        (None, _) => Arc::new(parsed(body, items_at, listing)?),
+        (None, _) => Arc::new(parsed(body, items_at, listing, known)?),
     };
     Ok(Answered { value: Read { page, total: envelope.total }, request_id: envelope.request_id })
 }
@@ -105,10 +106,22 @@ fn same_in_place(body: &Bytes, listing: Listing, known: &Arc<Page>) -> Option<(A
     in_place.then(|| (known.clone(), Envelope { items_at: Some(start..end), ..envelope }))
 }
 
-fn parsed(body: &Bytes, items_at: Range<usize>, listing: Listing) -> Result<Page, Unusable> {
+/// An item with the very text of one on the known page is that one: a new item at the front moves all
+/// others by one place, and changes none of them.
+fn parsed(
+    body: &Bytes,
+    items_at: Range<usize>,
+    listing: Listing,
+    known: Option<&Arc<Page>>,
+) -> Result<Page, Unusable> {
     let items: Vec<&RawValue> =
         serde_json::from_slice(&body[items_at.clone()]).map_err(|_| Unusable::Unreadable)?;
-    let seen = items.iter().filter_map(|raw| Some(Seen::new(listing.item(&wire::object(raw)?)?, raw.get())));
+    let known: HashMap<&str, &Seen> =
+        known.iter().flat_map(|page| &page.seen).map(|seen| (&*seen.raw, seen)).collect();
+    let seen = items.iter().filter_map(|raw| match known.get(raw.get()) {
+        Some(same) => Some((*same).clone()),
+        None => Some(Seen::new(listing.item(&wire::object(raw)?)?, raw.get())),
+    });
     let seen: Vec<Seen> = seen.collect();
     let unreadable = items.len() - seen.len();
     Ok(Page { body: body.clone(), items_at, seen, unreadable })
@@ -135,6 +148,15 @@ mod tests {
             assert!(Arc::ptr_eq(&again.page, &first.page));
             assert_eq!(again.total, Some(3));
         }
+    }
+
+    #[test]
+    fn an_item_with_the_text_of_the_last_time_is_not_parsed_again_wherever_it_stands() {
+        let first = read_page(r#"{"snapshots":[{"id":"1","name":"a"},{"id":"2"}],"total":2}"#, None);
+        let moved = r#"{"snapshots":[{"id":"3"},{"id":"1","name":"b"},{"id":"2"}],"total":3}"#;
+        let again = read_page(moved, Some(&first.page));
+        assert_eq!(again.page.seen, read_page(moved, None).page.seen);
+        assert!(Arc::ptr_eq(&again.page.seen[2].item, &first.page.seen[1].item));
     }
 
     #[test]

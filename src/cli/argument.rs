@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::config::span;
-use crate::domain::ask::Rail;
+use crate::domain::ask::{LONGEST_REASON, Rail};
 use crate::domain::policy::Keep;
 use crate::domain::reach::Reach;
 use crate::domain::schedule;
@@ -12,9 +12,6 @@ use crate::sim::dialect::Dialect;
 
 /// Nothing is simulated, frozen or waited for longer.
 const LONGEST: Seconds = Seconds::days(3_650);
-
-/// It stays in the journal for ever, and `status` shows it.
-const LONGEST_REASON: usize = 1_000;
 
 /// The sets of faults that the simulated cloud knows.
 pub const FAULTS: [&str; 4] = ["none", "typical", "hostile", "swarm"];

@@ -6,7 +6,9 @@ use clap::Args;
 
 use crate::cli::argument;
 use crate::cli::ending::Ending;
+use crate::cli::follow::Waiting;
 use crate::cli::place::Place;
+use crate::cli::screen;
 use crate::domain::ask::{Ask, Halted};
 use crate::domain::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use crate::domain::state::State;
@@ -184,10 +186,12 @@ fn waiting(state: &State, now: Timestamp) -> BTreeSet<BackupId> {
 
 impl Place {
     /// Takes it, and says so.
-    /// Asks the daemon for what only it can do.
-    pub fn request_now(&self, ask: Ask) -> Result<(), Ending> {
-        let taken = self.request(ask)?;
-        taken.tell(&sentence(&taken.ask))
+    /// Asks the daemon for what only it can do, and waits for it if that is wanted.
+    pub fn request_now(&self, ask: Ask, waiting: &Waiting) -> Result<(), Ending> {
+        let found = self.find()?;
+        let taken = found.request(ask)?;
+        taken.tell(&sentence(&taken.ask))?;
+        if waiting.is_wanted() { screen::print(&waiting.follow(&found, &taken)?) } else { Ok(()) }
     }
 
     pub fn note(&self, ask: impl FnOnce(Timestamp) -> Ask) -> Result<(), Ending> {
@@ -241,6 +245,10 @@ pub fn sentence(ask: &Ask) -> String {
                 "asked to delete {}; the daemon's next pass does it, or `status` tells what holds it",
                 visible(backup.as_str())
             )
+        }
+        Ask::Run { policy, machine } => {
+            let (policy, machine) = (visible(policy.as_str()), visible(machine.as_str()));
+            format!("asked for a backup of {machine} under {policy}; the next pass makes it")
         }
         Ask::Create { machine, .. } => {
             let machine = visible(machine.as_str());

@@ -75,6 +75,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
         machines: arguments.machines,
         keep_last: arguments.keep_last,
         also: Retention::default(),
+        is_varied: false,
         seed: arguments.seed,
         faults: arguments.faults.clone(),
         dialect: Dialect::named(&arguments.dialect, arguments.seed).unwrap_or(Dialect::plain()),

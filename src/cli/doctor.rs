@@ -19,6 +19,7 @@ use crate::report::doctor::Checks;
 use api::Key;
 
 mod api;
+mod host;
 mod suggestion;
 
 #[derive(Debug, Args)]
@@ -46,6 +47,9 @@ pub fn examine(arguments: &DoctorArguments) -> Result<(), Ending> {
         Some(key) => ask_cloud(arguments, &config, &key, &mut checks)?,
         None => Key::Unknown,
     };
+    if !arguments.api {
+        host::check(&config, &mut checks);
+    }
     if arguments.json {
         screen::print_json(&checks)?;
     } else {

@@ -2,21 +2,22 @@
 //!
 //! Parsing and help stand here; each group of verbs does its work in a file of its own.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::cli::ending::Ending;
 
 pub mod ending;
 mod argument;
+mod configuration;
 mod ask;
 mod explain;
 mod costs;
 mod demo;
 mod doctor;
 mod folder;
+mod follow;
 mod interrupt;
+pub mod lines;
 mod log;
 mod manual;
 mod place;
@@ -58,6 +59,7 @@ Back up:
   hold, release  Keep one backup until a date, with a reason, or end that
   snapshots create, snapshots delete
                  Make or delete one backup by hand, behind the same rails
+  policies run   Take a backup under a policy now
   policies retire
                  Let the backups of a removed policy go
   retention thaw Let a machine's old backups expire though it has no young one
@@ -71,13 +73,14 @@ Stop things:
   pause, resume  No creates and no deletes of policies for a while
 
 Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one they write the
-journal themselves, but for `snapshots`: only a daemon speaks with the cloud.
+journal themselves, but for `snapshots` and `policies run`: only a daemon speaks with the cloud.
 
 Set up:
   run            Run the daemon
   doctor         What the cloud answers and how this machine stands; what to set
   test-email     Send one letter now, and say what the server answered
   check-config   Judge a configuration, and show when each policy runs next
+  config         A file to begin with, what a file comes to, and what can be set
   demo           Watch the daemon work against a simulated cloud; needs nothing
   sim serve      Serve the simulated cloud over HTTP
   completions    The script that completes verbs and options in your shell
@@ -148,7 +151,7 @@ enum Verb {
     /// Every snapshot that the cloud shows, and backups made or deleted by hand
     #[command(subcommand)]
     Snapshots(SnapshotsVerb),
-    /// The policies in force, and those that were removed
+    /// The policies in force, taken now or let go of
     #[command(subcommand)]
     Policies(PoliciesVerb),
     /// No creates and no deletes of policies for a while
@@ -166,7 +169,10 @@ enum Verb {
     /// Send one letter now, over the way that the configuration names, and say what came back
     TestEmail(test_email::TestEmailArguments),
     /// Judge a configuration, and show when each policy runs next
-    CheckConfig(CheckConfig),
+    CheckConfig(configuration::CheckArguments),
+    /// Begin a configuration, show what is in force, or what can be set
+    #[command(subcommand)]
+    Config(configuration::ConfigVerb),
     /// Watch the daemon work against a simulated cloud, in simulated time
     Demo(demo::DemoArguments),
     /// The simulated cloud
@@ -220,6 +226,8 @@ enum PoliciesVerb {
     List(read::ListArguments),
     /// One policy in full, with every machine that it is for
     Show(read::ShowArguments),
+    /// Take a backup under a policy now, of all its machines or of one; ends what held the policy
+    Run(request::Running),
     /// Let the backups of a policy go that is no longer in the configuration
     Retire(request::Retiring),
 }
@@ -228,16 +236,6 @@ enum PoliciesVerb {
 enum SimVerb {
     /// Serve a simulated cloud over HTTP, until SIGTERM or Ctrl-C
     Serve(sim::ServeArguments),
-}
-
-#[derive(Debug, Args)]
-struct CheckConfig {
-    /// The configuration
-    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
-    file: Option<PathBuf>,
-    /// The same, as the other verbs take it
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -266,6 +264,7 @@ impl Arguments {
             Verb::Release(arguments) => arguments.release(),
             Verb::Snapshots(SnapshotsVerb::Delete(arguments)) => arguments.delete(),
             Verb::Snapshots(SnapshotsVerb::Create(arguments)) => arguments.create(),
+            Verb::Policies(PoliciesVerb::Run(arguments)) => arguments.run(),
             Verb::Policies(PoliciesVerb::Retire(arguments)) => arguments.retire(),
             Verb::Retention(RetentionVerb::Thaw(arguments)) => arguments.thaw(),
             Verb::Pause(arguments) => arguments.pause(),
@@ -274,10 +273,9 @@ impl Arguments {
             Verb::Thaw(arguments) => arguments.thaw(),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Doctor(arguments) => doctor::examine(&arguments),
+            Verb::CheckConfig(arguments) => configuration::check(&arguments),
+            Verb::Config(verb) => verb.perform(),
             Verb::TestEmail(arguments) => test_email::send(&arguments),
-            Verb::CheckConfig(CheckConfig { file, config }) => {
-                run::check_config(&file.or(config).unwrap_or_default())
-            }
             Verb::Demo(arguments) => demo::demo(&arguments),
             Verb::Sim(SimVerb::Serve(arguments)) => sim::serve(&arguments),
             Verb::Completions(arguments) => arguments.complete(),

@@ -1,14 +1,20 @@
 //! What a person asks to have kept, made or deleted by hand, and how policies rest.
 
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
 
 use clap::Args;
 
 use crate::cli::argument;
+use crate::cli::ask::sentence;
 use crate::cli::ending::Ending;
+use crate::cli::follow::Waiting;
 use crate::cli::place::Place;
-use crate::domain::ask::{Ask, Rail};
+use crate::cli::screen;
+use crate::domain::ask::{Ask, AskRefusal, Rail};
 use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::selection::Selector;
+use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 
 #[derive(Debug, Args)]
@@ -84,6 +90,11 @@ pub struct Deleting {
     /// Why; kept in the journal, and needed for an override
     #[arg(long, value_parser = argument::reason)]
     reason: Option<String>,
+    /// With --override: the backup's name once more, where it cannot be typed when asked for
+    #[arg(long, value_name = "BACKUP", requires = "overrides")]
+    name: Option<String>,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(flatten)]
     place: Place,
 }
@@ -95,6 +106,21 @@ pub struct Creating {
     /// Deleted once it is so old; without it, only by hand
     #[arg(long, value_name = "SPAN", value_parser = argument::span)]
     expire: Option<Seconds>,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub struct Running {
+    /// The policy, by its name in the configuration
+    name: String,
+    /// The cloud's id of one machine; without it, all that the policy is for
+    #[arg(long, value_name = "ID")]
+    machine: Option<String>,
+    #[command(flatten)]
+    waiting: Waiting,
     #[command(flatten)]
     place: Place,
 }
@@ -143,13 +169,74 @@ impl Deleting {
         let overrides: BTreeSet<Rail> = self.overrides.iter().copied().collect();
         let reason = self.reason.clone().unwrap_or_default();
         let backup = BackupId::new(self.backup.as_str());
-        self.place.request_now(Ask::Delete { backup, overrides, reason })
+        self.confirm()?;
+        self.place.request_now(Ask::Delete { backup, overrides, reason }, &self.waiting)
     }
 }
 
 impl Creating {
     pub fn create(&self) -> Result<(), Ending> {
         let machine = MachineId::new(self.machine.as_str());
-        self.place.request_now(Ask::Create { machine, expire: self.expire })
+        self.place.request_now(Ask::Create { machine, expire: self.expire }, &self.waiting)
+    }
+}
+
+impl Deleting {
+    /// Whoever overrides a rail types the name of what goes.
+    fn confirm(&self) -> Result<(), Ending> {
+        if self.overrides.is_empty() {
+            return Ok(());
+        }
+        let typed = match &self.name {
+            Some(name) => name.clone(),
+            None if io::stdin().is_terminal() => {
+                screen::warn("type the name of the backup that the named rails shall not hold:");
+                let mut line = String::new();
+                io::stdin().read_line(&mut line).map_err(Ending::failed)?;
+                line.trim_end_matches('\n').to_owned()
+            }
+            None => {
+                let said = "an override needs the backup's name typed once more: say --name BACKUP";
+                return Err(Ending::usage(said));
+            }
+        };
+        let said = || format!("{typed} is not {}: nothing was asked for", self.backup);
+        if typed == self.backup { Ok(()) } else { Err(Ending::usage(said())) }
+    }
+}
+
+impl Running {
+    pub fn run(&self) -> Result<(), Ending> {
+        let (found, policy) = (self.place.find()?, PolicyName::new(self.name.as_str()));
+        let machines = match &self.machine {
+            Some(machine) => vec![MachineId::new(machine.as_str())],
+            None => found.listens().and_then(|()| covered(&found.read()?.state, &policy))?,
+        };
+        // All are asked for before any is waited for.
+        let mut taken = Vec::new();
+        for machine in machines {
+            let one = found.request(Ask::Run { policy: policy.clone(), machine })?;
+            one.tell(&sentence(&one.ask))?;
+            taken.push(one);
+        }
+        for one in taken.iter().filter(|_| self.waiting.is_wanted()) {
+            screen::print(&self.waiting.follow(&found, one)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The machines that a policy is for.
+fn covered(state: &State, name: &PolicyName) -> Result<Vec<MachineId>, Ending> {
+    let Some(policy) = state.policy(name) else {
+        return Err(Ending::failed(AskRefusal::NotInForce(name.clone())));
+    };
+    let selector = Selector::of(policy);
+    let there = state.fleet.machines.values().filter(|known| known.missing_since.is_none());
+    let machines: Vec<MachineId> =
+        there.filter(|known| selector.selects(&known.item)).map(|known| known.item.id.clone()).collect();
+    match machines.is_empty() {
+        true => Err(Ending::Failed(format!("policy {name} is for no machine that was seen").into())),
+        false => Ok(machines),
     }
 }

@@ -1,22 +1,16 @@
-//! `run` and `check-config`: what a configuration is used for.
+//! `run`: the daemon, as a configuration has it.
 
-use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::ending::Ending;
-use crate::cli::{interrupt, screen};
-use crate::clock::Clock;
-use crate::config::{self, describe};
+use crate::cli::{interrupt, lines};
+use crate::config;
 use crate::daemon::engine::StartError;
 use crate::daemon::reload::Reload;
 use crate::daemon::run::{Daemon, RunError};
 use crate::journal::open::OpenError;
-
-/// Without `RUST_LOG`; the scheduler announces its parts, which is of use to nobody.
-const LOGGED: &str = "info,tokio_cron_scheduler=warn";
 
 #[derive(Debug, Args)]
 pub struct RunArguments {
@@ -29,7 +23,7 @@ pub struct RunArguments {
 }
 
 pub fn run(arguments: &RunArguments) -> Result<(), Ending> {
-    log_to_stderr();
+    lines::begin();
     let config = config::load(&arguments.config)?;
     for warning in &config.warnings {
         tracing::warn!(line = warning.line, "{}", warning.said);
@@ -38,24 +32,6 @@ pub fn run(arguments: &RunArguments) -> Result<(), Ending> {
     let (stop, asked) = interrupt::listen_for_reloads()?;
     let reload = Reload { asked, file: arguments.config.clone() };
     Daemon::build(config, &directory).and_then(|daemon| daemon.run_until(stop, reload)).map_err(ending)
-}
-
-pub fn check_config(path: &Path) -> Result<(), Ending> {
-    let config = config::load(path)?;
-    let now = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale)).now();
-    screen::print(&describe::describe(&config, now))
-}
-
-/// What it says on standard error; `RUST_LOG` chooses more or less of it.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false);
-    // A second one is never set.
-    drop(subscriber.try_init());
 }
 
 fn ending(error: RunError) -> Ending {

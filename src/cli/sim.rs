@@ -27,8 +27,9 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::dialect::Dialect;
 use crate::sim::fault_plan::FaultPlan;
+use crate::sim::rules::Rules;
 use crate::sim::socket;
-use crate::sim::truth::{Rules, Truth, Verdicts};
+use crate::sim::truth::{Truth, Verdicts};
 
 const SCHEMA_VERSION: u32 = 1;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -142,7 +143,7 @@ impl ServeArguments {
             dialect: Dialect::named(&self.dialect, self.seed).unwrap_or(Dialect::plain()),
             faults: faults.unwrap_or_else(|| FaultPlan::none(self.seed)),
             key,
-            rules: Rules { min_good: self.min_good, keep_last: self.keep_last },
+            rules: Rules { min_good: self.min_good, keep_last: self.keep_last, in_force: None },
             initial_balance: BALANCE,
         }
     }

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use crate::cli::ending::Ending;
@@ -25,6 +26,9 @@ use crate::journal::record;
 
 /// Longer than the daemon itself makes anybody wait.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// A daemon that starts or ends, or another verb, holds the journal for a moment without listening.
+const PAUSE: Duration = Duration::from_millis(200);
+const TRIES: u32 = 10;
 const LONGEST_ANSWER: u64 = 1 << 16;
 
 /// What was taken, and the event that it is.
@@ -80,26 +84,46 @@ impl Place {
             }
         }
     }
+}
+
+impl Found {
+    /// Whether a daemon does.
+    pub fn listens(&self) -> Result<(), Ending> {
+        Daemon::reach(&self.socket)?.map(drop).ok_or_else(|| self.nobody())
+    }
+
+    fn nobody(&self) -> Ending {
+        Ending::Unreachable(
+            format!(
+                "no daemon listens at {}, and only a daemon speaks with the cloud: start `quartermaster run`, \
+                 or name its journal or configuration",
+                self.socket.display()
+            )
+            .into(),
+        )
+    }
 
     /// What only a daemon can do, since only a daemon speaks with the cloud.
     pub fn request(&self, ask: Ask) -> Result<Taken, Ending> {
-        let found = self.find()?;
-        match Daemon::reach(&found.socket)? {
+        match Daemon::reach(&self.socket)? {
             Some(daemon) => daemon.take(ask),
-            None => Err(Ending::Unreachable(
-                format!(
-                    "no daemon listens at {}, and only a daemon speaks with the cloud: start `quartermaster run`, \
-                     or name its journal or configuration",
-                    found.socket.display()
-                )
-                .into(),
-            )),
+            None => Err(self.nobody()),
         }
     }
 }
 
 impl Way {
     fn find(found: &Found) -> Result<Self, Ending> {
+        for _ in 1..TRIES {
+            match Self::try_to_find(found) {
+                Err(Ending::Busy(_)) => thread::sleep(PAUSE),
+                way => return way,
+            }
+        }
+        Self::try_to_find(found)
+    }
+
+    fn try_to_find(found: &Found) -> Result<Self, Ending> {
         if let Some(daemon) = Daemon::reach(&found.socket)? {
             return Ok(Self::Daemon(daemon));
         }

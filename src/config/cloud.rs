@@ -39,9 +39,9 @@ pub struct Cloud {
     pub parameters: Parameters,
 }
 
-const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
+pub const IMAGES: [(&str, Images); 2] = [("ask", Images::Ask), ("absent", Images::Absent)];
 
-const PRICE_BASES: [(&str, PriceBasisSaid); 3] = [
+pub const PRICE_BASES: [(&str, PriceBasisSaid); 3] = [
     ("auto", PriceBasisSaid::Auto),
     ("fixed_100gb", PriceBasisSaid::Fixed100Gb),
     ("actual_size", PriceBasisSaid::ActualSize),
@@ -60,7 +60,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> Cloud {
     let base_url = section.text("base_url", notes).and_then(|found| base_url(&found, notes));
     let key_file = section.absolute_path("key_file", notes);
     if section.is_absent("key_file") {
-        let said = "cloud.key_file is not set: `run` will refuse to start";
+        let said = "cloud.key_file is not set: `run` refuses to start unless its unit loads the key";
         notes.warn(&section.span, said);
     }
     let key_header = section.text("key_header", notes).and_then(|found| key_header(&found, notes));

@@ -13,7 +13,7 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::{CatchUp, Timing};
 
 /// How many coming slots show that a schedule means what its author thinks.
-const SHOWN: usize = 3;
+pub const SHOWN: usize = 3;
 
 pub fn describe(config: &Config, now: Timestamp) -> String {
     let mut text = String::new();

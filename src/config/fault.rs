@@ -10,9 +10,32 @@ use std::ops::Range;
 pub struct Fault {
     /// Bytes of the text; empty for what is missing altogether.
     pub span: Range<usize>,
-    /// Setting, value, rule: `rules.settle = "30m": must be at least …`.
-    pub said: String,
+    /// As a person would name it, such as `rules.settle`; `None` where the text itself is at fault.
+    pub setting: Option<String>,
+    /// As it is written, on one line; `None` where there is none, or it may be a secret.
+    pub value: Option<String>,
+    pub rule: String,
     pub kind: FaultKind,
+}
+
+impl Fault {
+    /// Of the whole file, or of its text.
+    pub fn plain(span: Range<usize>, rule: String, kind: FaultKind) -> Self {
+        Self { span, setting: None, value: None, rule, kind }
+    }
+
+    /// Setting, value, rule: `rules.settle = "30m": must be at least …`.
+    pub fn said(&self) -> String {
+        let Self { setting, value, rule, kind, .. } = self;
+        match (setting, value) {
+            (Some(setting), Some(value)) => format!("{setting} = {value}: {rule}"),
+            (Some(setting), None) if *kind == FaultKind::Unseen => {
+                format!("{setting} (value not shown): {rule}")
+            }
+            (Some(setting), None) => format!("{setting}: {rule}"),
+            (None, _) => rule.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +69,17 @@ impl Faults {
     pub fn lines(&self) -> Vec<String> {
         let line = |fault: &Fault| {
             let place = Place::of(&self.text, &fault.span);
-            format!("{}:{}: {}", place.line, place.column, fault.said)
+            format!("{}:{}: {}", place.line, place.column, fault.said())
         };
         self.list.iter().map(line).collect()
     }
 
     pub fn list(&self) -> &[Fault] {
         &self.list
+    }
+
+    pub fn place_of(&self, fault: &Fault) -> Place {
+        Place::of(&self.text, &fault.span)
     }
 }
 
@@ -62,11 +89,11 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fault in &self.list {
             if fault.kind == FaultKind::Unreadable {
-                writeln!(f, "{}: {}", self.name, fault.said)?;
+                writeln!(f, "{}: {}", self.name, fault.said())?;
                 continue;
             }
             let place = Place::of(&self.text, &fault.span);
-            writeln!(f, "{}:{}:{}: {}", self.name, place.line, place.column, fault.said)?;
+            writeln!(f, "{}:{}:{}: {}", self.name, place.line, place.column, fault.said())?;
             let cut = match fault.kind {
                 // What stands behind an unknown word may be a key, pasted here by mistake.
                 FaultKind::Unknown => Some(fault.span.end),

@@ -31,7 +31,18 @@ const LARGEST: u64 = 4096;
 /// `O_NONBLOCK`: opening a pipe by mistake must not wait for its writer.
 const NONBLOCK: i32 = 0o4000;
 
+/// Of a file of its owner alone.
 pub fn read_key(path: &Path) -> Result<SecretString, KeyError> {
+    read(path, 0o077)
+}
+
+/// Of a credential of the service manager, which lets one user in by a list of its own: to everybody
+/// else's tools that looks like rights of the group.
+pub fn read_credential(path: &Path) -> Result<SecretString, KeyError> {
+    read(path, 0o007)
+}
+
+fn read(path: &Path, forbidden: u32) -> Result<SecretString, KeyError> {
     let here = || path.to_owned();
     let unreadable = |source| KeyError::Unreadable { path: path.to_owned(), source };
     let file = File::options().read(true).custom_flags(NONBLOCK).open(path).map_err(unreadable)?;
@@ -41,7 +52,7 @@ pub fn read_key(path: &Path) -> Result<SecretString, KeyError> {
         return Err(KeyError::NotAFile { path: here() });
     }
     let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if mode & forbidden != 0 {
         return Err(KeyError::Exposed { path: here(), mode });
     }
     if metadata.len() > LARGEST {

@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
+use super::relations::never_starts;
+use super::schema::Kind;
 use super::section::{Found, Notes, Section};
 use super::value::integer;
 use super::{selection, timing};
 use crate::domain::id::PolicyName;
-use crate::domain::policy::{Keep, Mode, Preset, Retention};
+use crate::domain::policy::{Keep, Mode, Preset, Retention, Rules};
 use crate::domain::reach::Reach;
 use crate::domain::schedule::{Schedule, ScheduleError, zone};
 use crate::domain::selection::Selection;
@@ -37,12 +39,17 @@ pub struct PolicySetting {
 }
 
 /// Policies in the order of the file. `whole` is `None` where the mode itself is at fault.
-pub fn read(sections: Vec<Section<'_>>, whole: Option<Mode>, notes: &mut Notes<'_>) -> Vec<PolicySetting> {
+pub fn read(
+    sections: Vec<Section<'_>>,
+    whole: Option<Mode>,
+    rules: &Rules,
+    notes: &mut Notes<'_>,
+) -> Vec<PolicySetting> {
     let mut names = BTreeSet::new();
     let mut policies = Vec::new();
     let mut earlier = Vec::new();
     for section in sections {
-        policies.extend(read_one(section, whole, &mut names, &mut earlier, notes));
+        policies.extend(read_one(section, (whole, rules), &mut names, &mut earlier, notes));
     }
     judge_earlier(&earlier, &names, notes);
     policies
@@ -62,7 +69,7 @@ fn judge_earlier(earlier: &[Found<&str>], names: &BTreeSet<PolicyName>, notes: &
 
 fn read_one<'a>(
     mut section: Section<'a>,
-    whole: Option<Mode>,
+    (whole, rules): (Option<Mode>, &Rules),
     names: &mut BTreeSet<PolicyName>,
     earlier: &mut Vec<Found<&'a str>>,
     notes: &mut Notes<'_>,
@@ -96,6 +103,15 @@ fn read_one<'a>(
     }
     let may_restart = section.boolean("may_restart", notes);
     let timing = timing::read(&mut section, notes);
+    if let (Some(schedule), Some(timing)) = (&schedule, &timing)
+        && never_starts(schedule, timing, rules)
+        && let Some(found) = section.take("window")
+    {
+        notes.refuse(
+            &found,
+            "is closed whenever a slot could start: the schedule and what is caught up never meet it",
+        );
+    }
     let mode = mode(&mut section, whole, notes);
     let retention = retention(&mut section, notes);
     section.finish(notes);
@@ -232,6 +248,7 @@ fn retention(section: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<Retenti
 }
 
 fn reach(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Reach> {
+    section.learn(key, Kind::Reach, notes);
     let found = section.take(key)?;
     let DeValue::String(text) = found.value else {
         notes.refuse(&found, "must be a reach in quotes, such as \"7d\" or \"1y6m\"");
@@ -241,6 +258,7 @@ fn reach(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) ->
 }
 
 fn keep(section: &mut Section<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Keep> {
+    section.learn(key, Kind::Keep, notes);
     let found = section.take(key)?;
     let is_all = matches!(found.value, DeValue::String(text) if text == "all");
     let number = integer(found.value);

@@ -3,6 +3,7 @@
 //! It knows types and places, not what any setting means. It never stops at a fault: a setting that
 //! cannot be read is `None`, and the fault is in the notes.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -10,30 +11,50 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, FaultKind, Place, Warning, printable};
 use super::nearest::nearest;
+use super::schema::{Kind, Learned};
 
 /// What was found wrong, or odd, so far.
 pub struct Notes<'a> {
     pub text: &'a str,
     pub faults: Vec<Fault>,
     pub warnings: Vec<Warning>,
+    /// What was asked for, whether it is there or not.
+    pub learned: Learned,
+    /// Where settings outside any list of tables stand.
+    pub places: BTreeMap<String, Range<usize>>,
 }
 
 impl Notes<'_> {
     pub fn refuse<T>(&mut self, found: &Found<T>, rule: impl Into<String>) {
-        let value = self.text.get(found.span.clone()).unwrap_or_default();
-        let said = format!("{} = {}: {}", found.path, shortened(value), rule.into());
-        self.faults.push(Fault { span: found.span.clone(), said, kind: FaultKind::Refused });
+        let value = shortened(self.text.get(found.span.clone()).unwrap_or_default());
+        self.note(&found.path, Some(value), rule.into(), &found.span, FaultKind::Refused);
     }
 
     /// As `refuse`, where the value may be a key or a password: neither it nor its line is shown.
     pub fn refuse_unseen<T>(&mut self, found: &Found<T>, rule: impl Into<String>) {
-        let said = format!("{} (value not shown): {}", found.path, rule.into());
-        self.faults.push(Fault { span: found.span.clone(), said, kind: FaultKind::Unseen });
+        self.note(&found.path, None, rule.into(), &found.span, FaultKind::Unseen);
     }
 
     pub fn missing(&mut self, section: &Section<'_>, key: &str, rule: &str) {
-        let said = format!("{}: missing; {rule}", section.path_of(key));
-        self.faults.push(Fault { span: section.span.clone(), said, kind: FaultKind::Missing });
+        let rule = format!("missing; {rule}");
+        self.note(&section.path_of(key), None, rule, &section.span, FaultKind::Missing);
+    }
+
+    /// Of a setting by its path; the beginning of the file where it is not set.
+    pub fn place(&self, path: &str) -> Range<usize> {
+        self.places.get(path).cloned().unwrap_or(0..0)
+    }
+
+    fn note(
+        &mut self,
+        path: &str,
+        value: Option<String>,
+        rule: String,
+        span: &Range<usize>,
+        kind: FaultKind,
+    ) {
+        let (setting, span) = (Some(path.to_owned()), span.clone());
+        self.faults.push(Fault { span, setting, value, rule, kind });
     }
 
     pub fn warn(&mut self, span: &Range<usize>, said: impl Into<String>) {
@@ -59,6 +80,8 @@ impl<T> Found<T> {
 
 pub struct Section<'a> {
     path: String,
+    /// As `path`, without what a person named.
+    place: Vec<&'static str>,
     table: Option<&'a DeTable<'a>>,
     pub span: Range<usize>,
     known: Vec<&'static str>,
@@ -66,12 +89,13 @@ pub struct Section<'a> {
 
 impl<'a> Section<'a> {
     pub fn top(table: &'a DeTable<'a>) -> Self {
-        Self { path: String::new(), table: Some(table), span: 0..0, known: Vec::new() }
+        Self { path: String::new(), place: Vec::new(), table: Some(table), span: 0..0, known: Vec::new() }
     }
 
     /// A table that can be absent: then every setting of it is absent.
     pub fn within(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Self {
-        let path = self.path_of(key);
+        let (path, place) = (self.path_of(key), self.place_of(key));
+        self.learn(key, Kind::Table, notes);
         let found = self.take(key);
         let span = found.as_ref().map_or_else(|| self.span.clone(), |found| found.span.clone());
         let mut table = None;
@@ -81,11 +105,13 @@ impl<'a> Section<'a> {
                 other => notes.refuse(&found, format!("must be a table, not {}", kind_of(other))),
             }
         }
-        Self { path, table, span, known: Vec::new() }
+        Self { path, place, table, span, known: Vec::new() }
     }
 
     /// The tables of an array such as `[[policy]]`.
     pub fn each(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Vec<Self> {
+        self.learn(key, Kind::Tables, notes);
+        let place = self.place_of(key);
         let Some(found) = self.take(key) else { return Vec::new() };
         let DeValue::Array(items) = found.value else {
             notes.refuse(&found, format!("must be tables under [[{key}]], not {}", kind_of(found.value)));
@@ -96,7 +122,14 @@ impl<'a> Section<'a> {
             let path = format!("{}[{}]", found.path, position + 1);
             match item.get_ref() {
                 DeValue::Table(table) => {
-                    sections.push(Self { path, table: Some(table), span: item.span(), known: Vec::new() });
+                    let place = place.clone();
+                    sections.push(Self {
+                        path,
+                        place,
+                        table: Some(table),
+                        span: item.span(),
+                        known: Vec::new(),
+                    });
                 }
                 other => {
                     let found = Found { value: (), path, span: item.span() };
@@ -139,9 +172,21 @@ impl<'a> Section<'a> {
                 Some(known) => format!("unknown setting; the nearest is `{known}`"),
                 None => format!("unknown setting; known here: {}", self.known.join(", ")),
             };
-            let said = format!("{}: {hint}", self.path_of(&shortened(name)));
-            notes.faults.push(Fault { span: key.span(), said, kind: FaultKind::Unknown });
+            let path = self.path_of(&shortened(name));
+            notes.note(&path, None, hint, &key.span(), FaultKind::Unknown);
         }
+    }
+
+    /// Writes down what a setting may be; the last word counts.
+    pub fn learn(&self, key: &'static str, kind: Kind, notes: &mut Notes<'_>) {
+        notes.learned.insert(self.place_of(key), kind);
+        if let Some(value) = self.table.and_then(|table| table.get(key)) {
+            notes.places.insert(self.path_of(key), value.span());
+        }
+    }
+
+    fn place_of(&self, key: &'static str) -> Vec<&'static str> {
+        self.place.iter().copied().chain([key]).collect()
     }
 
     pub fn path_of(&self, key: &str) -> String {

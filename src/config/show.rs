@@ -5,14 +5,14 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::cloud::Cloud;
+use super::cloud::{Cloud, IMAGES, PRICE_BASES};
 use super::mail::Way;
 use super::policy::PolicySetting;
 use super::refusal::RefusalSetting;
 use super::rules::Lateness;
 use super::{Config, Email};
 use crate::domain::busy::Asks;
-use crate::domain::policy::{Images, Keep, Rules};
+use crate::domain::policy::{Keep, Rules};
 use crate::domain::time::Seconds;
 use crate::domain::timing::{CatchUp, Timing};
 
@@ -44,6 +44,16 @@ pub fn toml(config: &Config) -> String {
         lines.put("backup_keep", &config.journal.backup_keep.to_string());
     }
     lines.put("free_space_mib", &config.journal.free_space_mib.to_string());
+    lines.table("http");
+    let listen = config.http.listen.map_or_else(|| "off".to_owned(), |address| address.to_string());
+    lines.put("listen", &quoted(&listen));
+    if let Some(path) = &config.http.token_file {
+        lines.put("token_file", &quoted(&path.display().to_string()));
+    }
+    if let Some(path) = &config.socket.path {
+        lines.table("socket");
+        lines.put("path", &quoted(&path.display().to_string()));
+    }
     mail(&mut lines, config);
     for setting in &config.policies {
         policy(&mut lines, setting);
@@ -93,10 +103,9 @@ fn mail(lines: &mut Lines, config: &Config) {
 /// `said` is what to say behind a setting, such as `cloud.paths.machines`.
 pub fn cloud(lines: &mut Lines, cloud: &Cloud, said: &dyn Fn(&str) -> Option<String>) {
     let key_file = cloud.key_file.as_ref().map(|path| quoted(&path.display().to_string()));
-    let images = match cloud.images {
-        Images::Ask => "ask",
-        Images::Absent => "absent",
-    };
+    let images = IMAGES.iter().find(|(_, images)| *images == cloud.images).map_or("ask", |(word, _)| word);
+    let bases = PRICE_BASES.iter().find(|(_, basis)| *basis == cloud.snapshot_price_basis);
+    let basis = bases.map_or("auto", |(word, _)| word);
     lines.table("cloud");
     for (key, value) in [
         ("base_url", Some(quoted(&cloud.base_url))),
@@ -107,6 +116,7 @@ pub fn cloud(lines: &mut Lines, cloud: &Cloud, said: &dyn Fn(&str) -> Option<Str
         ("page_size", Some(cloud.page_size.to_string())),
         ("billing_page_size", Some(cloud.billing_page_size.to_string())),
         ("images", Some(quoted(images))),
+        ("snapshot_price_basis", Some(quoted(basis))),
         ("rate_per_minute", Some(cloud.rate_per_minute.to_string())),
     ] {
         if let Some(value) = value {
@@ -293,7 +303,7 @@ mod tests {
     #[test]
     fn what_is_shown_is_the_same_configuration_again() {
         let refusals = "[[cloud.refusal]]\nstatus = 403\ncode = \"A \\\"b\\\\\"\nclass = \"account\"\n";
-        let clock = "[cloud]\nbase_url = \"http://localhost/api\"\n[clock]\nscale = 60\nepoch = 2026-03-01T00:00:00Z\n";
+        let clock = "[cloud]\nsnapshot_price_basis = \"actual_size\"\nimages = \"absent\"\nbase_url = \"http://localhost/api\"\n[clock]\nscale = 60\nepoch = 2026-03-01T00:00:00Z\n";
         let example =
             EXAMPLE.replace("[[policy]]\nname = \"weekly", &format!("{refusals}[[policy]]\nname = \"weekly"));
         let busy = example.replace("command = [", "url = \"http://a/b\"\n#");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
+use super::schema::Kind;
 use super::section::{Found, Notes, Section, kind_of};
 use super::span;
 use crate::domain::time::{Seconds, Timestamp};
@@ -16,6 +17,7 @@ const LONGEST: Seconds = Seconds::days(3_650);
 
 impl<'a> Section<'a> {
     pub fn text(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Option<Found<&'a str>> {
+        self.learn(key, Kind::Text, notes);
         let found = self.take(key)?;
         let DeValue::String(text) = found.value else {
             notes.refuse(&found, format!("must be text in quotes, not {}", kind_of(found.value)));
@@ -47,7 +49,9 @@ impl<'a> Section<'a> {
         words: &[(&str, T)],
         notes: &mut Notes<'_>,
     ) -> Option<Found<T>> {
-        let found = self.text(key, notes)?;
+        let found = self.text(key, notes);
+        self.learn(key, Kind::Words(words.iter().map(|(word, _)| (*word).to_owned()).collect()), notes);
+        let found = found?;
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == found.value) {
             return Some(found.map(|_| *meaning));
         }
@@ -57,6 +61,7 @@ impl<'a> Section<'a> {
     }
 
     pub fn boolean(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Option<Found<bool>> {
+        self.learn(key, Kind::Flag, notes);
         let found = self.take(key)?;
         let DeValue::Boolean(value) = found.value else {
             notes.refuse(&found, format!("must be true or false, not {}", kind_of(found.value)));
@@ -75,6 +80,9 @@ impl<'a> Section<'a> {
     where
         T: TryFrom<i64> + PartialOrd + std::fmt::Display,
     {
+        let bound = |bound: &T| bound.to_string().parse().unwrap_or(0);
+        let kind = Kind::Number { least: bound(limits.start()), most: bound(limits.end()) };
+        self.learn(key, kind, notes);
         let found = self.take(key)?;
         let rule = format!("must be a whole number from {} to {}", limits.start(), limits.end());
         let number = integer(found.value).and_then(|number| T::try_from(number).ok());
@@ -94,6 +102,7 @@ impl<'a> Section<'a> {
         shortest: Seconds,
         notes: &mut Notes<'_>,
     ) -> Option<Found<Seconds>> {
+        self.learn(key, Kind::Span, notes);
         let found = self.take(key)?;
         let DeValue::String(text) = found.value else {
             notes.refuse(&found, "must be a span of time in quotes, such as \"24h\" or \"1h 30m\"");
@@ -117,7 +126,9 @@ impl<'a> Section<'a> {
     }
 
     pub fn absolute_path(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Option<Found<PathBuf>> {
-        let found = self.text(key, notes)?;
+        let found = self.text(key, notes);
+        self.learn(key, Kind::Path, notes);
+        let found = found?;
         if !Path::new(found.value).is_absolute() {
             // Whoever misreads `key_file` writes the key there.
             notes.refuse_unseen(&found, "must be a path from the root, which begins with \"/\"");
@@ -127,6 +138,7 @@ impl<'a> Section<'a> {
     }
 
     pub fn instant(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Option<Found<Timestamp>> {
+        self.learn(key, Kind::Instant, notes);
         let found = self.take(key)?;
         let instant = match found.value {
             DeValue::String(text) => text.parse().ok(),
@@ -146,6 +158,7 @@ impl<'a> Section<'a> {
 
     /// A list of texts, none of them empty; the list itself must not be empty.
     pub fn texts(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Option<Vec<Found<&'a str>>> {
+        self.learn(key, Kind::Texts, notes);
         let found = self.take(key)?;
         let DeValue::Array(items) = found.value else {
             notes.refuse(&found, format!("must be a list of texts, not {}", kind_of(found.value)));

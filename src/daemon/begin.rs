@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -11,15 +12,31 @@ use crate::barrack::client::Client;
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::Transport;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::daemon::engine::{self, Engine, Folded, Parts, Replay};
+use crate::config::{Config, cloud::Cloud, key};
+use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError};
 use crate::daemon::inbox;
 use crate::daemon::run::RunError;
+use crate::daemon::service::{self, Pulse};
 use crate::daemon::tell::Teller;
-use crate::journal::open::Durability;
+use crate::journal::open::{Durability, OpenError};
+
+/// Whoever writes one event holds the journal for less than this; another daemon for longer.
+const LOCK_PAUSE: Duration = Duration::from_millis(200);
+const LOCK_TRIES: u32 = 10;
 
 /// Opens the journal in `directory`, which is made where it is missing.
-pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
+pub(super) async fn take(directory: &Path) -> Result<Folded, RunError> {
+    for _ in 1..LOCK_TRIES {
+        match try_to_take(directory) {
+            Err(RunError::Start(StartError::Open(OpenError::Locked { .. }))) => {}
+            taken => return taken,
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    try_to_take(directory)
+}
+
+fn try_to_take(directory: &Path) -> Result<Folded, RunError> {
     let failed = |source| RunError::Directory { path: directory.to_owned(), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     if let Some(parent) = directory.parent() {
@@ -36,11 +53,16 @@ pub(super) async fn begin(
     folded: Folded,
     clock: &Clock,
     stop: &CancellationToken,
+    pulse: &Pulse,
 ) -> Result<Engine, RunError> {
     let settings = Settings::of(&config.cloud, config.clock.map_or(1, |set| set.scale));
     let client = Client::new(Transport::network(&settings)?, settings, key)?;
     let mut teller = Teller::default();
-    let listener: engine::Listener = Box::new(move |state, recorded| teller.recorded(state, recorded));
+    let pulse = pulse.clone();
+    let listener: engine::Listener = Box::new(move |state, recorded| {
+        pulse.felt();
+        teller.recorded(state, recorded);
+    });
     let (_, inbox) = inbox::channel();
     let policies = config.policy_set(clock.now());
     tracing::info!(
@@ -52,4 +74,12 @@ pub(super) async fn begin(
     );
     let parts = Parts { client, clock: clock.clone(), inbox, listener, stop: stop.clone() };
     Ok(Engine::start(folded, policies, parts).await?)
+}
+
+/// The key that the service manager holds for us, or else that of the file which the configuration names.
+pub(super) fn read_key(cloud: &Cloud) -> Result<SecretString, RunError> {
+    match service::credential() {
+        Some(path) => Ok(key::read_credential(&path)?),
+        None => Ok(key::read_key(cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?),
+    }
 }

@@ -11,12 +11,13 @@ use crate::domain::busy::{Asks, BusyCheck};
 use crate::domain::due;
 use crate::domain::event::{BusyAnswered, Event};
 use crate::domain::slot::Slot;
+use crate::domain::time::Timestamp;
 
 /// Who answers.
 #[derive(Clone, Debug)]
 pub enum Answers {
-    /// Always this, in simulated time, where nothing outside may be waited for. `None`: not busy.
-    Scripted(Option<String>),
+    /// A function, in simulated time, where nothing outside may be waited for. `None`: not busy.
+    Scripted(fn(&Slot, Timestamp) -> Option<String>),
     /// What the configuration names.
     Asked,
 }
@@ -36,7 +37,7 @@ impl Engine {
             let name = known.map(|known| known.item.name.clone()).unwrap_or_default();
             let answers = self.answers.clone();
             let busy = tokio::select! {
-                busy = ask(&answers, &check, &slot, &name) => busy,
+                busy = ask(&answers, &check, &slot, (&name, self.clock.now())) => busy,
                 () = self.stop.cancelled() => return Ok(()),
             };
             self.record(vec![Event::BusyAnswered(BusyAnswered { slot, busy })]).await?;
@@ -46,10 +47,15 @@ impl Engine {
 }
 
 /// Why it counts as busy; `None`: it is not.
-async fn ask(answers: &Answers, check: &BusyCheck, slot: &Slot, machine_name: &str) -> Option<String> {
+async fn ask(
+    answers: &Answers,
+    check: &BusyCheck,
+    slot: &Slot,
+    (machine_name, now): (&str, Timestamp),
+) -> Option<String> {
     let timeout = check.timeout.duration();
     match (answers, &check.asks) {
-        (Answers::Scripted(busy), _) => busy.clone(),
+        (Answers::Scripted(busy), _) => busy(slot, now),
         (Answers::Asked, Asks::Command(words)) => run(words, slot, machine_name, timeout).await,
         (Answers::Asked, Asks::Url(url)) => {
             match inquiry::status_of(url, slot.machine.as_str(), timeout).await {
@@ -103,14 +109,14 @@ mod tests {
 
     use super::*;
     use crate::domain::id::{MachineId, PolicyName};
-    use crate::domain::time::{Seconds, Timestamp};
+    use crate::domain::time::Seconds;
 
     fn asked(asks: Asks, timeout: Seconds) -> Option<String> {
         let (policy, machine) = (PolicyName::new("p"), MachineId::new("BRK-1D"));
         let slot = Slot { policy, machine, due: Timestamp::EPOCH };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let check = BusyCheck { asks, timeout };
-        runtime.block_on(ask(&Answers::Asked, &check, &slot, "trainer-1"))
+        runtime.block_on(ask(&Answers::Asked, &check, &slot, ("trainer-1", Timestamp::EPOCH)))
     }
 
     fn command(words: &[&str]) -> Option<String> {

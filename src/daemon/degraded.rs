@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::daemon::engine::{StartError, Trouble};
 use crate::daemon::run::RunError;
+use crate::daemon::service;
 use crate::daemon::tell::chain;
 use crate::journal::append::AppendError;
 use crate::journal::fault::Fault;
@@ -36,6 +37,7 @@ pub async fn until_writable<T>(
             }
             Err(error) => return Err(error),
         }
+        service::degraded();
         tokio::select! {
             () = clock.sleep(RETRY) => {}
             () = stop.cancelled() => return Ok(None),

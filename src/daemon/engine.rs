@@ -115,7 +115,7 @@ impl Engine {
             listener,
             stop,
             unsaved: Vec::new(),
-            answers: Answers::Scripted(None),
+            answers: Answers::Scripted(|_, _| None),
             objections: BTreeSet::new(),
             holds: Vec::new(),
             given_up: None,

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use crate::barrack::client::Client;
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::Transport;
-use crate::config::{self, Config, key};
+use crate::config::{self, Config};
+use crate::daemon::begin::read_key;
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::run::RunError;
 use crate::daemon::tell::chain;
@@ -26,7 +27,7 @@ pub struct Reload {
 impl Engine {
     /// Between two passes. `started` is what the process was started with: the clock and the place of
     /// the journal stay as they are until the next start.
-    pub(super) async fn reload(&mut self, file: &Path, started: &Config) -> Result<(), Trouble> {
+    pub async fn reload(&mut self, file: &Path, started: &Config) -> Result<(), Trouble> {
         let name = file.display().to_string();
         let (config, client) = match read(file, started) {
             Ok(read) => read,
@@ -59,7 +60,7 @@ fn read(file: &Path, started: &Config) -> Result<(Config, Client), Vec<String>> 
 }
 
 fn client(config: &Config, started: &Config) -> Result<Client, RunError> {
-    let key = key::read_key(config.cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?;
+    let key = read_key(&config.cloud)?;
     let settings = Settings::of(&config.cloud, started.clock.map_or(1, |set| set.scale));
     Ok(Client::new(Transport::network(&settings)?, settings, key)?)
 }

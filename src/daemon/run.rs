@@ -16,10 +16,10 @@ use crate::barrack::key::KeyError;
 use crate::barrack::transport::TransportError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::config::key::{self, KeyError as KeyFileError};
+use crate::config::key::KeyError as KeyFileError;
 use crate::daemon::admin;
 use crate::daemon::backups;
-use crate::daemon::begin::{begin, take};
+use crate::daemon::begin::{begin, read_key, take};
 use crate::daemon::bell;
 use crate::daemon::busy::Answers;
 use crate::daemon::degraded;
@@ -30,6 +30,7 @@ use crate::daemon::post::{self, Post};
 use crate::daemon::publish;
 use crate::daemon::reload::Reload;
 use crate::daemon::room::Room;
+use crate::daemon::service::{self, Pulse};
 
 /// The engine never sleeps longer in one go: a suspended machine stops its timers too.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -38,7 +39,9 @@ const LAST_CALL: Duration = Duration::from_secs(45);
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    #[error("cloud.key_file is not set, and without a key there is nothing to run")]
+    #[error(
+        "cloud.key_file is not set and no service manager holds the key: without one there is nothing to run"
+    )]
     NoKeyFile,
     #[error("read the key")]
     KeyFile(#[from] KeyFileError),
@@ -69,7 +72,7 @@ pub struct Daemon {
 impl Daemon {
     /// Its journal is in `directory`, which is made at the start where it is missing.
     pub fn build(config: Config, directory: &Path) -> Result<Self, RunError> {
-        let key = key::read_key(config.cloud.key_file.as_deref().ok_or(RunError::NoKeyFile)?)?;
+        let key = read_key(&config.cloud)?;
         let failed = |source| RunError::Directory { path: directory.to_owned(), source };
         let directory = std::path::absolute(directory).map_err(failed)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -94,13 +97,14 @@ async fn serve(
 ) -> Result<(), RunError> {
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
-    let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop).await;
     let mut publisher = publish::open(&config.http, directory, &outside)?;
     let mut direct = Direct::new(config.mail.clone(), &clock);
     let tell = |why: &str| {
         publisher.degraded(why);
         direct.tell(&outside, why);
     };
+    let pulse = Pulse::new();
+    let begin = async || begin(&config, key.clone(), take(directory).await?, &clock, &stop, &pulse).await;
     let Some(mut engine) = degraded::until_writable(&clock, &stop, tell, begin).await? else { return Ok(()) };
     outside.tell(move |engine| publisher.passed(engine));
     engine.heed(Room::new(directory, config.journal.free_space_mib));
@@ -114,7 +118,15 @@ async fn serve(
         let error = error as &dyn std::error::Error;
         tracing::error!(error, "nobody can ask this daemon for anything: there is no socket");
     }
-    let why = passes(&mut engine, &clock, &mut outside, &reload, &config).await?;
+    outside.tell(service::tell_status);
+    let felt = pulse.clone();
+    outside.tell(move |_| felt.felt());
+    service::ready();
+    let why = tokio::select! {
+        why = passes(&mut engine, &clock, &mut outside, &reload, &config) => why?,
+        () = pulse.feed() => "it was never told to",
+    };
+    service::stopping();
     // First, or it could remove that of the daemon that comes next.
     drop(socket);
     engine.stop(why).await?;
@@ -132,6 +144,7 @@ async fn passes(
     let (stop, bell) = (outside.stop.clone(), outside.bell.clone());
     let bound = async {
         stop.cancelled().await;
+        service::stopping();
         tokio::time::sleep(LAST_CALL).await;
     };
     tokio::pin!(bound);
@@ -157,7 +170,10 @@ async fn passes(
         if stop.is_cancelled() {
             return Ok("it was told to");
         }
-        match engine.reload(&reload.file, config).await {
+        service::reloading();
+        let reloaded = engine.reload(&reload.file, config).await;
+        service::ready();
+        match reloaded {
             Err(trouble @ Trouble::Fatal(_)) => return Err(trouble),
             Err(trouble) => {
                 tracing::error!(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
 use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
+use super::selection::Selector;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
 
@@ -72,6 +73,11 @@ pub enum Ask {
     Create {
         machine: MachineId,
         expire: Option<Seconds>,
+    },
+    /// One backup of a machine now, under a policy that is in force; what was held of it is no longer.
+    Run {
+        policy: PolicyName,
+        machine: MachineId,
     },
     /// What the cloud refused is asked for again with the next slot.
     Retry {
@@ -182,10 +188,25 @@ pub enum AskRefusal {
     AskedAlready(BackupId),
     #[error("{MOST_REQUESTS} requests are open already; see status")]
     TooMany,
+    #[error("no policy {0} is in force")]
+    NotInForce(PolicyName),
+    #[error("policy {0} is not for machine {1}")]
+    NotCovered(PolicyName, MachineId),
+    #[error(
+        "policy {0} does not let a machine restart, and this account was not seen to snapshot without a restart; \
+         `snapshots create` may restart it"
+    )]
+    MayNotRestart(PolicyName),
+    #[error("a backup of {1} under policy {0} was asked for already")]
+    RunsAlready(PolicyName, MachineId),
+    #[error("a reason must say something in at most {LONGEST_REASON} characters")]
+    Reason,
     #[error("no refusal of the cloud stops that; see status")]
     NotHalted,
 }
 
+/// It stays in the journal for ever, and `status` shows it.
+pub const LONGEST_REASON: usize = 1_000;
 pub const LONGEST_FREEZE: Seconds = Seconds::days(30);
 const LONGEST_PAUSE: Seconds = Seconds::days(30);
 /// Requests that may be open at one time: a person types them.
@@ -199,6 +220,9 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
         (Some(_), Some(owner)) => Err(AskRefusal::Owned(id.clone(), owner.clone())),
         (Some(known), None) => Ok(known),
     };
+    if ask.reason().is_some_and(|reason| !is_reason(reason)) {
+        return Err(AskRefusal::Reason);
+    }
     match ask {
         Ask::Approve { backups } if backups.is_empty() => Err(AskRefusal::Nothing),
         Ask::Approve { backups } => backups.iter().try_for_each(|id| match &backup(id)?.doom {
@@ -243,11 +267,62 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             if is_known { Ok(()) } else { Err(AskRefusal::NoSuchPolicy(policy.clone())) }
         }
         Ask::Delete { backup: id, .. } => may_ask_to_delete(state, now, id, backup(id)?),
+        Ask::Run { policy, machine } => may_run(state, policy, machine),
         Ask::Create { .. } if state.requests.len() >= MOST_REQUESTS => Err(AskRefusal::TooMany),
         Ask::Create { machine, .. } => {
             let known = state.fleet.machines.get(machine).filter(|known| known.missing_since.is_none());
             known.map(|_| ()).ok_or_else(|| AskRefusal::NoSuchMachine(machine.clone()))
         }
+    }
+}
+
+impl Ask {
+    /// Why, in the person's words, where they must say it.
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Freeze { reason, .. }
+            | Self::Disown { reason, .. }
+            | Self::Hold { reason, .. }
+            | Self::Release { reason, .. }
+            | Self::ThawMachine { reason, .. } => Some(reason),
+            Self::Delete { reason, overrides, .. } => {
+                (!reason.is_empty() || !overrides.is_empty()).then_some(reason)
+            }
+            Self::Approve { .. }
+            | Self::Thaw
+            | Self::Pause { .. }
+            | Self::Resume
+            | Self::Adopt { .. }
+            | Self::Pin { .. }
+            | Self::Unpin { .. }
+            | Self::Retire { .. }
+            | Self::Create { .. }
+            | Self::Run { .. }
+            | Self::Retry { .. } => None,
+        }
+    }
+}
+
+fn is_reason(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= LONGEST_REASON
+}
+
+/// What no waiting mends is refused at once; all else holds until the next pass that may.
+fn may_run(state: &State, name: &PolicyName, machine: &MachineId) -> Result<(), AskRefusal> {
+    let policy = state.policy(name).ok_or_else(|| AskRefusal::NotInForce(name.clone()))?;
+    let known = state.fleet.machines.get(machine).filter(|known| known.missing_since.is_none());
+    let known = known.ok_or_else(|| AskRefusal::NoSuchMachine(machine.clone()))?;
+    let mut slots = state.requests.values().filter_map(|request| request.slot.as_ref());
+    if !Selector::of(policy).selects(&known.item) {
+        Err(AskRefusal::NotCovered(name.clone(), machine.clone()))
+    } else if !policy.may_restart && !state.snapshots_live() {
+        Err(AskRefusal::MayNotRestart(name.clone()))
+    } else if slots.any(|slot| slot.machine == *machine && state.policy(&slot.policy) == Some(policy)) {
+        Err(AskRefusal::RunsAlready(name.clone(), machine.clone()))
+    } else if state.requests.len() >= MOST_REQUESTS {
+        Err(AskRefusal::TooMany)
+    } else {
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use super::draft::Plan;
 use super::event::{DowntimeSeen, Event};
 use super::fleet::MachineStatus;
 use super::id::{BackupId, MachineId};
+use super::policy::Rules;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
 
@@ -53,8 +54,22 @@ const LOOKS_THAT_TELL: u32 = 2;
 const LIVE_IN_A_ROW: usize = 3;
 /// Downtimes that are remembered, of the whole account.
 pub const REMEMBERED: usize = 32;
+/// So many live ones in a row are a habit of the cloud's.
+const HABIT: usize = 10;
+/// By so much it is watched more seldom then.
+const HABIT_SPARES: u64 = 3;
 /// How long after the end of a backup its machine has to be ACTIVE again.
 const BACK_WITHIN: Seconds = Seconds::minutes(30);
+
+/// How often machines are looked at while a snapshot may restart one. A restart is over within minutes;
+/// once so many snapshots in a row were seen to be live, only a change of that habit is watched for.
+pub(super) fn watch_every(state: &State, rules: &Rules) -> Option<Seconds> {
+    let mut watched = state.watches.values().filter(|watch| !watch.told).peekable();
+    watched.peek()?;
+    let is_down = watched.any(|watch| watch.down_since.is_some());
+    let close = rules.in_flight_every;
+    Some(if is_down || !state.has_snapshot_habit() { close } else { Seconds(close.0 * HABIT_SPARES) })
+}
 
 /// Writes down what the looks around each ended snapshot came to.
 pub(super) fn plan_downtimes(state: &State, now: Timestamp, plan: &mut Plan) {
@@ -87,6 +102,12 @@ impl State {
         let last = self.downtimes.iter().rev().take(LIVE_IN_A_ROW);
         let live = last.filter(|downtime| matches!(downtime, Downtime::Live { .. })).count();
         live == LIVE_IN_A_ROW
+    }
+
+    /// Whether the last snapshots were all live, so that one more look each minute would tell nothing new.
+    fn has_snapshot_habit(&self) -> bool {
+        let last = self.downtimes.iter().rev().take(HABIT);
+        last.filter(|downtime| matches!(downtime, Downtime::Live { .. })).count() == HABIT
     }
 
     /// The middle one of the downtimes that were seen; `None`: none was.

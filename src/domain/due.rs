@@ -11,7 +11,7 @@ use super::schedule::Schedule;
 use super::selection::Selector;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
 use super::state::{Known, ShelfState, State};
-use super::take::{given_up, retries, running, stranger};
+use super::take::{asked_instead, given_up, retries, running, stranger};
 use super::time::{Seconds, Timestamp};
 use super::timing::CatchUp;
 use crate::planted::{Bug, is_planted};
@@ -115,18 +115,22 @@ pub(super) fn due_slots(state: &State, now: Timestamp) -> impl Iterator<Item = D
             adopted.set.policies.iter().filter_map(move |(name, policy)| {
                 let schedule = adopted.schedules.get(name)?;
                 let since = *adopted.scheduled_since.get(name)?;
-                // Most passes fall between two slots, and end here.
-                schedule.latest_at_or_before(now, since)?;
-                Some((name, policy, schedule, since))
+                // Of any machine's slots this is the latest.
+                let latest = schedule.latest_at_or_before(now, since)?;
+                Some((name, policy, schedule, since, latest))
             })
         })
-        .flat_map(move |(name, policy, schedule, since)| {
-            covered(state, policy).filter_map(move |machine| {
+        .flat_map(move |(name, policy, schedule, since, due)| {
+            let selector = Selector::of(policy);
+            there(state).filter_map(move |machine| {
                 let shelf = Shelf { policy: name.clone(), machine: machine.item.id.clone() };
                 let on_shelf = state.shelves.get(&shelf);
                 let decided = on_shelf.map_or(Timestamp::EPOCH, |shelf| shelf.decided_until);
                 let after = since.max(decided).max(machine.first_seen);
-                let due = schedule.latest_at_or_before(now, after)?;
+                // Most passes fall between two slots, and end here.
+                if due <= after || !selector.selects(&machine.item) {
+                    return None;
+                }
                 let slot = Slot { policy: shelf.policy, machine: shelf.machine, due };
                 let start = start_of(&slot, policy, schedule, on_shelf, after);
                 Some(Due { slot, policy, schedule, machine, after, start })
@@ -156,17 +160,20 @@ pub(super) fn covered<'a>(
     policy: &'a Policy,
 ) -> impl Iterator<Item = &'a Known<Machine>> + use<'a> {
     let selector = Selector::of(policy);
-    state
-        .fleet
-        .machines
-        .values()
-        .filter(move |known| known.missing_since.is_none() && selector.selects(&known.item))
+    there(state).filter(move |known| selector.selects(&known.item))
+}
+
+fn there(state: &State) -> impl Iterator<Item = &Known<Machine>> {
+    state.fleet.machines.values().filter(|known| known.missing_since.is_none())
 }
 
 /// `None`: nothing stands in the way of taking it now. What costs most to find out comes last.
 pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> Option<Decision> {
     if due.policy.mode == Mode::Observe || state.mode() == Mode::Observe {
         return Some(Decision::Skipped(Skip::Observe));
+    }
+    if let Some(by) = asked_instead(state, &due.slot) {
+        return Some(Decision::Superseded { first: due.slot.due, count: 1, by });
     }
     let open = state.shelves.get(&due.slot.shelf()).and_then(|shelf| shelf.open.as_ref());
     let was_busy = open.is_some_and(|(at, held)| *at == due.slot.due && matches!(held, Held::Busy(_)));

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::ask::{Ask, Rail};
+use super::ask::{Ask, Halted, Rail};
 use super::backup::ComplianceHold;
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::event::{Asked, Lapsed};
-use super::id::{AskId, BackupId, EffectId, MachineId};
+use super::id::{AskId, BackupId, EffectId, MachineId, PolicyName};
 use super::policy::Mode;
-use super::slot::{hand_line, hand_name};
+use super::slot::{Slot, hand_line, hand_name};
 use super::state::{Disowned, Freeze, MachineThaw, Request, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
@@ -49,6 +49,7 @@ impl State {
             }
             Ask::Delete { backup, overrides, .. } => self.ask_to_delete(&asked.id, backup, overrides, at),
             Ask::Create { machine, expire } => self.ask_to_create(&asked.id, machine, *expire, at),
+            Ask::Run { policy, machine } => self.ask_to_run(&asked.id, policy, machine, at),
         }
     }
 
@@ -90,7 +91,8 @@ impl State {
         let Some(snapshot) = backup.snapshots.first().cloned() else { return };
         let verb = Verb::DeleteSnapshot { backup: id.clone(), machine: backup.machine.clone(), snapshot };
         let effect = Effect::new(Cause::Ask(ask.clone()), verb);
-        let request = Request { effect, asked_at: at, overrides: overrides.clone(), expire: None };
+        let request =
+            Request { effect, asked_at: at, overrides: overrides.clone(), expire: None, slot: None };
         self.requests.insert(ask.clone(), request);
     }
 
@@ -102,8 +104,25 @@ impl State {
         let (backup, machine) = (BackupId::new(&*name), machine.clone());
         let verb = Verb::CreateSnapshot { backup, machine, name, description };
         let effect = Effect::new(Cause::Ask(ask.clone()), verb);
-        let request = Request { effect, asked_at: at, overrides: BTreeSet::new(), expire };
+        let request = Request { effect, asked_at: at, overrides: BTreeSet::new(), expire, slot: None };
         self.requests.insert(ask.clone(), request);
+    }
+
+    /// Takes a slot of its own, at the second of the ask; what held its policy or its machine is over.
+    fn ask_to_run(&mut self, ask: &AskId, policy: &PolicyName, machine: &MachineId, at: Timestamp) {
+        let current = self.adopted.as_ref().map_or(policy, |adopted| adopted.current(policy)).clone();
+        self.lift(&Halted::Policy(current.clone()));
+        let due = Timestamp::from_seconds(at.seconds());
+        let slot = Slot { policy: current, machine: machine.clone(), due };
+        let known = self.fleet.machines.get(machine);
+        let verb = slot.create(known.map_or("", |known| &known.item.name));
+        if self.backups.contains_key(verb.backup()) {
+            // It was taken within this very second.
+            return;
+        }
+        let effect = Effect::new(Cause::Ask(ask.clone()), verb);
+        let (overrides, expire, slot) = (BTreeSet::new(), None, Some(slot));
+        self.requests.insert(ask.clone(), Request { effect, asked_at: at, overrides, expire, slot });
     }
 
     /// A request ends with its effect, however that ended.

@@ -2,7 +2,8 @@
 
 use super::event::{KeyJudged, Postponed, TotalDisbelieved};
 use super::fleet::{Look, LookResult, Scope};
-use super::state::{Fleet, Freshness, KeyRefusal, Miscounted, Postponement, State};
+use super::freshness::{Freshness, Miscounted};
+use super::state::{Fleet, KeyRefusal, Postponement, State};
 use super::time::{Seconds, Timestamp};
 
 /// A deletion that the audit let wait is proposed again after this, then after twice as long ...

@@ -4,6 +4,7 @@ use super::ask::Halted;
 use super::effect::{Cause, Effect, Outcome, Reason, Refusal, Standing};
 use super::halt::{Halt, Halts, Impossible, Rival};
 use super::id::{BackupId, SnapshotId};
+use super::slot::Slot;
 use super::state::State;
 use super::time::Timestamp;
 
@@ -31,7 +32,7 @@ impl State {
                 self.halts.account = None;
                 self.halts.credit = None;
                 self.halts.impossible.remove(machine);
-                if let Cause::Slot(slot) = &effect.cause {
+                if let Some(slot) = self.slot_of(effect) {
                     self.halts.policies.remove(&slot.policy);
                 }
             }
@@ -48,6 +49,7 @@ impl State {
     }
 
     fn note_refusal(&mut self, effect: &Effect, refusal: &Refusal, at: Timestamp) {
+        let slot = self.slot_of(effect);
         let halts = &mut self.halts;
         let machine = effect.verb.machine();
         match refusal.reason {
@@ -65,11 +67,16 @@ impl State {
             // Three machines that were deleted at once say nothing of their policy.
             Reason::NoSuchObject => {}
             Reason::Other => {
-                let Cause::Slot(slot) = &effect.cause else { return };
+                let Some(slot) = slot else { return };
                 let halt = again(halts.policies.remove(&slot.policy), refusal, at);
                 halts.policies.insert(slot.policy.clone(), halt);
             }
         }
+    }
+
+    /// The slot that a create is for.
+    fn slot_of(&self, effect: &Effect) -> Option<Slot> {
+        self.backups.get(effect.verb.backup()).and_then(|backup| backup.slot.clone())
     }
 
     /// A person has said whose the snapshot is that took a name of ours.

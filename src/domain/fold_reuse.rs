@@ -1,7 +1,7 @@
 //! The fold of ids that the cloud gives out again: an id alone does not tell what bears it.
 //!
-//! A name never changes, so another readable name under a known id is another thing. What bore the id
-//! before is gone, whoever took it away, and what a person said of it does not hold for the new one.
+//! Another readable name under a known id, and not made at the same instant, is another thing. What bore
+//! the id before is gone, whoever took it away, and what a person said of it does not hold for the new one.
 
 use super::backup::{Happening, Life};
 use super::fleet::Snapshot;
@@ -11,6 +11,11 @@ use super::time::Timestamp;
 impl State {
     /// Before anything else is made of what a look shows.
     pub(super) fn part_from_reused(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        let known = self.fleet.snapshots.get(&snapshot.id).and_then(|known| known.item.created_at);
+        if known.is_some() && known == snapshot.created_at {
+            // Somebody renamed it.
+            return;
+        }
         let is_another = |name: &str| is_another(name, &snapshot.name);
         if self.disowned.get(&snapshot.id).is_some_and(|disowned| is_another(&disowned.name)) {
             self.disowned.remove(&snapshot.id);
@@ -19,7 +24,8 @@ impl State {
         let Some((id, backup)) = owner.and_then(|id| self.backups.get_key_value(id)) else { return };
         // What was gone and comes back without a name is nobody's until that can be read.
         let was_gone = matches!(backup.life, Life::Deleted | Life::Vanished);
-        if !is_another(&backup.name) && !(was_gone && snapshot.name.is_empty()) {
+        let is_nobodys = was_gone && snapshot.name.is_empty();
+        if !(is_another(&backup.name) || is_nobodys) {
             return;
         }
         let id = id.clone();

@@ -285,7 +285,8 @@ impl State {
         let offset_micros = self.wall.offset_micros;
         let slot = match cause {
             Cause::Slot(slot) => Some(slot.clone()),
-            Cause::Doom { .. } | Cause::Ask(_) => None,
+            Cause::Ask(ask) => self.requests.get(ask).and_then(|request| request.slot.clone()),
+            Cause::Doom { .. } => None,
         };
         if let Some(slot) = &slot {
             let shelf = self.shelf_mut(slot.shelf());

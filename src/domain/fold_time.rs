@@ -1,9 +1,10 @@
 //! The fold of time: what a step of the clock does to every wait, and what is forgotten with age.
 
 use super::effect::Standing;
+use super::freshness::Freshness;
 use super::id::{BackupId, MachineId, PolicyName};
 use super::slot::Shelf;
-use super::state::{Fleet, Freshness, State};
+use super::state::{Fleet, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 

@@ -12,6 +12,8 @@ use super::fleet::{MachineStatus, Scope, SnapshotStatus};
 use super::id::{AskId, BackupId, MachineId};
 use super::policy::Mode;
 use super::prune;
+use super::selection::Selector;
+use super::slot::Slot;
 use super::state::{Adopted, Request, State};
 use super::take::{is_rested, running, stranger};
 use super::time::{Seconds, Timestamp};
@@ -57,6 +59,9 @@ fn over(state: &State, now: Timestamp, request: &Request) -> Option<String> {
     // What the cloud was seen to hold was made after all.
     if verb.is_create() && backup.is_some_and(|backup| !backup.snapshots.is_empty()) {
         return None;
+    }
+    if let Some(slot) = request.slot.as_ref().filter(|slot| state.policy(&slot.policy).is_none()) {
+        return Some(format!("policy {} is no longer in force", slot.policy));
     }
     let attempts = state.rules().create_attempts;
     let absences = state.effects.get(&request.effect.id).map_or(0, |life| life.absences);
@@ -137,6 +142,16 @@ fn may_create(state: &State, now: Timestamp, request: &Request) -> bool {
         && state.unresolved_on(verb.machine()).next().is_none()
         && life.is_none_or(|life| is_rested(life, now))
         && stranger(state, verb.backup().as_str()).is_none()
+        && request.slot.as_ref().is_none_or(|slot| may_take(state, now, slot))
+}
+
+/// Its policy is still for this machine. Neither mode, pause, hours nor busy check bind a person.
+fn may_take(state: &State, now: Timestamp, slot: &Slot) -> bool {
+    let known = state.fleet.machines.get(&slot.machine);
+    let (Some(policy), Some(known)) = (state.policy(&slot.policy), known) else { return false };
+    slot.due <= now
+        && Selector::of(policy).selects(&known.item)
+        && (policy.may_restart || state.snapshots_live())
 }
 
 /// Why a person's delete has to wait.

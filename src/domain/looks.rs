@@ -3,12 +3,13 @@
 use super::backup::{Backup, Life};
 use super::billing::record::BillKind;
 use super::billing::walks;
-use super::due;
 use super::effect::{Standing, Verb};
 use super::fleet::{LookResult, Scope};
+use super::freshness::Freshness;
 use super::id::SnapshotId;
-use super::state::{Freshness, State};
+use super::state::State;
 use super::time::{Seconds, Timestamp};
+use super::{downtime, due};
 use super::{hand, prune};
 
 /// Of the pause after a listing that failed while a deletion waits for it.
@@ -36,9 +37,8 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
     let next = |look: &Freshness, every: Seconds| look.tried.map_or(now, |tried| tried + every);
     let waiting = waits_for_listing(state, now);
     let snapshots_every = if waiting { rules.in_flight_every } else { rules.snapshots_every };
-    // A restart is over within minutes: while one may come, machines are watched as closely.
-    let is_watched = state.watches.values().any(|watch| !watch.told);
-    let machines_every = if is_watched { rules.in_flight_every } else { rules.machines_every };
+    let machines_every = downtime::watch_every(state, &rules)
+        .map_or(rules.machines_every, |every| every.min(rules.machines_every));
     let mut wanted = vec![
         (Scope::Machines, next(&fleet.machine_look, machines_every)),
         (Scope::Snapshots, next(&fleet.snapshot_look, snapshots_every)),

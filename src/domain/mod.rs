@@ -7,6 +7,7 @@ pub mod money;
 pub mod digest;
 pub mod id;
 pub mod fleet;
+pub mod freshness;
 pub mod price;
 pub mod reach;
 pub mod selection;

@@ -47,13 +47,17 @@ impl<'a> Selector<'a> {
         Self { included: compiled(&policy.machines), excluded: compiled(&selection.exclude), selection }
     }
 
+    /// By its name alone.
+    pub fn selects_name(&self, name: &str) -> bool {
+        let is_named = |patterns: &[WildMatch]| patterns.iter().any(|pattern| pattern.matches(name));
+        is_named(&self.included) && !is_named(&self.excluded)
+    }
+
     pub fn selects(&self, machine: &Machine) -> bool {
-        let is_named = |patterns: &[WildMatch]| patterns.iter().any(|pattern| pattern.matches(&machine.name));
         let is_one_of = |words: &[String], word: &str| {
             words.is_empty() || words.iter().any(|one| one.eq_ignore_ascii_case(word))
         };
-        is_named(&self.included)
-            && !is_named(&self.excluded)
+        self.selects_name(&machine.name)
             && is_one_of(&self.selection.regions, &machine.region)
             && is_one_of(&self.selection.tiers, &machine.tier)
             && self.selection.labels.is_subset(&machine.labels)

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
-use super::id::{AskId, MachineId, PolicyName};
+use super::effect::Verb;
+use super::id::{AskId, BackupId, MachineId, PolicyName};
 use super::time::Timestamp;
 
 /// At most one backup exists for each, under any crash, timeout or restart.
@@ -125,6 +126,19 @@ impl Slot {
     /// At most 30 of `[a-z0-9-]`: volume clones allow no more, and `{name}-restored` must fit in 50.
     pub fn snapshot_name(&self, machine_name: &str) -> String {
         format!("{PREFIX}{}-{}", readable(machine_name), self.digest().short())
+    }
+
+    /// What takes it.
+    pub fn create(&self, machine_name: &str) -> Verb {
+        let name = self.snapshot_name(machine_name);
+        let description = format!(
+            "{}\nBackup by policy {:?}, due {}. Made by Quartermaster.",
+            self.line(),
+            self.policy.as_str(),
+            self.due
+        );
+        let (backup, machine) = (BackupId::new(&*name), self.machine.clone());
+        Verb::CreateSnapshot { backup, machine, name, description }
     }
 
     /// A number that looks drawn and is always the same for this slot.

@@ -11,17 +11,17 @@ use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
 use super::counters::Counters;
-use super::digest::Digest;
 use super::downtime::{Downtime, NotBack, Watch};
 use super::effect::{Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Machine, Snapshot};
+use super::freshness::Freshness;
 use super::halt::Halts;
 use super::id::{AskId, BackupId, EffectId, ImageId, MachineId, PolicyName, SnapshotId};
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
 use super::price::Prices;
 use super::schedule::Schedule;
-use super::slot::{Held, Resemblance, Shelf, resemblance};
+use super::slot::{Held, Resemblance, Shelf, Slot, resemblance};
 use super::time::{Seconds, Timestamp};
 use super::wall::WallCheck;
 
@@ -137,33 +137,6 @@ pub struct Known<Of> {
     pub missing_since: Option<Timestamp>,
 }
 
-/// When a listing was looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Freshness {
-    /// The beginning of the last attempt.
-    pub tried: Option<Timestamp>,
-    /// The beginning of the last complete one of this process.
-    pub complete: Option<Timestamp>,
-    /// When that one was read to its end.
-    pub read_at: Option<Timestamp>,
-    pub digest: Digest,
-    /// The cloud says that it has no such listing.
-    pub unavailable: bool,
-    /// Looks in a row that were not complete.
-    pub failures: u32,
-    pub miscounted: Option<Miscounted>,
-}
-
-/// A total that is off by the same number look after look.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Miscounted {
-    pub excess: u64,
-    pub since: Timestamp,
-    pub looks: u32,
-    /// From now on a walk is complete where its total is off by just this.
-    pub believed: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Postponement {
     pub count: u32,
@@ -249,6 +222,8 @@ pub struct Request {
     pub overrides: BTreeSet<Rail>,
     /// Of a create: how long the backup is kept; `None`: until a person deletes it.
     pub expire: Option<Seconds>,
+    /// Of a create under a policy: the slot that it takes.
+    pub slot: Option<Slot>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

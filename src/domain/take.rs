@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::backup::Life;
 use super::draft::{Action, Plan};
 use super::due::{Busy, Due, closed_until, decide, due_slots, not_idle, obstacle};
-use super::effect::{Cause, Effect, Standing, Verb};
+use super::effect::{Cause, Effect, Standing};
 use super::id::{BackupId, MachineId, SnapshotId};
 use super::policy::Mode;
 use super::selection::Selector;
@@ -77,15 +77,14 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
 }
 
 fn create(slot: &Slot, machine_name: &str) -> Effect {
-    let name = slot.snapshot_name(machine_name);
-    let description = format!(
-        "{}\nBackup by policy {:?}, due {}. Made by Quartermaster.",
-        slot.line(),
-        slot.policy.as_str(),
-        slot.due
-    );
-    let (backup, machine) = (BackupId::new(&*name), slot.machine.clone());
-    Effect::new(Cause::Slot(slot.clone()), Verb::CreateSnapshot { backup, machine, name, description })
+    Effect::new(Cause::Slot(slot.clone()), slot.create(machine_name))
+}
+
+/// The slot that a person's request takes, where it serves this one too.
+pub(super) fn asked_instead(state: &State, slot: &Slot) -> Option<Timestamp> {
+    let asked = state.requests.values().filter_map(|request| request.slot.as_ref());
+    let on_shelf = asked.filter(|asked| asked.policy == slot.policy && asked.machine == slot.machine);
+    on_shelf.map(|asked| asked.due).find(|due| *due >= slot.due)
 }
 
 /// A snapshot that bears this name and is not ours.
@@ -139,7 +138,7 @@ pub(super) fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Opti
     if known.is_some_and(|known| !Selector::of(policy).selects(&known.item)) {
         return Some("its policy is not for its machine any more".to_owned());
     }
-    let newer = schedule.latest_at_or_before(now, slot.due);
+    let newer = asked_instead(state, slot).or_else(|| schedule.latest_at_or_before(now, slot.due));
     if let Some(newer) = newer {
         return Some(format!("superseded by the slot of {newer}"));
     }

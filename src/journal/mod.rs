@@ -3,6 +3,8 @@
 //! Whoever appends names the head it knows, so two writers cannot both succeed. Nothing outside this
 //! folder knows which database holds it, and nothing in it knows what an event means.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
 pub mod entry;
@@ -29,11 +31,26 @@ mod examples;
 
 use crate::journal::checkpoint::Checkpoint;
 use crate::journal::entry::{Head, Key, Row, Seq};
-use crate::journal::fault::Fault;
+use crate::journal::fault::{Cause, Fault};
 use crate::journal::lock::Lock;
 
 /// The file's name in its directory.
 pub const FILE: &str = "journal.db";
+
+/// The version of the database's library; an error is why it must not be used.
+pub fn library() -> Result<&'static str, Cause> {
+    settings::check_library().map(|()| rusqlite::version())
+}
+
+/// The newest format that is known.
+pub fn format() -> u32 {
+    schema::NEWEST
+}
+
+/// Whether a process holds the journal in this directory, so that it alone may write.
+pub fn is_held(directory: &Path) -> bool {
+    !lock::is_free(&directory.join(lock::NAME))
+}
 
 /// The journal, open for its only writer.
 ///

@@ -52,6 +52,25 @@ fn examine(path: &Path, reached: &dyn Fn(Seq)) -> Result<Report, ReadError> {
     reader.unless_touched(report).map_err(|fault| ReadError::from_fault(path, fault))
 }
 
+/// The chain over the newest rows alone: the head, and how many rows were followed to it.
+pub fn tail(reader: &Reader, most: u64) -> Result<(Head, u64), Fault> {
+    let connection = &reader.connection;
+    let newest = rows::head(connection)?;
+    let before = newest.seq.0.saturating_sub(most);
+    let begin = match before.checked_sub(1) {
+        Some(earlier) => rows::read(connection, Seq(earlier), 1)?.first().map(|row| row.head()),
+        None => None,
+    };
+    let mut head = begin.unwrap_or(Head::START);
+    let after = if begin.is_some() { rows::place(head.seq) } else { rows::BEFORE_ALL };
+    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+    let count = rows::walk(connection, after, limit, |fields, seal| {
+        head = chain::follow(&head, &fields, &seal)?;
+        Ok::<(), Fault>(())
+    })?;
+    reader.unless_touched(Ok((head, count as u64)))
+}
+
 fn inspect(reader: &Reader, reached: &dyn Fn(Seq)) -> Result<Report, Fault> {
     let connection = &reader.connection;
     // Read before the rows, so that a row it stands on is there; judged after them, so that a row's

@@ -145,6 +145,7 @@ mod tests {
             machines: 1,
             keep_last: 1,
             also: Retention::default(),
+            is_varied: false,
             seed: 1,
             faults: "none".to_owned(),
             dialect: Dialect::plain(),

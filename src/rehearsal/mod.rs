@@ -3,6 +3,7 @@
 //! It is what `demo` runs and what the tests campaign with. The daemon in it is the one that ships.
 
 pub mod setup;
+mod variety;
 pub mod disturb;
 pub mod summary;
 pub mod run;

@@ -249,6 +249,7 @@ fn ask_lines(state: &State, at: Timestamp, ask: &Ask) -> Vec<Line> {
         }
         Ask::Release { backup, .. } => about("released", backup),
         Ask::Delete { backup, .. } => about("to delete", backup),
+        Ask::Run { machine, .. } => vec![line(at, "to take", &machine_name(state, machine), "", by())],
         Ask::Create { machine, .. } => vec![line(at, "to make", &machine_name(state, machine), "", by())],
         Ask::ThawMachine { machine, keep, .. } => {
             let detail = format!("down to the newest {keep}, by the person");

@@ -155,7 +155,13 @@ impl Person {
         if self.rng.bool() {
             let machines: Vec<_> = state.fleet.machines.keys().collect();
             if let Some(machine) = machines.get(self.rng.usize(0..machines.len().max(1))) {
-                self.ask(Ask::Create { machine: (*machine).clone(), expire: None }, Promise::None);
+                let machine = (*machine).clone();
+                let mut policies = state.adopted.iter().flat_map(|adopted| adopted.set.policies.keys());
+                let ask = match policies.next().filter(|_| self.rng.bool()).cloned() {
+                    Some(policy) => Ask::Run { policy, machine },
+                    None => Ask::Create { machine, expire: None },
+                };
+                self.ask(ask, Promise::None);
             }
             return;
         }

@@ -9,14 +9,17 @@ use std::time::Duration;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::id::SnapshotId;
 use crate::domain::policy::Retention;
+use crate::domain::selection::Selector;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
+use crate::rehearsal::variety::DAILY;
 use crate::rehearsal::watch::Observer;
 use crate::sim::cloud::Cloud;
 use crate::sim::dialect::Way;
 use crate::sim::machine::MachineStatus;
 use crate::sim::record::{Actor, Record};
+use crate::sim::truth::Truth;
 
 /// Within this all must be well again; two slots of a daily policy are the same.
 const RECOVERY: Seconds = Seconds::hours(48);
@@ -43,23 +46,23 @@ pub fn judge(observer: &Observer, setup: &Setup, cloud: &Cloud, state: &State, n
     let ending = Ending { setup, state, now };
     let mut found = ending.open_requests();
     let there = machines(cloud);
-    let machines: Vec<String> = cloud.with_world(|world| {
+    let machines: Vec<(String, String)> = cloud.with_world(|world| {
         let up = world.machines().filter(|machine| {
             machine.status == MachineStatus::Active
                 && !machine.unsupported
                 && ending.is_older(machine.since, RECOVERY)
         });
-        up.map(|machine| machine.id.clone()).collect()
+        up.map(|machine| (machine.id.clone(), machine.name.clone())).collect()
     });
     cloud.with_truth(|truth| {
         let mut records: Vec<&Record> = truth.snapshots().collect();
-        found.extend(ending.machines_without_backup(&machines, &records));
+        found.extend(ending.machines_without_backup(truth, &machines, &records));
         // Of an id that was given out again only the last one's can be there.
         records.retain(|record| truth.snapshot(&record.id).is_some_and(|last| last.number == record.number));
         found.extend(ending.wrong_inventory(&records));
         // The backups of a lost machine are kept until a person decides.
         records.retain(|record| there.contains(&record.machine));
-        found.extend(ending.deletions_overdue(&records));
+        found.extend(ending.deletions_overdue(truth, &records));
     });
     for line in found {
         observer.object(format!("I27: {line}"));
@@ -93,18 +96,37 @@ impl Ending<'_> {
         self.now.since(at) > than.duration()
     }
 
-    /// Of all that the cloud has: a daemon that sees none of them has not recovered.
-    fn machines_without_backup(&self, machines: &[String], records: &[&Record]) -> Vec<String> {
-        let is_fresh = |machine: &str| {
-            records.iter().any(|record| {
-                record.machine == machine
-                    && record.is_owned()
-                    && record.is_good()
-                    && !self.is_older(record.created_at, RECOVERY)
-            })
-        };
-        let late = machines.iter().filter(|id| !is_fresh(id));
-        late.map(|id| format!("{id} has no good backup of the last 48 hours")).collect()
+    /// Of all that the cloud has, by each policy that is for it: a daemon that sees none of them has not
+    /// recovered.
+    fn machines_without_backup(
+        &self,
+        truth: &Truth,
+        machines: &[(String, String)],
+        records: &[&Record],
+    ) -> Vec<String> {
+        let mut found = Vec::new();
+        for (name, policy) in self.setup.policies().policies {
+            let within = Seconds((2 * policy.longest_gap.0).max(RECOVERY.0));
+            if self.now.since(self.setup.calm_begins()) < within.duration() + MARGIN.duration() {
+                continue;
+            }
+            let selector = Selector::of(&policy);
+            let is_fresh = |machine: &str| {
+                records.iter().any(|record| {
+                    let of = record.slot.as_ref().map(|slot| truth.policy(&slot.policy));
+                    record.machine == machine
+                        && of == Some(name.as_str())
+                        && record.is_owned()
+                        && record.is_good()
+                        && !self.is_older(record.created_at, within)
+                })
+            };
+            let covered = machines.iter().filter(|(_, called)| selector.selects_name(called));
+            let late = covered.filter(|(id, _)| !is_fresh(id));
+            let hours = within.0 / 3_600;
+            found.extend(late.map(|(id, _)| format!("{id} has no good {name} backup of {hours} h")));
+        }
+        found
     }
 
     fn open_requests(&self) -> Vec<String> {
@@ -135,7 +157,7 @@ impl Ending<'_> {
     }
 
     /// Good ones that enough newer ones replaced long ago, and that only the daemon could hold.
-    fn deletions_overdue(&self, records: &[&Record]) -> Vec<String> {
+    fn deletions_overdue(&self, truth: &Truth, records: &[&Record]) -> Vec<String> {
         // How many other words keep is not counted here.
         if self.setup.also != Retention::default() {
             return Vec::new();
@@ -143,7 +165,8 @@ impl Ending<'_> {
         let mut shelves: BTreeMap<(String, String), Vec<&Record>> = BTreeMap::new();
         // What was odd once may have been disputed or judged bad, and waits for a person.
         for record in records.iter().filter(|record| record.is_good() && !record.is_odd) {
-            if let Some(group) = record.group() {
+            // How many other words keep is not counted here.
+            if let Some(group) = truth.group(record).filter(|(policy, _)| policy == DAILY) {
                 shelves.entry(group).or_default().push(record);
             }
         }
@@ -151,7 +174,7 @@ impl Ending<'_> {
         let kept = self.setup.keep_last.max(self.state.rules().min_good) as usize;
         // A cap may leave the last of many for later, but not a shelf alone for a day.
         let goes_on = |of: &Record| {
-            records.iter().filter(|record| record.group() == of.group()).any(|record| {
+            records.iter().filter(|record| truth.group(record) == truth.group(of)).any(|record| {
                 record
                     .deleted
                     .is_some_and(|(at, by)| by == Actor::Daemon && !self.is_older(at, DELETES_WITHIN))

@@ -13,6 +13,7 @@ use crate::barrack::client::Client;
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::Transport;
 use crate::clock::Clock;
+use crate::daemon::busy::Answers;
 use crate::daemon::engine::{self, Engine, Folded, Parts, Replay, StartError, Trouble};
 use crate::daemon::inbox;
 use crate::daemon::post::Post;
@@ -27,18 +28,18 @@ use crate::rehearsal::bookkeeper::Bookkeeper;
 use crate::rehearsal::budget::Budget;
 use crate::rehearsal::crash::{Fuse, Mortal};
 use crate::rehearsal::disturb::DaemonClock;
-use crate::rehearsal::edits::Edits;
+use crate::rehearsal::edits::{self, Edits};
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
 use crate::rehearsal::rival::Rival;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
+use crate::rehearsal::variety::{self, DAILY, RENAMED};
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
 use crate::sim::record::Actor;
-use crate::sim::truth::Rules;
 use crate::sim::wire::LocalWire;
 
 /// A simulated key; the canary that must appear nowhere.
@@ -131,7 +132,6 @@ struct Rehearsal<'a> {
 impl<'a> Rehearsal<'a> {
     fn new(setup: &'a Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Self {
         let clock = Clock::simulated(setup.begins());
-        let rules = setup.policies().rules;
         let faults = FaultPlan::named(&setup.faults, setup.seed, setup.calm_begins());
         let cloud = Cloud::new(Start {
             seed: setup.seed,
@@ -140,9 +140,10 @@ impl<'a> Rehearsal<'a> {
             dialect: setup.dialect,
             faults: faults.unwrap_or_else(|| FaultPlan::none(setup.seed)),
             key: KEY.to_owned(),
-            rules: Rules { min_good: rules.min_good as usize, keep_last: setup.keep_last as usize },
+            rules: edits::promised(&setup.policies(), setup.dialect, setup.keep_last),
             initial_balance: BALANCE,
         });
+        cloud.with_world(|world| world.truth.is_same_policy(RENAMED, DAILY));
         let observer = Observer::new(cloud.clone(), clock.clone(), setup);
         let fuse = Fuse::new();
         listen(&cloud, &observer, &fuse, setup.seed);
@@ -224,6 +225,7 @@ impl<'a> Rehearsal<'a> {
         let policies = self.edits.adopted(self.setup, &self.cloud, self.clock.now());
         let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
         let mut engine = Engine::start(folded, policies, parts).await?;
+        engine.answer_by(Answers::Scripted(variety::busy));
         engine.post_by(Post::Memory(Memory::default()));
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
@@ -237,7 +239,7 @@ impl<'a> Rehearsal<'a> {
         let rival = self.rival.clone();
         let time_left = self.setup.ends().since(self.clock.now());
         let mortal = {
-            let work = Box::pin(engine.run(async |engine: &Engine, pause| self.pause(engine, pause).await));
+            let work = Box::pin(self.work(&mut engine));
             Mortal { work, fuse: fuse.clone() }
         };
         let ended = tokio::select! {
@@ -256,6 +258,28 @@ impl<'a> Rehearsal<'a> {
                 self.crashes += 1;
                 self.cloud.note_hit(Fault::Crash);
                 Ok(Some(engine.state().to_bytes()))
+            }
+        }
+    }
+
+    /// Passes until the end, with a file that somebody broke read again in between.
+    async fn work(&mut self, engine: &mut Engine) -> Result<(), Trouble> {
+        let mut is_broken = false;
+        loop {
+            let paused = async |engine: &Engine, pause| {
+                is_broken = self.edits.breaks(self.setup, &self.cloud, self.clock.now());
+                self.pause(engine, pause).await && !is_broken
+            };
+            engine.run(paused).await?;
+            if !is_broken {
+                return Ok(());
+            }
+            let Some((file, started)) = variety::broken_file(&self.setup.directory) else { return Ok(()) };
+            let adopted = |engine: &Engine| engine.state().adopted.as_ref().map(|adopted| adopted.seq);
+            let before = adopted(engine);
+            engine.reload(&file, &started).await?;
+            if adopted(engine) != before || engine.state().refused_file.is_none() {
+                self.observer.object("a broken file was not refused, or changed the policies".to_owned());
             }
         }
     }

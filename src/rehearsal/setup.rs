@@ -1,4 +1,4 @@
-//! What a rehearsal is made of: how long, how many machines, which faults, and one daily policy.
+//! What a rehearsal is made of: how long, how many machines, which faults, and which policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use crate::domain::snapshot_price::PriceBasisSaid;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::Timing;
 use crate::rehearsal::disturb::Disturbance;
+use crate::rehearsal::variety::{self, DAILY};
 use crate::sim::dialect::Dialect;
 
 /// 2026-03-01T00:00:00Z, when every rehearsal begins.
@@ -29,6 +30,8 @@ pub struct Setup {
     pub keep_last: u32,
     /// What the policy keeps besides.
     pub also: Retention,
+    /// Whether the seed draws more than the plain policy: a second one, renamings, broken files.
+    pub is_varied: bool,
     pub seed: u64,
     /// A name that `sim::fault_plan::FaultPlan` knows.
     pub faults: String,
@@ -56,6 +59,7 @@ impl Setup {
     }
 
     /// One policy over all machines: daily at two, the newest `keep_last` kept, and what is said besides.
+    /// A varied rehearsal has a second one.
     pub fn policies(&self) -> PolicySet {
         let policy = Policy {
             mode: Mode::Enforce,
@@ -69,7 +73,8 @@ impl Setup {
             timing: Timing::default(),
             was: BTreeSet::new(),
         };
-        let policies = BTreeMap::from([(PolicyName::new("daily"), policy)]);
+        let mut policies = BTreeMap::from([(PolicyName::new(DAILY), policy)]);
+        policies.extend(self.is_varied.then(|| variety::second(self.seed, self.begins())));
         PolicySet {
             mode: Mode::Enforce,
             policies,

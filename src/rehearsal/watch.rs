@@ -43,7 +43,10 @@ struct Seen {
     /// When the rehearsal began, in enforce mode, and the rules in force.
     begins: Timestamp,
     rules: Rules,
-    machines: usize,
+    /// Slots that may be due in a day.
+    slots_a_day: usize,
+    /// The longest gap of each policy, by its first name.
+    gaps: BTreeMap<String, Seconds>,
     /// The deletes that arrived, in true time.
     deletes: Vec<Timestamp>,
     /// When each doom was written down, in true time.
@@ -60,11 +63,14 @@ struct Seen {
 
 impl Observer {
     pub fn new(cloud: Cloud, truth: Clock, setup: &Setup) -> Self {
+        let policies = setup.policies().policies.into_iter();
+        let gaps = policies.map(|(name, policy)| (name.to_string(), policy.longest_gap));
         Self(Arc::new(Mutex::new(Seen {
             begins: truth.now(),
             truth,
             rules: setup.policies().rules,
-            machines: setup.machines as usize,
+            slots_a_day: setup.machines as usize * if setup.is_varied { 3 } else { 1 },
+            gaps: gaps.collect(),
             deletes: Vec::new(),
             doomed: BTreeMap::new(),
             owners: BTreeMap::new(),
@@ -164,17 +170,19 @@ impl Seen {
         }
         self.deletes.retain(|at| now.since(*at) < DAY.duration());
         self.deletes.push(now);
-        let (ready, newest) = self.cloud.with_truth(|truth| {
-            let machine = truth.snapshot(id).map(|record| record.machine.clone());
+        let (ready, shelf, newest) = self.cloud.with_truth(|truth| {
+            let shelf = truth.snapshot(id).and_then(|record| truth.group(record));
             let good = || truth.snapshots().filter(|record| record.is_good() && record.is_owned());
-            let of_machine = good().filter(|record| Some(&record.machine) == machine.as_ref());
-            (good().count(), of_machine.map(|record| record.created_at).max())
+            let on_shelf = good().filter(|record| truth.group(record) == shelf);
+            (good().count(), shelf.clone(), on_shelf.map(|record| record.created_at).max())
         });
-        let cap = 3.max(ready.div_ceil(4)).max(2 * self.machines) + CAP_TOLERANCE;
+        let cap = 3.max(ready.div_ceil(4)).max(2 * self.slots_a_day) + CAP_TOLERANCE;
         if self.deletes.len() > cap {
             self.object(format!("I10: {} deletes in a day, and {cap} are allowed", self.deletes.len()));
         }
-        let freeze_age = DAY.duration() * 2 + self.rules.freeze_margin.duration();
+        // What was made by hand, with an end, stands on no shelf.
+        let Some(gap) = shelf.and_then(|(policy, _)| self.gaps.get(&policy).copied()) else { return };
+        let freeze_age = gap.duration() * 2 + self.rules.freeze_margin.duration();
         let age = newest.map(|newest| now.since(newest));
         if age.is_none_or(|age| age > freeze_age + TOLERANCE.duration()) {
             self.object(format!("I4: DELETE {id} came while the newest good one was {age:?} old"));

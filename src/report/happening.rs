@@ -303,6 +303,10 @@ fn ask(uid: u32, ask: &Ask) -> Happening {
             let end = expire.map_or_else(|| "until a person deletes it".to_owned(), kept_for);
             ("asked", format!("for a backup of {}, kept {end}", name(machine.as_str())))
         }
+        Ask::Run { policy, machine } => {
+            let (policy, machine) = (name(policy.as_str()), name(machine.as_str()));
+            ("asked", format!("for a backup of {machine} under policy {policy} now"))
+        }
         Ask::Retry { halted } => {
             let of = match halted {
                 Halted::Account => "the account".to_owned(),

@@ -189,6 +189,12 @@ impl Subject {
             Ask::ThawMachine { machine, .. } | Ask::Create { machine, .. } => {
                 matches!(self, Self::Machine(id) if id == machine)
             }
+            Ask::Run { policy, machine } => match self {
+                Self::Machine(id) => id == machine,
+                Self::Policy(name) => name == policy,
+                Self::Slot(of) => of.policy == *policy && of.machine == *machine,
+                Self::Backup { .. } => false,
+            },
             Ask::Retire { policy } => matches!(self, Self::Policy(name) if name == policy),
             Ask::Retry { halted } => match (self, halted) {
                 (Self::Machine(id), Halted::Machine(machine)) => id == machine,

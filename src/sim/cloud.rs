@@ -21,9 +21,10 @@ use crate::sim::fault_plan::FaultPlan;
 use crate::sim::front;
 use crate::sim::machine::MachineStatus;
 use crate::sim::record::Actor;
+use crate::sim::rules::Rules;
 use crate::sim::scenario::{Scenario, Step};
 use crate::sim::stream::stream;
-use crate::sim::truth::{Rules, Truth};
+use crate::sim::truth::Truth;
 use crate::sim::world::{Origin, Refusal, World};
 
 /// What a cloud is made from. Its epoch is what the clock shows at that moment.

@@ -12,6 +12,7 @@ mod volume;
 pub mod misbilling;
 pub mod books;
 pub mod agenda;
+pub mod rules;
 pub mod truth;
 pub mod record;
 pub mod dialect;

@@ -17,7 +17,7 @@ use crate::sim::dialect::Dialect;
 use crate::sim::fault::Fault;
 use crate::sim::fault_plan::FaultPlan;
 use crate::sim::machine::machine_id;
-use crate::sim::truth::Rules;
+use crate::sim::rules::Rules;
 
 pub const KEY: &str = "key-of-the-tests";
 
@@ -37,7 +37,7 @@ pub fn cloud(dialect: &str, faults: FaultPlan) -> Cloud {
         dialect: Dialect::parse(dialect).unwrap(),
         faults,
         key: KEY.to_owned(),
-        rules: Rules { min_good: 1, keep_last: 1 },
+        rules: Rules { min_good: 1, keep_last: 1, in_force: None },
         initial_balance: Nanos(1_000_000_000_000_000),
     })
 }

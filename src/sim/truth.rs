@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::time::Timestamp;
 use crate::sim::record::{Actor, Record};
+use crate::sim::rules::{Member, Rules};
 use crate::sim::snapshot::in_full;
 
 /// Lines of text kept per kind of verdict; the counters go on.
@@ -18,15 +19,6 @@ const TWIN_KNOWN_WITHIN: Duration = Duration::from_secs(3_600);
 const LINK_KNOWN_WITHIN: Duration = Duration::from_secs(300);
 /// What the cloud or a person took away is known to the daemon within this, if the cloud lets it look.
 const KNOWN_WITHIN_MICROS: i64 = 2 * 3_600 * 1_000_000;
-
-/// What the policies of the daemon under test promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// No delete may leave a policy and machine under this many good snapshots.
-    pub min_good: usize,
-    /// This many of the newest good ones of a policy and machine are never deleted.
-    pub keep_last: usize,
-}
 
 /// One kind of verdict: how often, and the first lines.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +67,8 @@ pub struct Truth {
     former: Option<(Rules, Timestamp)>,
     /// Names that the daemon's journal had an intent for.
     announced: BTreeSet<String>,
+    /// Other names of policies, and their first ones.
+    names: BTreeMap<String, String>,
 }
 
 impl Truth {
@@ -95,6 +89,7 @@ impl Truth {
             now: Timestamp::EPOCH,
             former: None,
             announced: BTreeSet::new(),
+            names: BTreeMap::new(),
         }
     }
 
@@ -233,8 +228,8 @@ impl Truth {
     /// Other rules are in force from now on; what the old ones allowed may still be on its way.
     pub fn adopt_rules(&mut self, rules: Rules) {
         if rules != self.rules {
-            self.former = Some((self.rules, self.now.shifted(KNOWN_WITHIN_MICROS)));
-            self.rules = rules;
+            let before = std::mem::replace(&mut self.rules, rules);
+            self.former = Some((before, self.now.shifted(KNOWN_WITHIN_MICROS)));
         }
     }
 
@@ -259,13 +254,13 @@ impl Truth {
 
     fn count_good(&mut self, number: u64) {
         let Some(record) = self.records.get(&number).filter(|record| record.is_good()) else { return };
-        if let Some(group) = record.group() {
+        if let Some(group) = self.group(record) {
             self.good.entry(group).or_default().insert(number, None);
         }
     }
 
     fn discount_good(&mut self, number: u64, lost: Option<Timestamp>) {
-        let Some(group) = self.records.get(&number).and_then(Record::group) else { return };
+        let Some(group) = self.records.get(&number).and_then(|record| self.group(record)) else { return };
         if let Some(members) = self.good.get_mut(&group) {
             match members.get_mut(&number) {
                 Some(known) if lost.is_some() => *known = lost,
@@ -276,7 +271,8 @@ impl Truth {
 
     fn judge_create(&mut self, record: &Record) {
         let slot = record.slot.as_ref();
-        let slot = slot.map(|slot| format!("slot {} {} {}", slot.policy, slot.machine, slot.at));
+        let slot =
+            slot.map(|slot| format!("slot {} {} {}", self.policy(&slot.policy), slot.machine, slot.at));
         let name = format!("name {}", record.name);
         let keys = || slot.iter().chain([&name]);
         if !record.is_twin && keys().any(|key| self.is_served(key)) {
@@ -321,13 +317,44 @@ impl Truth {
         })
     }
 
-    /// The laxer of the rules in force and those that were until just now.
-    fn rules_at(&self, at: Timestamp) -> Rules {
-        let former = self.former.filter(|(_, until)| at < *until).map_or(self.rules, |(former, _)| former);
-        Rules {
-            min_good: self.rules.min_good.min(former.min_good),
-            keep_last: self.rules.keep_last.min(former.keep_last),
-        }
+    /// What the rules say of the deletion of one that counts, those in force and those that were until
+    /// just now: either may allow it.
+    fn objections_of_rules(&self, record: &Record, at: Timestamp) -> Vec<String> {
+        let Some((policy, machine)) = self.group(record) else { return Vec::new() };
+        let members = self.good.get(&(policy.clone(), machine.clone()));
+        let Some(members) = members.filter(|members| members.contains_key(&record.number)) else {
+            return Vec::new();
+        };
+        let counts =
+            |lost: &Option<Timestamp>| lost.is_none_or(|lost| at < lost.shifted(KNOWN_WITHIN_MICROS));
+        let counted = members.iter().filter(|(number, lost)| **number == record.number || counts(lost));
+        let member = |(number, _): (&u64, _)| {
+            let of = self.records.get(number)?;
+            Some(Member { number: *number, made_at: of.created_at, is_odd: of.is_odd })
+        };
+        let shelf: Vec<Member> = counted.filter_map(member).collect();
+        let former = self.former.as_ref().filter(|(_, until)| at < *until).map(|(former, _)| former);
+        let judged = [Some(&self.rules), former].into_iter().flatten();
+        let judged = judged.map(|rules| rules.objections(&policy, record.number, &shelf, at));
+        let objections = judged.min_by_key(Vec::len).unwrap_or_default();
+        let (id, machine) = (&record.id, &machine);
+        objections.into_iter().map(|why| format!("{id} of {machine}: {why}")).collect()
+    }
+
+    /// From now on, and for all that was, a policy of this name is the one that is called otherwise.
+    pub fn is_same_policy(&mut self, name: &str, as_this: &str) {
+        self.names.insert(name.to_owned(), as_this.to_owned());
+    }
+
+    /// The first name of a policy.
+    pub fn policy<'a>(&'a self, name: &'a str) -> &'a str {
+        self.names.get(name).map_or(name, String::as_str)
+    }
+
+    /// The shelf that it counts for, under the policy's first name.
+    pub fn group(&self, record: &Record) -> Option<(String, String)> {
+        let (policy, machine) = record.group()?;
+        Some((self.policy(&policy).to_owned(), machine))
     }
 
     fn objections(&self, record: &Record, at: Timestamp) -> Vec<String> {
@@ -354,24 +381,7 @@ impl Truth {
         if self.has_living_twin(record) {
             objections.push(format!("{id} shares its name with another"));
         }
-        let group = record.group().and_then(|group| Some((self.good.get(&group)?, group)));
-        if let Some((members, (policy, machine))) =
-            group.filter(|(members, _)| members.contains_key(&record.number))
-        {
-            let rules = self.rules_at(at);
-            let counts =
-                |lost: &Option<Timestamp>| lost.is_none_or(|lost| at < lost.shifted(KNOWN_WITHIN_MICROS));
-            let left =
-                members.iter().filter(|(number, lost)| **number != record.number && counts(lost)).count();
-            if left < rules.min_good {
-                objections.push(format!("deleting {id} leaves {policy} on {machine} with {left} good"));
-            }
-            let newer = members.range(record.number + 1..).filter(|(_, lost)| counts(lost)).count();
-            if newer < rules.keep_last {
-                let kept = rules.keep_last;
-                objections.push(format!("{id} is among the {kept} newest of {policy} on {machine}"));
-            }
-        }
+        objections.extend(self.objections_of_rules(record, at));
         objections
     }
 }
@@ -508,11 +518,11 @@ mod tests {
         delete(&cloud, &newer).await.unwrap();
         let lines = cloud.with_truth(|truth| truth.violations.lines.clone());
         assert_eq!(lines.len(), 1);
-        assert!(lines[0].contains("among the 1 newest of p on BRK-100001D"), "{lines:?}");
+        assert!(lines[0].contains("BRK-100001D: it is among the 1 newest of p"), "{lines:?}");
         delete(&cloud, &older).await.unwrap();
         let lines = cloud.with_truth(|truth| truth.violations.lines.clone());
         assert_eq!(lines.len(), 3);
-        assert!(lines[1].contains("leaves p on BRK-100001D with 0 good"), "{lines:?}");
+        assert!(lines[1].contains("BRK-100001D: it leaves p with 0 good"), "{lines:?}");
     }
 
     /// A second daemon makes one of this name on the first machine.

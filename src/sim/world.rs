@@ -22,8 +22,9 @@ use crate::sim::misbilling::Misbilling;
 use crate::sim::mischief::Mischief;
 use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
+use crate::sim::rules::Rules;
 use crate::sim::snapshot::{Snapshot, Stage, ripening};
-use crate::sim::truth::{Rules, Truth};
+use crate::sim::truth::Truth;
 use crate::sim::world::stores::Stores;
 
 /// Why the cloud declines a change.

@@ -22,6 +22,7 @@ fn state_bytes(days: u64) -> usize {
         machines: 2,
         keep_last: 3,
         also: Retention::default(),
+        is_varied: false,
         seed: 11,
         faults: "typical".to_owned(),
         dialect: Dialect::plain(),

@@ -38,7 +38,8 @@ fn what_people_keep_pause_and_ask_for_stands_in_the_status() {
     let (code, said, _) = ask(&["hold", &newest, "--until", "2033-12-31", "--reason", "a lawsuit"]);
     assert_eq!((code, said), (0, format!("held {newest} until 2034-01-01 00:00:00 UTC\n{BY_ITSELF}")));
     assert_eq!(shown()["kept"][0]["held_until"], "2034-01-01T00:00:00Z");
-    let delete = ["snapshots", "delete", &newest, "--override", "kept", "--reason", "too dear"];
+    let delete =
+        ["snapshots", "delete", &newest, "--override", "kept", "--reason", "too dear", "--name", &newest];
     let (code, _, errors) = ask(&["hold", &newest, "--until", "2030-01-01", "--reason", "a lawsuit"]);
     assert!(code == 1 && errors.contains("only ever made longer"), "{errors}");
     assert_eq!(ask(&["release", &newest, "--reason", "it is settled"]).0, 0);

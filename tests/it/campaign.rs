@@ -69,6 +69,7 @@ pub fn rehearse_keeping(seed: u64, days: u64, also: Retention) -> Result<Summary
         machines: 3,
         keep_last: keep_last(seed),
         also,
+        is_varied: !seed.is_multiple_of(3),
         seed,
         faults: "hostile".to_owned(),
         dialect: dialect_of(seed, days),

@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod doctor;
 mod mail;
 mod reload;
+mod service;
+mod socket;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 /// For whatever a process is waited for; a slow machine is no failure.

@@ -36,6 +36,7 @@ fn twenty_days(disturbances: &[(u64, What)]) -> Summary {
         durable: false,
         directory: directory.path().to_owned(),
         also: Retention::default(),
+        is_varied: false,
         disturbances: disturbances.collect(),
     };
     let summary = run::run(&setup, Rc::new(RefCell::new(Nobody))).unwrap();

@@ -88,7 +88,7 @@ fn each_alert_fires_once_and_stays_quiet_once_in_the_tests_of_the_rules() {
     for alert in alerts() {
         let cases: Vec<_> = tests.split(&format!("alertname: {alert}\n")).skip(1).collect();
         let is_quiet = |case: &&str| case.trim_start().starts_with("exp_alerts: []");
-        assert!(cases.iter().any(|case| is_quiet(case)), "{alert} never stays quiet");
+        assert!(cases.iter().any(is_quiet), "{alert} never stays quiet");
         assert!(cases.iter().any(|case| !is_quiet(case)), "{alert} never fires");
     }
 }

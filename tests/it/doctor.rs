@@ -14,7 +14,7 @@ use quartermaster::domain::time::Timestamp;
 use quartermaster::sim::cloud::{Cloud, Start};
 use quartermaster::sim::dialect::Dialect;
 use quartermaster::sim::fault_plan::FaultPlan;
-use quartermaster::sim::truth::Rules;
+use quartermaster::sim::rules::Rules;
 use tower::Service;
 
 const KEY: &str = "s3cret-of-the-tests";
@@ -32,7 +32,7 @@ fn cloud(dialect: Dialect) -> (Cloud, Clock) {
         dialect,
         faults: FaultPlan::none(7),
         key: KEY.to_owned(),
-        rules: Rules { min_good: 1, keep_last: 1 },
+        rules: Rules { min_good: 1, keep_last: 1, in_force: None },
         initial_balance: Nanos(1_000_000_000_000_000),
     });
     (cloud, clock)

@@ -10,3 +10,5 @@ mod promtool;
 mod scrape;
 mod prometheus;
 mod browser;
+mod postfix;
+mod letters;

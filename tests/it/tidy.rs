@@ -26,8 +26,9 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("main", ANY),
     ("lib", ANY),
 ];
-const REHEARSAL: &[&str] =
-    &["domain", "clock", "daemon", "barrack", "journal", "sim", "report", "metrics", "http", "mail"];
+const REHEARSAL: &[&str] = &[
+    "domain", "clock", "daemon", "barrack", "config", "journal", "sim", "report", "metrics", "http", "mail",
+];
 const ANY: &[&str] = &["any"];
 const DAEMON: &[&str] =
     &["planted", "journal", "barrack", "metrics", "mail", "http", "config", "report", "domain", "clock"];

@@ -33,10 +33,7 @@ pub(super) fn may_create(
     let allowed = adopted.set.mode.min(policy.mode) != Mode::Observe;
     require(allowed, Forbidden("the mode is observe"))?;
     require(state.paused_until.is_none_or(|end| end <= now), Changed("policies are paused"))?;
-    let restarts = |seen: &Downtime| !matches!(seen, Downtime::Live { .. });
-    let newest = &state.downtimes[state.downtimes.len().saturating_sub(3)..];
-    let was_live = newest.len() == 3 && !newest.iter().any(restarts);
-    require(policy.may_restart || was_live, Forbidden("its policy does not let the machine restart"))?;
+    require(policy.may_restart || was_live(state), Forbidden("its policy does not let the machine restart"))?;
     require(slot.due <= now, Forbidden("the slot is not due yet"))?;
     let since = adopted.scheduled_since.get(named).copied().unwrap_or(now);
     require(slot.due > since, Forbidden("the slot is older than the schedule"))?;
@@ -71,6 +68,36 @@ pub(super) fn may_create(
     let seen = looks.iter().all(|look| look.complete.is_some());
     require(seen, Changed("this process has not seen all machines and snapshots yet"))?;
     require(state.wall.lets_create(now), Changed("the clock stepped a moment ago"))
+}
+
+/// The last three snapshots that were watched left their machines running.
+fn was_live(state: &State) -> bool {
+    let restarts = |seen: &Downtime| !matches!(seen, Downtime::Live { .. });
+    let newest = &state.downtimes[state.downtimes.len().saturating_sub(3)..];
+    newest.len() == 3 && !newest.iter().any(restarts)
+}
+
+/// A slot that a person had taken now: of a policy that is in force, for this machine, and not taken yet.
+pub(super) fn is_theirs_to_take(
+    state: &State,
+    now: Timestamp,
+    adopted: &Adopted,
+    slot: &Slot,
+    (backup, machine): (&BackupId, &Machine),
+) -> Verdict {
+    let policy = adopted.set.policies.get(adopted.current(&slot.policy));
+    let policy = policy.ok_or(Forbidden("its policy is not in force"))?;
+    require(slot.machine == machine.id, Forbidden("the slot is of another machine"))?;
+    require(is_for(policy, machine), Forbidden("its policy is not for this machine"))?;
+    require(policy.may_restart || was_live(state), Forbidden("its policy does not let the machine restart"))?;
+    require(slot.due <= now, Forbidden("the slot is not due yet"))?;
+    // A renamed machine keeps the name that it had when it was asked for.
+    let digits = |name: &str| name.rsplit_once('-').map(|(_, digits)| digits.to_owned());
+    let is_named_so = digits(backup.as_str()) == digits(&slot.snapshot_name(&machine.name));
+    require(is_named_so, Forbidden("the name is not that of the slot"))?;
+    let mut others = state.backups.iter().filter(|(id, _)| *id != backup);
+    let is_taken = others.any(|(_, other)| other.slot.as_ref() == Some(slot));
+    require(!is_taken, Forbidden("another backup serves this slot"))
 }
 
 /// Whether the patterns name it, no exclusion does, and region, tier and labels are as asked.

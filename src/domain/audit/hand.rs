@@ -2,6 +2,7 @@
 //!
 //! A rail that the person named does not hold the deletion; what is in no such list always does.
 
+use super::create::is_theirs_to_take;
 use super::delete::{
     has_a_young_one, is_calm, is_ours_alone, is_unlinked, is_unsaid, is_within_caps, neighbours,
     was_seen_just_now,
@@ -119,11 +120,14 @@ pub(super) fn may_create(
     (ask, effect): (&AskId, &Effect),
     (backup, machine, name): (&BackupId, &MachineId, &str),
 ) -> Verdict {
-    request(state, ask, effect)?;
+    let request = request(state, ask, effect)?;
     require(backup.as_str() == name, Forbidden("the name is not that of the backup"))?;
     let known = state.fleet.machines.get(machine).ok_or(Changed("the machine is not known"))?;
     require(known.item.status == MachineStatus::Active, Changed("the machine is not ACTIVE"))?;
     require(known.missing_since.is_none(), Changed("the machine was missing from the last look"))?;
+    if let Some(slot) = &request.slot {
+        is_theirs_to_take(state, now, adopted, slot, (backup, &known.item))?;
+    }
     let exists = state.fleet.snapshots.values().any(|known| known.item.name == name);
     require(!exists, Changed("a snapshot of this name exists"))?;
     let siblings = state.effects.values().filter(|life| life.effect.verb.backup() == backup);

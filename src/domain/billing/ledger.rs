@@ -13,10 +13,10 @@ use super::recent::Recent;
 use super::record::{Bill, BillKind, FINAL_AFTER, LOOKED_BACK, Reach};
 use super::spread::{self, DAY_HOURS, HOUR};
 use crate::domain::fleet::{Look, LookResult};
+use crate::domain::freshness::Freshness;
 use crate::domain::id::BillId;
 use crate::domain::money::{Currency, Nanos};
 use crate::domain::snapshot_price::Implied;
-use crate::domain::state::Freshness;
 use crate::domain::time::Timestamp;
 use crate::planted::{Bug, is_planted};
 

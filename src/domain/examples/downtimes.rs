@@ -136,6 +136,37 @@ fn while_a_snapshot_is_made_machines_are_looked_at_each_minute() {
     assert!(due.contains(&crate::domain::fleet::Scope::Machines), "{due:?}");
 }
 
+#[test]
+fn after_many_live_snapshots_machines_are_looked_at_less_often_until_one_is_down() {
+    let mut world = World::new(1);
+    let is_due = |world: &World, after: u64| {
+        let due = crate::domain::looks::due(&world.state, world.now + Seconds(after));
+        due.contains(&crate::domain::fleet::Scope::Machines)
+    };
+    (0..10).for_each(|_| snapshot(&mut world, 0..0));
+    world.wait_for_slot();
+    let create = creates(&world.pass()).pop().unwrap();
+    let id = world.appear(&create, SnapshotStatus::Pending);
+    world.perform(&create, Outcome::Answered { snapshot: Some(id) });
+    world.pass();
+    assert_eq!((is_due(&world, 120), is_due(&world, 180)), (false, true));
+    set_status(&mut world, MachineStatus::Shutoff);
+    world.pass();
+    assert!(is_due(&world, 60), "how long it is down is measured to the minute");
+    set_status(&mut world, MachineStatus::Active);
+    world.wait(Seconds(120));
+    world.pass();
+    let mut once = World::new(1);
+    (0..10).for_each(|_| snapshot(&mut once, 0..0));
+    snapshot(&mut once, 3..5);
+    once.wait_for_slot();
+    let create = creates(&once.pass()).pop().unwrap();
+    let id = once.appear(&create, SnapshotStatus::Pending);
+    once.perform(&create, Outcome::Answered { snapshot: Some(id) });
+    once.pass();
+    assert!(is_due(&once, 60), "one restart ends the habit");
+}
+
 /// The first slot of a policy that asks whether its machine is busy.
 fn checked() -> World {
     let mut world = World::new(1);

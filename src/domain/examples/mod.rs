@@ -11,6 +11,7 @@ mod disowned;
 mod holds;
 mod hands;
 mod made;
+mod runs;
 mod money;
 mod proofs;
 #[cfg(feature = "planted-bugs")]

@@ -75,9 +75,16 @@ impl Running {
 
     /// Asks it to end, and waits until it has; gives whether it went well.
     pub fn stop(&mut self) -> bool {
-        let id = self.child.id().to_string();
-        drop(Command::new("kill").args(["-TERM", &id]).status());
+        self.signal("TERM");
         self.child.wait().unwrap().success()
+    }
+}
+
+impl Running {
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(status.success(), "send {name} to {}", self.name);
     }
 }
 

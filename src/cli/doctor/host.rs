@@ -1,0 +1,163 @@
+//! This machine, as checks: configuration, folder, disk, journal, time zones.
+//!
+//! It opens the journal to read only, beside a daemon or without one, and makes nothing.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::domain::schedule;
+use crate::journal;
+use crate::journal::reader::{ReadError, Reader};
+use crate::journal::verify;
+use crate::report::doctor::Checks;
+
+/// Rows at the end of the log whose hashes are computed again; `log verify` does it for all.
+const TAIL: u64 = 10_000;
+const MIB: u64 = 1024 * 1024;
+/// A zone whose rules changed often: one that is known shows that the database is whole.
+const TRIED_ZONE: &str = "Europe/Berlin";
+
+pub fn check(config: &Config, checks: &mut Checks) {
+    check_configuration(config, checks);
+    check_folder(&config.data_dir, checks);
+    check_disk(config, checks);
+    check_journal(&config.data_dir, checks);
+    match journal::library() {
+        Ok(version) => checks.ok("sqlite", format!("{version}, built in")),
+        Err(cause) => checks.fail("sqlite", cause.to_string(), "install a build of ours that is whole"),
+    }
+    match schedule::zone(TRIED_ZONE) {
+        Ok(_) => checks.ok("time zones", format!("{TRIED_ZONE} and those of all policies are known")),
+        Err(error) => checks.fail("time zones", error.to_string(), "install the tzdata package"),
+    }
+}
+
+fn check_configuration(config: &Config, checks: &mut Checks) {
+    for warning in &config.warnings {
+        checks.warn("configuration", warning.to_string(), "see config/example.toml for what it means");
+    }
+    if config.warnings.is_empty() {
+        let count = config.policies.len();
+        checks.ok("configuration", format!("mode {}, {count} policies", config.mode.word()));
+    }
+}
+
+fn check_folder(folder: &Path, checks: &mut Checks) {
+    let shown = folder.display();
+    let metadata = match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => metadata,
+        Ok(_) => {
+            return checks.fail(
+                "data_dir",
+                format!("{shown} is no folder"),
+                "name another, or move what is there",
+            );
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return match standing(folder).is_some_and(|parent| is_writable(&parent)) {
+                true => checks.ok("data_dir", format!("{shown} is not there yet: `run` makes it")),
+                false => {
+                    let todo = "make it, owned by the daemon's user, with mode 0700";
+                    checks.fail(
+                        "data_dir",
+                        format!("{shown} is not there, and cannot be made by this user"),
+                        todo,
+                    )
+                }
+            };
+        }
+        Err(error) => {
+            return checks.fail(
+                "data_dir",
+                format!("{shown}: {error}"),
+                "run the doctor as the daemon's user",
+            );
+        }
+    };
+    let mode = metadata.mode() & 0o7777;
+    if !is_writable(folder) {
+        let seen =
+            format!("{shown} (mode {mode:04o}, user {}) cannot be written by this user", metadata.uid());
+        checks.fail("data_dir", seen, "run the doctor as the daemon's user, or give the folder to it");
+    } else if mode & 0o007 != 0 {
+        let seen = format!("{shown} has mode {mode:04o}: everybody on this machine can look into it");
+        checks.warn("data_dir", seen, format!("chmod 0700 {shown}"));
+    } else {
+        checks.ok("data_dir", format!("{shown} (mode {mode:04o}) can be written"));
+    }
+}
+
+/// The nearest folder on the way that is there.
+fn standing(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|folder| folder.is_dir()).map(Path::to_path_buf)
+}
+
+fn is_writable(folder: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+fn check_disk(config: &Config, checks: &mut Checks) {
+    let folders =
+        [("data_dir", Some(&config.data_dir)), ("journal.backup_dir", config.journal.backup_dir.as_ref())];
+    for (name, folder) in folders {
+        let Some(standing) = folder.and_then(|folder| standing(folder)) else { continue };
+        let subject = format!("disk of {name}");
+        let Ok(disk) = rustix::fs::statvfs(&standing) else {
+            checks.warn(&subject, "its free space cannot be found out", "look at it by `df`");
+            continue;
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize) / MIB;
+        let least = u64::from(config.journal.free_space_mib);
+        let seen = format!("{free} MiB free");
+        if free < least {
+            let todo = format!("make room: below journal.free_space_mib ({least}) nothing new is asked for");
+            checks.fail(&subject, seen, todo);
+        } else if free < least.saturating_mul(4) {
+            checks.warn(&subject, seen, format!("make room before it falls below {least} MiB"));
+        } else {
+            checks.ok(&subject, seen);
+        }
+    }
+}
+
+fn check_journal(folder: &Path, checks: &mut Checks) {
+    let beside = if journal::is_held(folder) { "a daemon holds it" } else { "no daemon holds it" };
+    let found = Reader::open(folder).and_then(|reader| {
+        let tail = verify::tail(&reader, TAIL).map_err(|fault| ReadError::from_fault(folder, fault))?;
+        Ok((reader.is_simulated(), tail))
+    });
+    match found {
+        Ok((is_simulated, (head, rows))) => {
+            let seen = format!(
+                "format {}, {} events, head {}; the last {rows} follow each other; {beside}",
+                journal::format(),
+                head.seq,
+                head.hash.short()
+            );
+            if is_simulated {
+                let todo = "`run` refuses it: name another data_dir for a real account";
+                checks.fail("journal", format!("{seen}; its events are SIMULATED"), todo);
+            } else {
+                checks.ok("journal", seen);
+            }
+        }
+        Err(ReadError::Missing { .. }) => checks.ok("journal", "there is none yet"),
+        Err(error) => {
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let todo = match error {
+                ReadError::Damaged { .. } => "`log verify` names the place; `log restore` takes a backup",
+                ReadError::OtherVersion { .. } => "install the version that wrote it, or a later one",
+                ReadError::NoRights { .. } => "run the doctor as the daemon's user",
+                ReadError::Missing { .. } | ReadError::Foreign { .. } | ReadError::Failed { .. } => {
+                    "see what stands there before a daemon is started"
+                }
+            };
+            checks.fail("journal", format!("{error}{cause}; {beside}"), todo);
+        }
+    }
+}

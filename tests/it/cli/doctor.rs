@@ -1,0 +1,134 @@
+//! `doctor`, `config` and `check-config --json` as people and scripts meet them.
+
+use super::*;
+
+/// A cloud that speaks another dialect than the configuration knows, and its site.
+fn strange(dialect: &str) -> (Process, Site) {
+    let mut site = Site::new();
+    let key = site.text("key");
+    let report = site.text("report.json");
+    let mut cloud =
+        Process::start(&["sim", "serve", "--dialect", dialect, "--key-file", &key, "--report", &report]);
+    let lines = cloud.lines(8);
+    let port = lines[0].split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
+    site.port = port.parse().unwrap();
+    (cloud, site)
+}
+
+fn doctor(site: &Site, more: &[&str]) -> Output {
+    let (config, out) = (site.configuration(), site.text("suggested.toml"));
+    quartermaster(&[&["doctor", "--config", &config, "--out", &out], more].concat())
+}
+
+#[test]
+fn the_doctor_writes_settings_that_are_accepted_and_leave_nothing_to_do() {
+    let (_cloud, site) = strange("x-api-key+other-paths+other-parameters+renamed-fields+data-wrapped");
+    let first = doctor(&site, &["--api"]);
+    let text = String::from_utf8_lossy(&first.stdout).into_owned();
+    assert_eq!(told(&first).0, 3, "{text}");
+    assert!(text.contains("set key_header = \"X-API-Key\" and key_scheme = \"\""), "{text}");
+    assert!(text.contains("set [cloud.paths] machines = \"/vms/\""), "{text}");
+    assert!(!text.contains(KEY) && !text.contains("FAIL"), "{text}");
+    let suggested = site.text("suggested.toml");
+    assert_eq!(told(&quartermaster(&["check-config", &suggested])).0, 0);
+    let again = quartermaster(&["doctor", "--config", &suggested, "--api", "--json", "--out", &suggested]);
+    let document = json(&again);
+    assert_eq!((&document["schema_version"], &document["warnings"]), (&Value::from(1), &Value::from(0)));
+    let asked: Value = {
+        until("a report", || fs::read(site.path("report.json")).is_ok_and(|text| !text.is_empty()));
+        thread::sleep(Duration::from_millis(1_200));
+        serde_json::from_slice(&fs::read(site.path("report.json")).unwrap()).unwrap()
+    };
+    assert_eq!(asked["changes_asked"], 0, "{asked}");
+}
+
+#[test]
+fn a_refused_key_is_77_a_silent_cloud_3_and_an_unfit_key_file_78() {
+    let (_cloud, site) = strange("plain");
+    site.write_key("another", 0o600);
+    let refused = doctor(&site, &["--api"]);
+    assert_eq!(told(&refused).0, 77, "{}", String::from_utf8_lossy(&refused.stdout));
+    site.write_key("", 0o600);
+    let empty = doctor(&site, &[]);
+    assert_eq!(told(&empty).0, 78, "{}", String::from_utf8_lossy(&empty.stdout));
+    site.write_key("in\nthe middle", 0o600);
+    assert_eq!(told(&doctor(&site, &[])).0, 78);
+    let site = Site::new();
+    let silent = doctor(&site, &["--api"]);
+    let text = String::from_utf8_lossy(&silent.stdout).into_owned();
+    assert_eq!(told(&silent).0, 3, "{text}");
+    assert!(text.contains("FAIL cloud: no answer from http://127.0.0.1:1/api: never sent"), "{text}");
+}
+
+#[test]
+fn the_doctor_sees_how_this_machine_stands() {
+    let (_cloud, site) = strange("plain");
+    let checks = |more: &[&str]| {
+        let output = doctor(&site, &[more, &["--json"]].concat());
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of = |subject: &str| {
+            let all = document["checks"].as_array().unwrap();
+            let one = all.iter().find(|check| check["subject"] == subject).unwrap();
+            format!("{} {}", one["level"].as_str().unwrap(), one["seen"].as_str().unwrap())
+        };
+        (of("data_dir"), of("journal"), of("sqlite"))
+    };
+    let (folder, journal, sqlite) = checks(&[]);
+    assert!(folder.starts_with("ok ") && folder.ends_with("`run` makes it"), "{folder}");
+    assert_eq!(journal, "ok there is none yet");
+    assert!(sqlite.starts_with("ok 3."), "{sqlite}");
+    let data = site.path("data");
+    fs::create_dir(&data).unwrap();
+    demo(&data, "1");
+    let (_, journal, _) = checks(&[]);
+    assert!(journal.starts_with("fail format ") && journal.contains("SIMULATED"), "{journal}");
+    fs::write(data.join("journal.db"), "SQLite format 3\0 and nothing else").unwrap();
+    let (_, journal, _) = checks(&[]);
+    assert!(journal.starts_with("fail "), "{journal}");
+}
+
+#[test]
+fn check_config_tells_scripts_every_fault_or_the_next_three_times() {
+    let site = Site::new();
+    let path = site.configuration();
+    let document = json(&quartermaster(&["check-config", &path, "--json"]));
+    assert_eq!((&document["schema_version"], &document["faults"]), (&Value::from(1), &Value::Array(vec![])));
+    let next = document["policies"][0]["next"].as_array().unwrap();
+    assert_eq!(next.len(), 3);
+    assert!(next[0]["utc"].as_str().unwrap().ends_with('Z') && next[0]["local"].is_string());
+    fs::remove_file(site.path("key")).unwrap();
+    assert_eq!(told(&quartermaster(&["check-config", &path])).0, 0, "it never opens the key file");
+    fs::write(&path, "mode = \"obey\"\n[rules]\ngrase = 1\n[[policy]]\nname = \"a\"\n").unwrap();
+    let refused = quartermaster(&["check-config", &path, "--json"]);
+    assert_eq!(told(&refused).0, 78);
+    let document: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    let keys: Vec<&String> = document.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["faults", "schema_version"]);
+    let faults = document["faults"].as_array().unwrap();
+    let expected = serde_json::json!({"line": 1, "column": 8, "setting": "mode", "value": "\"obey\"",
+        "rule": "must be one of \"observe\", \"protect\", \"enforce\""});
+    assert_eq!((&faults[0], faults.len()), (&expected, 5), "{document}");
+    assert_eq!(faults[1]["rule"], "unknown setting; the nearest is `grace`");
+    let missing = quartermaster(&["check-config", "/nowhere.toml", "--json"]);
+    let document: Value = serde_json::from_slice(&missing.stdout).unwrap();
+    assert_eq!((told(&missing).0, &document["faults"][0]["setting"]), (78, &Value::Null));
+}
+
+#[test]
+fn a_configuration_begins_with_a_file_that_observes_and_never_replaces_one() {
+    let site = Site::new();
+    let (file, data) = (site.text("new/qm.toml"), site.text("data"));
+    let begun = quartermaster(&["config", "init", &file, "--data-dir", &data]);
+    assert_eq!(told(&begun).0, 0, "{}", told(&begun).1);
+    assert_eq!(told(&quartermaster(&["check-config", &file])), (0, String::new()));
+    let written = fs::read_to_string(&file).unwrap();
+    let again = told(&quartermaster(&["config", "init", &file]));
+    assert!(again.0 == 1 && again.1.contains("is there already: nothing was written"), "{}", again.1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), written);
+    let shown = quartermaster(&["config", "show", &file]);
+    let copy = site.text("copy.toml");
+    fs::write(&copy, &shown.stdout).unwrap();
+    assert_eq!(quartermaster(&["config", "show", &copy]).stdout, shown.stdout);
+    let schema = json(&quartermaster(&["config", "schema"]));
+    assert_eq!(schema["properties"]["mode"]["default"], "observe");
+}

@@ -1,0 +1,175 @@
+//! The daemon under a service manager: what it tells it, what it gets from it, and the units as shipped.
+
+use std::os::unix::net::UnixDatagram;
+
+use super::*;
+
+const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/systemd");
+
+/// Whether a tool of the service manager is there; said where it is not.
+fn has(tool: &str) -> bool {
+    let has = Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !has {
+        println!("SKIPPED: there is no {tool}");
+    }
+    has
+}
+
+/// What a daemon tells the manager of services.
+struct Notices {
+    socket: UnixDatagram,
+    heard: Vec<String>,
+}
+
+impl Notices {
+    fn at(site: &Site) -> Self {
+        let socket = UnixDatagram::bind(site.path("notify")).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        Self { socket, heard: Vec::new() }
+    }
+
+    fn listen(&mut self) {
+        let mut bytes = [0; 4_096];
+        while let Ok(length) = self.socket.recv(&mut bytes) {
+            self.heard.extend(String::from_utf8_lossy(&bytes[..length]).lines().map(str::to_owned));
+        }
+    }
+
+    fn count(&mut self, start: &str) -> usize {
+        self.listen();
+        self.heard.iter().filter(|line| line.starts_with(start)).count()
+    }
+}
+
+fn signal(process: &Process, name: &str) {
+    assert!(Command::new("kill").args([name, &process.0.id().to_string()]).status().unwrap().success());
+}
+
+fn daemon(site: &Site, environment: &[(&str, String)]) -> Process {
+    let mut command = Command::new(PROGRAM);
+    command.args(["run", "--config", &site.text("qm.toml")]).envs(environment.iter().cloned());
+    Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+fn log(mut process: Process) -> String {
+    let mut log = String::new();
+    std::io::Read::read_to_string(process.0.stderr.as_mut().unwrap(), &mut log).unwrap();
+    log
+}
+
+#[test]
+fn the_units_are_sound_and_as_little_exposed_as_they_say() {
+    if !has("systemd-analyze") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["quartermaster.service", "quartermaster.socket"] {
+        let unit = fs::read_to_string(format!("{UNITS}/{name}")).unwrap();
+        // Where this test runs, nothing is installed.
+        fs::write(path(name), unit.replace("/usr/local/bin/quartermaster", PROGRAM)).unwrap();
+    }
+    let (service, socket) = (path("quartermaster.service"), path("quartermaster.socket"));
+    let verified = Command::new("systemd-analyze").args(["verify", &service, &socket]).output().unwrap();
+    assert_eq!(told(&verified), (0, String::new()));
+    let threshold = ["security", "--offline=true", "--threshold=15", &service];
+    let judged = Command::new("systemd-analyze").args(threshold).output().unwrap();
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
+}
+
+#[test]
+fn the_manager_of_services_hears_that_it_is_ready_alive_reloading_and_ending() {
+    let (_cloud, site) = simulated(60, "observe");
+    site.configuration();
+    let mut notices = Notices::at(&site);
+    let environment = [
+        ("NOTIFY_SOCKET", site.text("notify")),
+        ("WATCHDOG_USEC", "600000".to_owned()),
+        ("JOURNAL_STREAM", "8:1".to_owned()),
+    ];
+    let mut daemon = daemon(&site, &environment);
+    until("ready", || notices.count("READY=1") == 1);
+    assert!(site.path("data/quartermaster.sock").exists(), "ready without a socket");
+    assert!(status(&site).is_some(), "ready before its start was written down");
+    until("three meals", || notices.count("WATCHDOG=1") >= 3);
+    until("how things are", || notices.count("STATUS=observe: 0 good backups of ") >= 1);
+
+    // Stopped, it says nothing; woken, it goes on.
+    signal(&daemon, "-STOP");
+    notices.listen();
+    thread::sleep(Duration::from_secs(1));
+    notices.listen();
+    let meals = notices.count("WATCHDOG=1");
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(notices.count("WATCHDOG=1"), meals);
+    signal(&daemon, "-CONT");
+    until("another meal", || notices.count("WATCHDOG=1") > meals);
+
+    signal(&daemon, "-HUP");
+    until("ready again", || notices.count("RELOADING=1") == 1 && notices.count("READY=1") == 2);
+    assert_eq!(daemon.terminate(), 0);
+    assert!(notices.count("STOPPING=1") >= 1);
+    let log = log(daemon);
+    let is_weighed =
+        |line: &str| line.starts_with("<3>") || line.starts_with("<4>") || line.starts_with("<6>");
+    assert!(log.lines().count() > 3 && log.lines().all(is_weighed), "{log}");
+    assert!(log.contains("<6>quartermaster starts version=") && !log.contains('\x1b'), "{log}");
+}
+
+#[test]
+fn a_start_that_waits_for_its_disk_is_not_ready_and_asks_for_time() {
+    let site = Site::new();
+    site.configuration();
+    // Not even root makes a folder below a file.
+    fs::write(site.path("data"), "").unwrap();
+    let mut notices = Notices::at(&site);
+    let mut daemon = daemon(&site, &[("NOTIFY_SOCKET", site.text("notify"))]);
+    until("more time", || notices.count("EXTEND_TIMEOUT_USEC=") == 1);
+    assert_eq!((notices.count("STATUS=degraded: "), notices.count("READY=1")), (1, 0));
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn a_key_that_the_manager_of_services_holds_needs_no_key_file() {
+    let site = Site::new();
+    let path = site.configuration();
+    let text = fs::read_to_string(&path).unwrap();
+    let without: Vec<&str> = text.lines().filter(|line| !line.starts_with("key_file")).collect();
+    fs::write(&path, without.join("\n")).unwrap();
+    let refused = told(&quartermaster(&["run", "--config", &path]));
+    assert_eq!(refused.0, 78);
+    assert!(refused.1.contains("without one there is nothing to run"), "{}", refused.1);
+    // As a list of rights makes it look.
+    site.write_key(KEY, 0o440);
+    let folder = site.folder.path().display().to_string();
+    let mut daemon = daemon(&site, &[("CREDENTIALS_DIRECTORY", folder)]);
+    until("a start", || status(&site).is_some());
+    assert_eq!(daemon.terminate(), 0);
+    site.write_key(KEY, 0o444);
+    let folder = site.folder.path().display().to_string();
+    let mut command = Command::new(PROGRAM);
+    let output = command.args(["run", "--config", &path]).env("CREDENTIALS_DIRECTORY", folder).output();
+    assert_eq!(told(&output.unwrap()).0, 78);
+}
+
+#[test]
+fn a_socket_that_the_manager_of_services_made_is_used_and_left() {
+    if !has("systemd-socket-activate") {
+        return;
+    }
+    let site = Site::new();
+    let path = site.configuration();
+    let text = fs::read_to_string(&path).unwrap();
+    let socket = site.text("given.sock");
+    fs::write(&path, format!("{text}[socket]\npath = \"{socket}\"\n")).unwrap();
+    let mut command = Command::new("systemd-socket-activate");
+    command.args(["--listen", &socket, PROGRAM, "run", "--config", &path]);
+    let mut daemon = Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    until("the socket", || site.path("given.sock").exists());
+    let frozen = quartermaster(&["freeze", "--reason", "an audit", "--config", &path]);
+    assert!(frozen.status.success(), "{:?}", told(&frozen));
+    assert!(String::from_utf8_lossy(&frozen.stdout).contains("(the daemon took it)"));
+    assert!(!site.path("data/quartermaster.sock").exists());
+    assert_eq!(daemon.terminate(), 0);
+    assert!(site.path("given.sock").exists());
+}
