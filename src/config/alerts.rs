@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::schema::Kind;
 use super::section::{Found, Notes, Section};
 use super::span;
 use crate::domain::alert::rules::AlertRules;
@@ -31,6 +32,7 @@ pub fn read(mut section: Section<'_>, notes: &mut Notes<'_>) -> AlertRules {
 
 /// Four spans, each shorter than the one before.
 fn ladder(section: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<[Seconds; RUNGS]> {
+    section.learn("ladder", Kind::Texts, notes);
     let list = section.take("ladder")?;
     let texts = section.texts("ladder", notes)?;
     let mut spans = Vec::new();
@@ -55,6 +57,7 @@ fn ladder(section: &mut Section<'_>, notes: &mut Notes<'_>) -> Option<[Seconds; 
 /// Of each currency at most four, from the highest to the lowest whatever their order in the file.
 fn floors(section: &mut Section<'_>, notes: &mut Notes<'_>) -> BTreeMap<Currency, Vec<Nanos>> {
     let mut floors: BTreeMap<Currency, Vec<Nanos>> = BTreeMap::new();
+    section.learn("floors", Kind::Texts, notes);
     if section.is_absent("floors") {
         return floors;
     }

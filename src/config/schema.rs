@@ -30,13 +30,15 @@ pub enum Kind {
     Reach,
     Table,
     Tables,
+    /// Nobody said.
+    Anything,
 }
 
 /// By the names of its tables and its own.
 pub type Learned = BTreeMap<Vec<&'static str>, Kind>;
 
 /// Every table there is, so that the reader asks for all that is in it.
-const ALL_TABLES: &str = "[[policy]]\n[policy.busy_check]\n[[cloud.refusal]]\n";
+const ALL_TABLES: &str = "[mail]\n[[policy]]\n[policy.busy_check]\n[[cloud.refusal]]\n";
 const EXAMPLE: &str = include_str!("../../config/example.toml");
 /// Those that must stand in their table.
 const REQUIRED: [(&str, &[&str]); 2] =
@@ -109,7 +111,7 @@ fn of(kind: &Kind) -> Value {
         }
         Kind::Keep => json!({"oneOf": [{"type": "integer", "minimum": 1}, {"enum": ["all", -1]}]}),
         Kind::Reach => json!({"type": "string", "examples": ["7d", "1y6m"]}),
-        Kind::Table | Kind::Tables => json!({}),
+        Kind::Table | Kind::Tables | Kind::Anything => json!({}),
     }
 }
 

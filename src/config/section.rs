@@ -163,6 +163,9 @@ impl<'a> Section<'a> {
 
     /// Refuses every key that nobody asked for. Called last.
     pub fn finish(self, notes: &mut Notes<'_>) {
+        for key in &self.known {
+            notes.learned.entry(self.place_of(key)).or_insert(Kind::Anything);
+        }
         for key in self.table.into_iter().flat_map(DeTable::keys) {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {
