@@ -28,6 +28,8 @@ pub mod form;
 pub mod question;
 pub mod shape;
 pub mod parameter;
+pub mod saved;
+mod redact;
 mod walked;
 
 /// A status, or why there is none.

@@ -8,7 +8,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use crate::barrack::probe::form::Verdict;
-use crate::barrack::probe::{self, Findings};
+use crate::barrack::probe::{self, Findings, saved};
 use crate::barrack::settings::Settings;
 use crate::barrack::transport::Transport;
 use crate::cli::ending::Ending;
@@ -30,6 +30,9 @@ pub struct DoctorArguments {
     /// Only ask the cloud, and leave this machine alone
     #[arg(long)]
     api: bool,
+    /// Keep the answers in this folder, without keys, persons and addresses; `sim serve --replay` plays them
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
     /// Where the settings that fit are written
     #[arg(long, value_name = "FILE", default_value = "cloud.suggested.toml")]
     out: PathBuf,
@@ -103,6 +106,7 @@ fn ask_cloud(
     let taken = api::check(&findings, config, checks);
     if let Verdict::Taken(_) = findings.forms.verdict {
         suggest(arguments, &findings, config, checks);
+        save(arguments, &findings, key, checks);
     }
     Ok(taken)
 }
@@ -119,6 +123,20 @@ fn suggest(arguments: &DoctorArguments, findings: &Findings, config: &Config, ch
                 "settings",
                 format!("{path} cannot be written: {error}"),
                 "name another file with --out",
+            );
+        }
+    }
+}
+
+fn save(arguments: &DoctorArguments, findings: &Findings, key: &SecretString, checks: &mut Checks) {
+    let Some(folder) = &arguments.save else { return };
+    match saved::save(folder, findings, key.clone()) {
+        Ok(count) => checks.ok("answers", format!("{count} were saved in {}", folder.display())),
+        Err(error) => {
+            checks.warn(
+                "answers",
+                format!("{}: {error}", folder.display()),
+                "name a folder that is not there yet",
             );
         }
     }

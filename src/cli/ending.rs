@@ -37,6 +37,21 @@ pub enum Ending {
     Unread,
 }
 
+/// Every exit code, for those who read and those who script; a test holds it against [`Ending::code`].
+pub const CODES: [(u8, &str); 8] = [
+    (0, "Done; also where whoever read the output stopped reading."),
+    (1, "Failed: the last lines on standard error say at what, and why."),
+    (2, "Usage: the command line is not right; nothing was done."),
+    (
+        3,
+        "Findings: what was checked is not as it should be (`log verify`, `log rebuild`, `status --check`, `doctor`).",
+    ),
+    (4, "No daemon answers, and what was asked needs one."),
+    (75, "Busy: another process holds the journal."),
+    (77, "The cloud does not accept the key."),
+    (78, "The configuration or the key file is refused; nothing was started."),
+];
+
 impl Ending {
     pub fn failed(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Failed(Box::new(error))
@@ -84,4 +99,26 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     harmless(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_is_published() {
+        let reason = || Reason::from("x");
+        let endings = [
+            Ending::Unread,
+            Ending::Failed(reason()),
+            Ending::Usage(reason()),
+            Ending::Findings(reason()),
+            Ending::Unreachable(reason()),
+            Ending::Busy(reason()),
+            Ending::KeyRefused(reason()),
+            Ending::Configuration(reason()),
+        ];
+        let codes: Vec<u8> = endings.iter().map(Ending::code).collect();
+        assert_eq!(codes, CODES.map(|(code, _)| code));
+    }
 }

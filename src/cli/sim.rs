@@ -27,6 +27,7 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::dialect::Dialect;
 use crate::sim::fault_plan::FaultPlan;
+use crate::sim::replay::Replay;
 use crate::sim::rules::Rules;
 use crate::sim::socket;
 use crate::sim::truth::{Truth, Verdicts};
@@ -63,6 +64,9 @@ pub struct ServeArguments {
     /// Faults end after this much simulated time [default: never]
     #[arg(long, value_name = "SPAN", value_parser = argument::span)]
     chaos_for: Option<Seconds>,
+    /// Play back what `doctor --save` kept in this folder, in place of a simulation; nothing can be changed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dialect", "faults", "chaos_for", "scenario", "report", "json"])]
+    replay: Option<PathBuf>,
     /// What happens to the cloud, and when: a file of steps
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
@@ -114,6 +118,17 @@ pub fn serve(arguments: &ServeArguments) -> Result<(), Ending> {
         let address = listener.local_addr().map_err(Ending::failed)?;
         let epoch = arguments.epoch.unwrap_or_else(|| whole_seconds(Clock::system().now()));
         let clock = Clock::scaled(epoch, arguments.speed);
+        if let Some(folder) = &arguments.replay {
+            let replay = Replay::load(folder, key.expose_secret(), clock.clone());
+            let replay = replay
+                .map_err(|error| Ending::Failed(format!("play back {}: {error}", folder.display()).into()))?;
+            arguments.announce(address, epoch, &key_file.path)?;
+            tokio::select! {
+                () = socket::serve(listener, replay.wire()) => {}
+                () = stop.cancelled() => {}
+            }
+            return Ok(None);
+        }
         let cloud = Cloud::new(arguments.start(clock.clone(), key.expose_secret().to_owned()));
         if let Some(path) = &arguments.scenario {
             scenario::play(path, &cloud, clock.now())?;
@@ -121,11 +136,12 @@ pub fn serve(arguments: &ServeArguments) -> Result<(), Ending> {
         let changes = Changes::of(&cloud);
         arguments.announce(address, epoch, &key_file.path)?;
         tokio::select! {
-            () = socket::serve(listener, cloud.clone()) => {}
+            () = socket::serve(listener, cloud.local()) => {}
             () = report(&cloud, &clock, &changes, arguments.report.as_deref(), &stop) => {}
         }
-        Ok::<Judged, Ending>(judge(&cloud, &clock, &changes))
+        Ok::<Option<Judged>, Ending>(Some(judge(&cloud, &clock, &changes)))
     })?;
+    let Some(judged) = judged else { return Ok(()) };
     if let Some(path) = &arguments.report {
         replace(path, &judged).map_err(|error| unwritten(path, &error))?;
     }

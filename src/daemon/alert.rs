@@ -49,7 +49,8 @@ impl Engine {
     async fn hand_over(&mut self) -> Result<(), Trouble> {
         let mut tries: Vec<LetterTried> = Vec::new();
         if let Post::Memory(memory) = &mut self.post {
-            tries.extend(self.state.alerts.waiting.values().map(|waiting| memory.take(waiting)));
+            let now = self.clock.now();
+            tries.extend(self.state.alerts.waiting.values().filter_map(|waiting| memory.take(waiting, now)));
         }
         self.record(tries.into_iter().map(Event::LetterTried).collect()).await?;
         self.post.show(&self.state);

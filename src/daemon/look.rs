@@ -1,8 +1,11 @@
 //! Looking: one scope is read from the cloud, and what changed is written down in one transaction.
 
+use std::time::Duration;
+
 use crate::barrack::client::Walked;
 use crate::barrack::page::Seen;
 use crate::daemon::engine::{Engine, Trouble};
+use crate::daemon::inbox::Inbox;
 use crate::domain::billing::balance;
 use crate::domain::event::{Event, KeyJudged, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
@@ -20,6 +23,11 @@ impl Engine {
             biased;
             walked = self.client.look(scope) => walked,
             () = self.stop.cancelled() => return Ok(()),
+            () = somebody_waits(&self.inbox, self.clock.is_simulated()) => {
+                // It is looked for again in the next pass, and what was read of it counts as unread.
+                self.client.forget_listings();
+                return Ok(());
+            }
         };
         let mut events = changes(&self.state, scope, &walked);
         events.splice(0..0, walked.calls.iter().cloned().map(Event::Called));
@@ -53,6 +61,21 @@ impl Engine {
             }
             Some(_) | None => None,
         }
+    }
+}
+
+/// A person waits for so long while a server that says nothing is listened to.
+const PATIENCE_SECONDS: u32 = 5;
+
+/// In simulation nobody waits: time stands still while people ask.
+async fn somebody_waits(inbox: &Inbox, is_simulated: bool) {
+    if is_simulated {
+        std::future::pending::<()>().await;
+    }
+    let mut seconds = 0;
+    while seconds < PATIENCE_SECONDS {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seconds = if inbox.is_empty() { 0 } else { seconds + 1 };
     }
 }
 

@@ -220,9 +220,8 @@ pub struct Request {
     pub asked_at: Timestamp,
     /// Of a delete: what does not hold it.
     pub overrides: BTreeSet<Rail>,
-    /// Of a create: how long the backup is kept; `None`: until a person deletes it.
+    /// Of a create: how long the backup is kept (`None`: until a person deletes it), and the slot it takes.
     pub expire: Option<Seconds>,
-    /// Of a create under a policy: the slot that it takes.
     pub slot: Option<Slot>,
 }
 

@@ -23,6 +23,9 @@ use crate::config::mail::{MailSetting, Security, Server, Way};
 /// For one letter to one recipient, from connecting to the last answer.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// For a greeting alone, which a person waits for.
+const GREETING_LIMIT: Duration = Duration::from_secs(15);
+
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     #[error("write the letter")]
@@ -39,6 +42,10 @@ pub enum MailError {
     Server { host: String, port: u16, to: String, source: smtp::Error },
     #[error("{host}, port {port}, did not take the letter for {to} within {} s", LIMIT.as_secs())]
     Silent { host: String, port: u16, to: String },
+    #[error("greet {host}, port {port}")]
+    Greeting { host: String, port: u16, source: smtp::Error },
+    #[error("{host}, port {port}, said nothing within {} s", GREETING_LIMIT.as_secs())]
+    Mute { host: String, port: u16 },
     #[error("write {}", path.display())]
     Folder { path: PathBuf, source: io::Error },
     #[error("the work of writing {} was lost", path.display())]
@@ -56,6 +63,8 @@ impl MailError {
             | Self::NotACertificate { .. }
             | Self::Encryption { .. }
             | Self::Silent { .. }
+            | Self::Greeting { .. }
+            | Self::Mute { .. }
             | Self::Folder { .. }
             | Self::Lost { .. } => false,
         }
@@ -73,6 +82,17 @@ pub async fn send(
     match &setting.way {
         Way::Server(server) => over_server(server, setting, &message, to).await,
         Way::Folder(folder) => into_folder(folder, of, message.formatted()).await,
+    }
+}
+
+/// Connects, encrypts, says who we are and who logs in, and goes: no letter is sent.
+pub async fn greet(server: &Server) -> Result<bool, MailError> {
+    let (host, port) = (server.host.clone(), server.port);
+    let transport = transport(server)?;
+    match tokio::time::timeout(GREETING_LIMIT, transport.test_connection()).await {
+        Ok(Ok(is_well)) => Ok(is_well),
+        Ok(Err(source)) => Err(MailError::Greeting { host, port, source }),
+        Err(_) => Err(MailError::Mute { host, port }),
     }
 }
 

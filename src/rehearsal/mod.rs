@@ -17,3 +17,4 @@ mod watch;
 mod bookkeeper;
 mod budget;
 mod recovery;
+mod told;

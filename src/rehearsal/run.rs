@@ -34,6 +34,7 @@ use crate::rehearsal::recovery;
 use crate::rehearsal::rival::Rival;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
+use crate::rehearsal::told::ToldWatch;
 use crate::rehearsal::variety::{self, DAILY, RENAMED};
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
@@ -119,6 +120,7 @@ struct Rehearsal<'a> {
     rng: fastrand::Rng,
     observer: Observer,
     bookkeeper: Bookkeeper,
+    told: ToldWatch,
     budget: Budget,
     onlooker: Rc<RefCell<dyn Onlooker>>,
     fuse: Fuse,
@@ -150,6 +152,7 @@ impl<'a> Rehearsal<'a> {
         let (outlet, _) = inbox::channel();
         let rival = Rival::new(setup, &cloud, &clock);
         let budget = Budget::new(observer.clone(), clock.clone());
+        let told = ToldWatch::new(&observer, &clock);
         Self {
             setup,
             began: Instant::now(),
@@ -160,6 +163,7 @@ impl<'a> Rehearsal<'a> {
             cloud,
             clock,
             bookkeeper: Bookkeeper::new(&observer),
+            told,
             budget,
             observer,
             onlooker,
@@ -210,6 +214,7 @@ impl<'a> Rehearsal<'a> {
         let client = Client::new(transport, settings, SecretString::from(KEY))?;
         let (observer, onlooker) = (self.observer.clone(), self.onlooker.clone());
         let (bookkeeper, budget) = (self.bookkeeper.clone(), self.budget.clone());
+        let told = self.told.clone();
         let mut danger = Danger::new(&self.cloud, &self.fuse, self.rng.u64(..));
         let listener = Box::new(move |state: &State, recorded: &Recorded| {
             if let Event::Intended(_) = recorded.event {
@@ -218,6 +223,7 @@ impl<'a> Rehearsal<'a> {
             observer.recorded(state, recorded);
             bookkeeper.recorded(state, recorded);
             budget.recorded(recorded);
+            told.recorded(state, recorded);
             onlooker.borrow_mut().recorded(state, recorded);
         });
         let stop = CancellationToken::new();
@@ -226,7 +232,7 @@ impl<'a> Rehearsal<'a> {
         let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
         let mut engine = Engine::start(folded, policies, parts).await?;
         engine.answer_by(Answers::Scripted(variety::busy));
-        engine.post_by(Post::Memory(Memory::default()));
+        engine.post_by(Post::Memory(Memory::new(self.setup.mail_outage())));
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));
         let lighting = async {
@@ -316,6 +322,7 @@ impl<'a> Rehearsal<'a> {
 
     /// The end: stopped on purpose, replayed from zero, judged.
     async fn finish(&mut self, engine: Engine) -> Result<(), RehearsalError> {
+        self.told.judge(engine.state(), self.clock.now());
         self.bookkeeper.judge(&self.cloud, engine.state(), self.clock.now());
         recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;

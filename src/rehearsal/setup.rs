@@ -21,6 +21,7 @@ const EPOCH_SECONDS: i64 = 1_772_323_200;
 /// The calm at the end of a run with faults: a fifth of it, within these bounds.
 const LEAST_CALM: Seconds = Seconds::days(3);
 const MOST_CALM: Seconds = Seconds::days(14);
+const MAIL_OUTAGE: Seconds = Seconds::days(3);
 
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -56,6 +57,13 @@ impl Setup {
     pub fn calm_begins(&self) -> Timestamp {
         let calm = (self.length.0 / 5).clamp(LEAST_CALM.0, MOST_CALM.0).min(self.length.0);
         if self.faults == "none" { self.begins() } else { self.ends() - Seconds(calm) }
+    }
+
+    /// When nobody takes a letter: from the fifth part of the chaos on, for three days or as long as that.
+    pub fn mail_outage(&self) -> Option<(Timestamp, Timestamp)> {
+        let chaos = self.calm_begins().since(self.begins());
+        let from = self.begins() + chaos / 5;
+        (self.faults != "none").then(|| (from, from + MAIL_OUTAGE.duration().min(chaos / 5)))
     }
 
     /// One policy over all machines: daily at two, the newest `keep_last` kept, and what is said besides.

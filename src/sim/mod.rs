@@ -24,6 +24,7 @@ pub mod fault_plan;
 pub mod fate;
 pub mod wire;
 pub mod socket;
+pub mod replay;
 mod server;
 mod canned;
 mod mischief;

@@ -16,7 +16,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::sim::cloud::Cloud;
 use crate::sim::wire::LocalWire;
 
 /// A client that sends its headers more slowly is cut off.
@@ -28,8 +27,7 @@ const MOST_CONNECTIONS: usize = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the future is dropped.
-pub async fn serve(listener: TcpListener, cloud: Cloud) {
-    let service = cloud.local();
+pub async fn serve(listener: TcpListener, service: LocalWire) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         // The semaphore is never closed.
@@ -71,6 +69,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::sim::cloud::Cloud;
     use crate::sim::fault::Fault;
     use crate::sim::fault_plan::FaultPlan;
     use crate::sim::probe::{KEY, cloud, far};
@@ -78,7 +77,7 @@ mod tests {
     async fn exchange(cloud: Cloud) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(serve(listener, cloud));
+        let server = tokio::spawn(serve(listener, cloud.local()));
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!(
             "GET /api/balance/ HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\nconnection: close\r\n\r\n"
@@ -102,7 +101,7 @@ mod tests {
         let cloud = cloud("plain", FaultPlan::none(1));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(serve(listener, cloud.clone()));
+        let server = tokio::spawn(serve(listener, cloud.local()));
         let arrived = Arc::new(tokio::sync::Notify::new());
         let told = arrived.clone();
         cloud.on_change(Box::new(move |_| told.notify_one()));

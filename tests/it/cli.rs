@@ -14,6 +14,7 @@ use tempfile::TempDir;
 mod doctor;
 mod mail;
 mod reload;
+mod hostile;
 mod service;
 mod socket;
 

@@ -25,3 +25,5 @@ mod doctor;
 mod port;
 mod rules;
 mod reads;
+mod reference;
+mod readme;

@@ -1,4 +1,4 @@
-//! This machine, as checks: configuration, folder, disk, journal, time zones.
+//! This machine, as checks: configuration, folder, disk, journal, mail, time zones.
 //!
 //! It opens the journal to read only, beside a daemon or without one, and makes nothing.
 
@@ -7,11 +7,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::mail::Way;
+use crate::config::{Config, Email};
 use crate::domain::schedule;
 use crate::journal;
 use crate::journal::reader::{ReadError, Reader};
 use crate::journal::verify;
+use crate::mail::mailer;
 use crate::report::doctor::Checks;
 
 /// Rows at the end of the log whose hashes are computed again; `log verify` does it for all.
@@ -25,6 +27,7 @@ pub fn check(config: &Config, checks: &mut Checks) {
     check_folder(&config.data_dir, checks);
     check_disk(config, checks);
     check_journal(&config.data_dir, checks);
+    check_mail(config, checks);
     match journal::library() {
         Ok(version) => checks.ok("sqlite", format!("{version}, built in")),
         Err(cause) => checks.fail("sqlite", cause.to_string(), "install a build of ours that is whole"),
@@ -43,6 +46,43 @@ fn check_configuration(config: &Config, checks: &mut Checks) {
         let count = config.policies.len();
         checks.ok("configuration", format!("mode {}, {count} policies", config.mode.word()));
     }
+}
+
+/// The server is greeted; no letter is sent.
+fn check_mail(config: &Config, checks: &mut Checks) {
+    let todo = "see [mail] in config/example.toml; `quartermaster test-email` sends a letter";
+    let Some(mail) = &config.mail else {
+        return match &config.email {
+            Email::Off => checks.ok("mail", "email = \"off\": nobody is told"),
+            Email::Unset | Email::Recipients(_) => checks.warn("mail", "nobody is told of anything", todo),
+        };
+    };
+    match &mail.way {
+        Way::Folder(folder) => match standing(folder).is_some_and(|folder| is_writable(&folder)) {
+            true => checks.ok("mail", format!("letters go into {}", folder.display())),
+            false => {
+                checks.fail("mail", format!("{} cannot be written by this user", folder.display()), todo)
+            }
+        },
+        Way::Server(server) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let said = runtime
+                .map_err(|error| error.to_string())
+                .and_then(|runtime| runtime.block_on(mailer::greet(server)).map_err(|error| chain(&error)));
+            let address = format!("{}:{}", server.host, server.port);
+            match said {
+                Ok(true) => checks.ok("mail", format!("{address} greets us")),
+                Ok(false) => checks.fail("mail", format!("{address} does not answer as a mail server"), todo),
+                Err(why) => checks.fail("mail", why, todo),
+            }
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }
 
 fn check_folder(folder: &Path, checks: &mut Checks) {
@@ -157,7 +197,7 @@ fn check_journal(folder: &Path, checks: &mut Checks) {
                     "see what stands there before a daemon is started"
                 }
             };
-            checks.fail("journal", format!("{error}{cause}; {beside}"), todo);
+            checks.fail("journal", format!("{}; {beside}", chain(&error)), todo);
         }
     }
 }

@@ -132,3 +132,30 @@ fn a_configuration_begins_with_a_file_that_observes_and_never_replaces_one() {
     let schema = json(&quartermaster(&["config", "schema"]));
     assert_eq!(schema["properties"]["mode"]["default"], "observe");
 }
+
+#[test]
+fn what_the_doctor_saved_is_played_back_without_the_key_and_changes_nothing() {
+    let (cloud, site) = strange("x-api-key+other-paths+renamed-fields+results-key");
+    let saved = site.text("saved");
+    assert_eq!(told(&doctor(&site, &["--api", "--save", &saved])).0, 3);
+    drop(cloud);
+    for entry in fs::read_dir(site.path("saved")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains(KEY) && !text.contains("198.51.100."), "{text}");
+    }
+    let mut player = Process::start(&["sim", "serve", "--replay", &saved, "--key-file", &site.text("key")]);
+    let lines = player.lines(8);
+    let address = lines[0].split("listens on ").nth(1).unwrap().split(". ").next().unwrap().to_owned();
+    let suggested = fs::read_to_string(site.path("suggested.toml")).unwrap();
+    let old = format!("127.0.0.1:{}", site.port);
+    fs::write(site.path("played.toml"), suggested.replace(&old, &address)).unwrap();
+    let played = site.text("played.toml");
+    let document =
+        json(&quartermaster(&["doctor", "--config", &played, "--api", "--json", "--out", &played]));
+    assert_eq!(
+        (&document["failures"], &document["warnings"]),
+        (&Value::from(0), &Value::from(0)),
+        "{document}"
+    );
+    assert_eq!(told(&doctor(&site, &["--api", "--save", &saved])).0, 3, "never over what was saved");
+}
