@@ -132,7 +132,7 @@ fn said_of(state: &State, backup: &BackupId) -> String {
 /// Backups of ours that somebody else deleted, for a day.
 pub(super) fn gone(state: &State, now: Timestamp) -> Finding {
     let is_new = |at: &Timestamp| now.since(*at) < GONE_FOR.duration();
-    if !state.alerts.gone.values().any(|at| is_new(at)) {
+    if !state.alerts.gone.values().any(&is_new) {
         return Finding::of(Level::Notice, Vec::new());
     }
     let gone = state.alerts.gone.iter().filter(|(_, at)| is_new(at)).filter_map(|(id, at)| {
