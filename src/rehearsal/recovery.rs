@@ -12,6 +12,7 @@ use crate::domain::policy::Retention;
 use crate::domain::selection::Selector;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
+use crate::domain::timing::CatchUp;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::variety::DAILY;
 use crate::rehearsal::watch::Observer;
@@ -106,7 +107,9 @@ impl Ending<'_> {
     ) -> Vec<String> {
         let mut found = Vec::new();
         for (name, policy) in self.setup.policies().policies {
-            let within = Seconds((2 * policy.longest_gap.0).max(RECOVERY.0));
+            // A slot that nothing makes up for may rightly be missed.
+            let slots = if policy.timing.catch_up == CatchUp::None { 4 } else { 2 };
+            let within = Seconds((slots * policy.longest_gap.0).max(RECOVERY.0));
             if self.now.since(self.setup.calm_begins()) < within.duration() + MARGIN.duration() {
                 continue;
             }

@@ -231,7 +231,10 @@ impl<'a> Rehearsal<'a> {
         let policies = self.edits.adopted(self.setup, &self.cloud, self.clock.now());
         let edit_over = self.edits.over_in(self.clock.now()).unwrap_or(NEVER.duration());
         let mut engine = Engine::start(folded, policies, parts).await?;
-        engine.answer_by(Answers::Scripted(variety::busy));
+        // No process with busy machines lives into the calm.
+        if self.setup.calm_begins().since(self.clock.now()) > LONGEST_LIFE.duration() {
+            engine.answer_by(Answers::Scripted(variety::busy));
+        }
         engine.post_by(Post::Memory(Memory::new(self.setup.mail_outage())));
         let (fuse, clock) = (self.fuse.clone(), self.clock.clone());
         let (after, awaits) = (self.draw_crash(), self.rng.i64(0..AWAITS));

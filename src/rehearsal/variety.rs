@@ -26,8 +26,8 @@ pub const SECOND: &str = "workday";
 
 const SCHEDULES: [&str; 4] = ["30 6,18 * * *", "15 22 * * *", "45 9 * * 1-5", "@daily"];
 const ZONES: [&str; 4] = ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "UTC"];
-/// Each has its schedules inside it for a while, whatever the zone does.
-const WINDOWS: [Option<&str>; 4] = [None, Some("05:00-23:30"), Some("21:30-19:00"), Some("00:00-22:30")];
+/// The slots of every schedule lie inside each.
+const WINDOWS: [Option<&str>; 4] = [None, Some("05:00-00:30"), Some("21:30-19:00"), Some("00:00-22:30")];
 const JITTERS: [Seconds; 3] = [Seconds(0), Seconds::minutes(20), Seconds::minutes(50)];
 const MACHINES: [&[&str]; 4] = [&["*-1"], &["*-2"], &["*-3", "renamed-*"], &["*-?"]];
 /// One slot in so many finds its machine busy for some hours.
@@ -115,6 +115,21 @@ mod tests {
         some(|policy| policy.retention.delete_after.is_some());
         some(|policy| !policy.selection.exclude.is_empty());
         assert_eq!(second(7, Timestamp::EPOCH), second(7, Timestamp::EPOCH));
+    }
+
+    #[test]
+    fn every_slot_lies_inside_the_hours_of_its_policy() {
+        for seed in 0..200 {
+            let begin = Timestamp::from_seconds(1_772_323_200);
+            let (_, policy) = second(seed, begin);
+            let schedule = Schedule::parse(&policy.schedule, &policy.timezone).unwrap();
+            let slots = std::iter::successors(schedule.next_after(begin), |slot| schedule.next_after(*slot));
+            for slot in slots.take(60) {
+                let is_open =
+                    policy.timing.window.is_none_or(|window| window.contains(schedule.zone(), slot));
+                assert!(is_open, "seed {seed}: {} in {:?}", policy.schedule, policy.timing.window);
+            }
+        }
     }
 
     #[test]
