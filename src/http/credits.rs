@@ -121,10 +121,12 @@ fn account(one: &CurrencyShown, now: Timestamp) -> Account {
         (Some(_), false, Some(left)) if left.is_zero() => ("Nothing is left.".to_owned(), "bad"),
         (Some(_), false, Some(left)) => {
             let hours = left.as_secs() / 3_600;
-            let tone = match hours {
-                ..URGENT_HOURS => "bad",
-                URGENT_HOURS..SOON_HOURS => "warn",
-                _ => "good",
+            let tone = if hours < URGENT_HOURS {
+                "bad"
+            } else if hours < SOON_HOURS {
+                "warn"
+            } else {
+                "good"
             };
             (format!("About {}.", long(left)), tone)
         }

@@ -48,7 +48,7 @@ pub fn router(shown: Shown) -> Router {
 
 /// Before and after every answer.
 async fn guarded(State(shown): State<Shown>, request: Request, next: Next) -> Response {
-    let mut response = match judge(&shown, &request) {
+    let mut response = match refusal(&shown, &request) {
         Some(refused) => refused,
         None => match tokio::time::timeout(LONGEST_ANSWER, next.run(request)).await {
             Ok(response) => response,
@@ -63,8 +63,8 @@ async fn guarded(State(shown): State<Shown>, request: Request, next: Next) -> Re
     response
 }
 
-/// What is answered without a look at the address.
-fn judge(shown: &Shown, request: &Request) -> Option<Response> {
+/// What a request is refused with, where it is.
+fn refusal(shown: &Shown, request: &Request) -> Option<Response> {
     // Whoever watches whether it lives needs to know nothing else.
     if request.uri().path() != "/healthz" {
         match shown.guard.admit(request.headers()) {

@@ -7,6 +7,7 @@ use super::{MOST_SHOWN, Scrape, names};
 use crate::domain::backup::Life;
 use crate::domain::cover::{Cover, covers};
 use crate::domain::draft::Hold;
+use crate::domain::fleet::MachineStatus;
 use crate::domain::id::{MachineId, PolicyName};
 use crate::domain::slot::Held;
 use crate::domain::state::State;
@@ -26,7 +27,15 @@ pub fn tell(scrape: &Scrape<'_>, families: &mut Families) {
         (labels(row), seconds(newest))
     });
     families.tell(&names::NEWEST_GOOD, newest);
-    let ages = expected().map(|(row, age)| (labels(row), age.0 as f64));
+    // What sleeps changes nothing that could be lost: no age of its newest backup is too great.
+    let sleeps = |machine| {
+        let known = state.fleet.machines.get(machine);
+        known.is_some_and(|known| known.item.status == MachineStatus::Hibernated)
+    };
+    let ages = expected().map(|(row, age)| {
+        let age = if sleeps(row.1) { f64::INFINITY } else { age.0 as f64 };
+        (labels(row), age)
+    });
     families.tell(&names::EXPECTED_AGE, ages);
     families.tell(&names::GOOD, rows.iter().map(|row| (labels(row), row.2.good as f64)));
     families.tell_one(&names::SHELVES_LEFT_OUT, count.saturating_sub(MOST_SHOWN) as f64);

@@ -76,7 +76,7 @@ pub const NEWEST_GOOD: Described = gauge(
 pub const EXPECTED_AGE: Described = gauge(
     "quartermaster_backup_expected_age_seconds",
     &["policy", "machine"],
-    "How old the newest good backup may become before it is late.",
+    "How old the newest good backup may become before it is late; +Inf while its machine hibernates.",
 );
 pub const GOOD: Described =
     gauge("quartermaster_backups_good", &["policy", "machine"], "Good backups that are there.");

@@ -158,3 +158,22 @@ fn promtool_has_nothing_to_say_against_a_scrape() {
         Some(said) => assert_eq!(said, ""),
     }
 }
+
+#[test]
+fn while_a_machine_hibernates_no_age_of_its_newest_backup_is_too_great() {
+    let text = "mode = \"protect\"\nemail = \"off\"\n[[policy]]\nname = \"daily\"\nmachines = [\"*\"]\nschedule = \"@daily\"\nmay_restart = true\n";
+    let config = crate::config::parse("t.toml", text).unwrap();
+    let mut state = State::default();
+    let event = Event::PoliciesAdopted(config.policy_set(Timestamp::EPOCH));
+    state.apply(&Recorded { seq: 1, at: Timestamp::EPOCH, event });
+    let age = |state: &State| {
+        let text = scraped(state);
+        let of_machine = "quartermaster_backup_expected_age_seconds{policy=\"daily\",machine=\"BRK-1\"} ";
+        let line = text.lines().find_map(|line| line.strip_prefix(of_machine)).unwrap();
+        line.parse::<f64>().unwrap()
+    };
+    see(&mut state, "BRK-1", "trainer");
+    assert!(age(&state).is_finite());
+    state.fleet.machines.get_mut(&MachineId::new("BRK-1")).unwrap().item.status = MachineStatus::Hibernated;
+    assert!(age(&state).is_infinite());
+}

@@ -187,8 +187,6 @@ fn check_journal(folder: &Path, checks: &mut Checks) {
         }
         Err(ReadError::Missing { .. }) => checks.ok("journal", "there is none yet"),
         Err(error) => {
-            let cause =
-                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let todo = match error {
                 ReadError::Damaged { .. } => "`log verify` names the place; `log restore` takes a backup",
                 ReadError::OtherVersion { .. } => "install the version that wrote it, or a later one",
