@@ -5,10 +5,16 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::domain::alert::rules::AlertRules;
 use crate::domain::counters::{CallFailure, Decided};
 use crate::domain::event::{Answer, Call, Event, Failure, Observed, Recorded};
 use crate::domain::fleet::{Change, Item, Machine, MachineStatus};
-use crate::domain::id::MachineId;
+use crate::domain::id::{MachineId, PolicyName};
+use crate::domain::policy::{Images, Mode, Policy, PolicySet, Retention, Rules};
+use crate::domain::selection::Selection;
+use crate::domain::snapshot_price::PriceBasisSaid;
+use crate::domain::time::Seconds;
+use crate::domain::timing::Timing;
 
 fn scraped(state: &State) -> String {
     let process = Process { passes: 3, head: "0123456789ab@17".to_owned(), ..Process::default() };
@@ -161,10 +167,28 @@ fn promtool_has_nothing_to_say_against_a_scrape() {
 
 #[test]
 fn while_a_machine_hibernates_no_age_of_its_newest_backup_is_too_great() {
-    let text = "mode = \"protect\"\nemail = \"off\"\n[[policy]]\nname = \"daily\"\nmachines = [\"*\"]\nschedule = \"@daily\"\nmay_restart = true\n";
-    let config = crate::config::parse("t.toml", text).unwrap();
+    let policy = Policy {
+        mode: Mode::Protect,
+        machines: vec!["*".to_owned()],
+        schedule: "@daily".to_owned(),
+        timezone: "UTC".to_owned(),
+        may_restart: true,
+        retention: Retention::default(),
+        longest_gap: Seconds::days(1),
+        selection: Selection::default(),
+        timing: Timing::default(),
+        was: BTreeSet::new(),
+    };
+    let set = PolicySet {
+        mode: Mode::Protect,
+        policies: [(PolicyName::new("daily"), policy)].into(),
+        rules: Rules::default(),
+        images: Images::Ask,
+        alerts: AlertRules::default(),
+        snapshot_price_basis: PriceBasisSaid::Auto,
+    };
     let mut state = State::default();
-    let event = Event::PoliciesAdopted(config.policy_set(Timestamp::EPOCH));
+    let event = Event::PoliciesAdopted(set);
     state.apply(&Recorded { seq: 1, at: Timestamp::EPOCH, event });
     let age = |state: &State| {
         let text = scraped(state);

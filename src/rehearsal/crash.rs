@@ -5,6 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll};
 
+use crate::sim::cloud::Cloud;
+use crate::sim::fault::Fault;
+
+/// One intent, and one change that arrives, in so many is followed by a crash at one of the next awaits.
+const CRASH_AT_CHANGE: u32 = 8;
+/// From an intent or an arrival to the commit of its outcome there are about so many: a crash
+/// later than that leaves nothing open, and proves little.
+const AWAITS_OF_A_CHANGE: i64 = 5;
 const UNLIT: i64 = -1;
 
 /// Once lit, it burns down one step at each await of the engine.
@@ -52,5 +60,24 @@ impl<Work: Future> Future for Mortal<Work> {
             return Poll::Ready(None);
         }
         self.work.as_mut().poll(context).map(Some)
+    }
+}
+
+/// Where a crash hurts most: between an intent and its outcome.
+pub struct Danger {
+    cloud: Cloud,
+    fuse: Fuse,
+    rng: fastrand::Rng,
+}
+
+impl Danger {
+    pub fn new(cloud: &Cloud, fuse: &Fuse, seed: u64) -> Self {
+        Self { cloud: cloud.clone(), fuse: fuse.clone(), rng: fastrand::Rng::with_seed(seed) }
+    }
+
+    pub fn comes(&mut self) {
+        if self.cloud.fault_rate(Fault::Crash) > 0 && self.rng.u32(0..CRASH_AT_CHANGE) == 0 {
+            self.fuse.light(self.rng.i64(0..AWAITS_OF_A_CHANGE));
+        }
     }
 }

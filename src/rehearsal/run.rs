@@ -26,7 +26,7 @@ use crate::journal::open::Durability;
 use crate::mail::memory::Memory;
 use crate::rehearsal::bookkeeper::Bookkeeper;
 use crate::rehearsal::budget::Budget;
-use crate::rehearsal::crash::{Fuse, Mortal};
+use crate::rehearsal::crash::{Danger, Fuse, Mortal};
 use crate::rehearsal::disturb::DaemonClock;
 use crate::rehearsal::edits::{self, Edits};
 use crate::rehearsal::person::Person;
@@ -48,13 +48,8 @@ pub const KEY: &str = "canary-key-5b0ee6e2c1";
 const BALANCE: Nanos = Nanos(5_000_000_000_000_000);
 /// Every so many crashes the journal is replayed from its first event.
 const FROM_ZERO_EVERY: u64 = 50;
-/// One intent, and one change that arrives, in so many is followed by a crash at one of the next awaits.
-const CRASH_AT_CHANGE: u32 = 8;
 /// A crash falls on one of so many awaits from a random instant on.
 const AWAITS: i64 = 48;
-/// From an intent or an arrival to the commit of its outcome there are about so many: a crash
-/// later than that leaves nothing open, and proves little.
-const AWAITS_OF_A_CHANGE: i64 = 5;
 /// A process lives at most this long in the chaos.
 const LONGEST_LIFE: Seconds = Seconds::hours(48);
 /// One crash in so many is followed by hours of nothing.
@@ -384,23 +379,4 @@ fn listen(cloud: &Cloud, observer: &Observer, fuse: &Fuse, seed: u64) {
             danger.comes();
         }
     }));
-}
-
-/// Where a crash hurts most: between an intent and its outcome.
-struct Danger {
-    cloud: Cloud,
-    fuse: Fuse,
-    rng: fastrand::Rng,
-}
-
-impl Danger {
-    fn new(cloud: &Cloud, fuse: &Fuse, seed: u64) -> Self {
-        Self { cloud: cloud.clone(), fuse: fuse.clone(), rng: fastrand::Rng::with_seed(seed) }
-    }
-
-    fn comes(&mut self) {
-        if self.cloud.fault_rate(Fault::Crash) > 0 && self.rng.u32(0..CRASH_AT_CHANGE) == 0 {
-            self.fuse.light(self.rng.i64(0..AWAITS_OF_A_CHANGE));
-        }
-    }
 }
