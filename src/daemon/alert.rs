@@ -9,9 +9,7 @@ use crate::daemon::post::Post;
 use crate::daemon::room::Room;
 use crate::domain::alert::event::LetterTried;
 use crate::domain::alert::{Sight, alert};
-use crate::domain::draft::Hold;
 use crate::domain::event::Event;
-use crate::domain::id::BackupId;
 
 /// How often each backup is looked at for what a person should know.
 const THOROUGH_EVERY: Duration = Duration::from_secs(600);
@@ -22,8 +20,8 @@ impl Engine {
         self.post = post;
     }
 
-    /// `holds` are those of the plan that this pass was made by.
-    pub(super) async fn alert(&mut self, holds: &[(BackupId, Hold)]) -> Result<(), Trouble> {
+    /// After the holds of the plan that this pass was made by are kept.
+    pub(super) async fn alert(&mut self) -> Result<(), Trouble> {
         self.take_tries().await?;
         let elapsed = self.clock.elapsed();
         let is_thorough = self.thorough_at.is_none_or(|at| elapsed >= at + THOROUGH_EVERY);
@@ -33,7 +31,7 @@ impl Engine {
         let head = self.journal.head();
         let head = format!("{}@{}", head.hash.short(), head.seq);
         let is_room_low = self.room.as_mut().is_some_and(Room::is_low);
-        let sight = Sight { holds, head: &head, is_room_low, is_thorough };
+        let sight = Sight { holds: &self.holds, head: &head, is_room_low, is_thorough };
         let events = alert(&self.state, self.clock.now(), &sight);
         self.record(events).await?;
         self.hand_over().await
@@ -42,7 +40,8 @@ impl Engine {
     /// The tries that were made since the last call. Between any two calls of a pass.
     pub(super) async fn take_tries(&mut self) -> Result<(), Trouble> {
         let tries = self.post.tries();
-        self.record(tries.into_iter().map(Event::LetterTried).collect()).await
+        // Who sent them will not tell them again.
+        self.record_or_keep(tries.into_iter().map(Event::LetterTried).collect()).await
     }
 
     /// Letters that wait go out, or whoever sends them is told of them.

@@ -57,6 +57,8 @@ pub struct Engine {
     pub(super) holds: Vec<(BackupId, Hold)>,
     /// Why the last pass was given up.
     pub(super) given_up: Option<String>,
+    /// The last look was given up for a person who waited; the next is not.
+    pub(super) hurried: bool,
     last_event_at: Option<Timestamp>,
     unsaved_checkpoint: u64,
     /// A write failed: before anything else it must be seen that one works.
@@ -119,6 +121,7 @@ impl Engine {
             objections: BTreeSet::new(),
             holds: Vec::new(),
             given_up: None,
+            hurried: false,
             last_event_at: last,
             unsaved_checkpoint: 0,
             is_starved: false,

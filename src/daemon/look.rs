@@ -7,9 +7,11 @@ use crate::barrack::page::Seen;
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::inbox::Inbox;
 use crate::domain::billing::balance;
+use crate::domain::digest::Digest;
 use crate::domain::event::{Event, KeyJudged, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
 use crate::domain::state::State;
+use crate::domain::time::Timestamp;
 
 impl Engine {
     /// A read that is under way when it is told to stop is given up: nobody will act on it.
@@ -23,12 +25,11 @@ impl Engine {
             biased;
             walked = self.client.look(scope) => walked,
             () = self.stop.cancelled() => return Ok(()),
-            () = somebody_waits(&self.inbox, self.clock.is_simulated()) => {
-                // It is looked for again in the next pass, and what was read of it counts as unread.
-                self.client.forget_listings();
-                return Ok(());
+            () = somebody_waits(&self.inbox, self.clock.is_simulated()), if !self.hurried => {
+                return self.give_up_on(scope, began).await;
             }
         };
+        self.hurried = false;
         let mut events = changes(&self.state, scope, &walked);
         events.splice(0..0, walked.calls.iter().cloned().map(Event::Called));
         events.push(Event::Looked(Look {
@@ -47,6 +48,18 @@ impl Engine {
             self.client.forget_listings();
         }
         stored
+    }
+
+    /// Somebody waits for the engine. What was read counts as unread, and the next look is not given up, or
+    /// whoever asks without end would keep it from seeing anything.
+    pub(super) async fn give_up_on(&mut self, scope: &Scope, began: Timestamp) -> Result<(), Trouble> {
+        self.hurried = true;
+        self.client.forget_listings();
+        let result = LookResult::Incomplete("it was given up for a person who waited".to_owned());
+        let scope = scope.clone();
+        let (digest, miscount, server_date) = (Digest::default(), None, None);
+        let look = Look { scope, began, result, digest, items: 0, server_date, miscount };
+        self.record(vec![Event::Looked(look)]).await
     }
 
     /// What the answers since the last time say of the key, where it is news.
@@ -68,7 +81,7 @@ impl Engine {
 const PATIENCE_SECONDS: u32 = 5;
 
 /// In simulation nobody waits: time stands still while people ask.
-async fn somebody_waits(inbox: &Inbox, is_simulated: bool) {
+pub(super) async fn somebody_waits(inbox: &Inbox, is_simulated: bool) {
     if is_simulated {
         std::future::pending::<()>().await;
     }

@@ -1,6 +1,7 @@
 //! Looking at a billing list: what a walk shows new is judged against the ledger and written down.
 
 use crate::daemon::engine::{Engine, Trouble};
+use crate::daemon::look::somebody_waits;
 use crate::domain::billing::judge::{self, SeenBill};
 use crate::domain::billing::ledger::Book;
 use crate::domain::billing::record::{BillKind, Reach};
@@ -18,7 +19,11 @@ impl Engine {
             biased;
             walked = self.client.bills(kind, reach, book, began) => walked,
             () = self.stop.cancelled() => return Ok(()),
+            () = somebody_waits(&self.inbox, self.clock.is_simulated()), if !self.hurried => {
+                return self.give_up_on(&Scope::Billing(kind, reach), began).await;
+            }
         };
+        self.hurried = false;
         let seen = walked.shown.iter().map(|shown| SeenBill { bill: &shown.bill, raw: shown.raw() });
         let mut events: Vec<Event> = calls.into_iter().map(Event::Called).collect();
         events.extend(judge::revisions(kind, book, seen, began));

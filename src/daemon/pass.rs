@@ -8,6 +8,7 @@ use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::tell::chain;
 use crate::domain::draft::Action;
 use crate::domain::event::Event;
+use crate::domain::fleet::Scope;
 use crate::domain::id::EffectId;
 use crate::domain::looks;
 use crate::domain::plan::plan;
@@ -50,7 +51,7 @@ impl Engine {
             drafted = plan(&self.state, self.clock.now());
         }
         self.holds = std::mem::take(&mut drafted.holds);
-        let mut asked = true;
+        let (mut asked, mut performed) = (true, false);
         for action in std::mem::take(&mut drafted.actions) {
             if self.stop.is_cancelled() {
                 break;
@@ -59,15 +60,24 @@ impl Engine {
             match action {
                 // Nothing was asked for, as the audit or a full disk let it wait: nothing new is to be seen.
                 Action::Look(_) if !asked => {}
-                Action::Look(scope) => self.look(&scope).await?,
+                Action::Look(scope) => {
+                    let before = self.state.fleet.snapshot_look.complete;
+                    self.look(&scope).await?;
+                    let is_seen = self.state.fleet.snapshot_look.complete != before;
+                    // What else went with the first delete must be known before anything goes after it.
+                    if performed && scope == Scope::Snapshots && !is_seen {
+                        break;
+                    }
+                }
                 Action::Perform { effect, .. } => {
                     let (id, before) = (effect.id.clone(), self.attempts_at(&effect.id));
                     self.perform(effect).await?;
                     asked = self.attempts_at(&id) != before;
+                    performed |= asked;
                 }
             }
         }
-        self.alert(&drafted.holds).await?;
+        self.alert().await?;
         let now = self.clock.now();
         Ok(looks::next_due(&self.state, now).max(now + LEAST_PAUSE))
     }

@@ -39,6 +39,10 @@ impl Engine {
         if config.data_dir != started.data_dir || config.clock != started.clock {
             tracing::warn!("data_dir and [clock] are taken from the file at the next start only");
         }
+        if config.http != started.http || config.socket != started.socket || config.journal != started.journal
+        {
+            tracing::warn!("[http], [socket] and [journal] are taken from the file at the next start only");
+        }
         let policies = config.policy_set(self.clock.now());
         let mut events = vec![Event::Reloaded(Reloaded { file: name, faults: Vec::new() })];
         if self.state.adopted.as_ref().is_none_or(|adopted| adopted.set != policies) {

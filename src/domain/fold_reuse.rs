@@ -41,6 +41,7 @@ impl State {
         }
         if was_there {
             self.note_foreign_deletion(at);
+            self.note_gone(&id, at);
         }
     }
 }

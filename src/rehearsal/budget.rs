@@ -1,4 +1,5 @@
-//! I25: a pass asks the cloud for no more than it may, counted on the wire and in true time.
+//! What one pass may do: ask for no more than its budget (I25), counted on the wire and in true time; and
+//! after its first deletion delete nothing else before the list was read again.
 //!
 //! A rate limit that the daemon overran would cost its owner every other program on the same address.
 
@@ -12,8 +13,9 @@ use tower::util::BoxCloneSyncService;
 
 use crate::barrack::settings::Settings;
 use crate::clock::Clock;
+use crate::domain::effect::Cause;
 use crate::domain::event::{Event, Recorded};
-use crate::domain::fleet::Scope;
+use crate::domain::fleet::{LookResult, Scope};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::watch::Observer;
 use crate::sim::wire::LocalWire;
@@ -41,13 +43,32 @@ struct Spent {
     reads: BTreeMap<String, u32>,
     actions: u32,
     deletes: bool,
+    canary: Canary,
+}
+
+/// The first deletion of a pass by the rules: has the list been read again since?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Canary {
+    Idle,
+    Sent,
+    Back,
 }
 
 impl Budget {
     pub fn new(observer: Observer, truth: Clock) -> Self {
         let per_minute = Settings::default().rate_per_minute as usize;
         let (sent, walks, reads) = (VecDeque::new(), BTreeMap::new(), BTreeMap::new());
-        let spent = Spent { truth, observer, per_minute, sent, walks, reads, actions: 0, deletes: false };
+        let spent = Spent {
+            truth,
+            observer,
+            per_minute,
+            sent,
+            walks,
+            reads,
+            actions: 0,
+            deletes: false,
+            canary: Canary::Idle,
+        };
         Self(Arc::new(Mutex::new(spent)))
     }
 
@@ -70,6 +91,15 @@ impl Budget {
             Event::Intended(intended) => {
                 spent.actions += 1;
                 spent.deletes |= !intended.effect.verb.is_create();
+                if matches!(intended.effect.cause, Cause::Doom { .. }) {
+                    spent.weigh_delete(recorded.at);
+                }
+            }
+            Event::Looked(look) if look.scope == Scope::Snapshots && look.result == LookResult::Complete => {
+                if spent.canary == Canary::Sent {
+                    spent.canary = Canary::Back;
+                }
+                *spent.walks.entry(Scope::Snapshots).or_default() += 1;
             }
             Event::Looked(look)
                 if matches!(look.scope, Scope::Machines | Scope::Snapshots | Scope::Images) =>
@@ -88,7 +118,7 @@ impl Budget {
     /// A process that crashed ended no pass.
     pub fn begin_anew(&self) {
         let mut spent = self.lock();
-        (spent.actions, spent.deletes) = (0, false);
+        (spent.actions, spent.deletes, spent.canary) = (0, false, Canary::Idle);
         spent.walks.clear();
         spent.reads.clear();
     }
@@ -110,6 +140,18 @@ impl Spent {
         }
     }
 
+    fn weigh_delete(&mut self, at: Timestamp) {
+        match self.canary {
+            Canary::Idle => self.canary = Canary::Sent,
+            Canary::Sent => {
+                let line =
+                    format!("canary: a second delete in a pass at {at}, and the list was not read again");
+                self.observer.object(line);
+            }
+            Canary::Back => {}
+        }
+    }
+
     fn judge(&mut self) {
         let now = self.truth.now();
         let walks = if self.deletes { WALKS_TO_DELETE } else { WALKS };
@@ -124,7 +166,7 @@ impl Spent {
         for (uri, count) in std::mem::take(&mut self.reads).into_iter().filter(|(_, count)| *count > reads) {
             self.observer.object(format!("I25: {now}: {uri} read {count} times in a pass; at most {reads}"));
         }
-        (self.actions, self.deletes) = (0, false);
+        (self.actions, self.deletes, self.canary) = (0, false, Canary::Idle);
     }
 }
 
@@ -133,6 +175,11 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::domain::digest::Digest;
+    use crate::domain::effect::{Effect, Verb};
+    use crate::domain::event::Intended;
+    use crate::domain::fleet::Look;
+    use crate::domain::id::{BackupId, EffectId, MachineId, PolicyName, SnapshotId};
     use crate::domain::policy::Retention;
     use crate::rehearsal::setup::Setup;
     use crate::sim::dialect::Dialect;
@@ -172,6 +219,36 @@ mod tests {
         assert_eq!(observer.objections().0, 0);
         drop(wire.oneshot(Request::get("/balance/").body(Bytes::new()).unwrap()).await);
         assert_eq!(observer.objections().0, 1, "{:?}", observer.objections().1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_delete_before_the_list_is_read_again_is_noticed() {
+        let (budget, observer) = budget();
+        let tell = |event| budget.recorded(&Recorded { seq: 1, at: epoch(), event });
+        let delete = || {
+            let verb = Verb::DeleteSnapshot {
+                backup: BackupId::new("b"),
+                machine: MachineId::new("m"),
+                snapshot: SnapshotId::new("s"),
+            };
+            let cause = Cause::Doom { policy: PolicyName::new("daily"), seq: 1 };
+            let effect = Effect { id: EffectId::new("e"), cause, verb };
+            Event::Intended(Intended { effect, attempt: 1, proof: None })
+        };
+        let look = |result| {
+            let (scope, began, digest) = (Scope::Snapshots, epoch(), Digest::default());
+            Event::Looked(Look { scope, began, result, digest, items: 1, server_date: None, miscount: None })
+        };
+        tell(delete());
+        tell(look(LookResult::Complete));
+        tell(delete());
+        tell(delete());
+        budget.pass_ended();
+        tell(delete());
+        assert_eq!(observer.objections().0, 0, "{:?}", observer.objections().1);
+        tell(look(LookResult::Incomplete("reset".to_owned())));
+        tell(delete());
+        assert_eq!(observer.objections().0, 1);
     }
 
     #[tokio::test(start_paused = true)]

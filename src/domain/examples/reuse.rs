@@ -96,6 +96,8 @@ fn one_whose_id_shows_another_name_is_gone_and_counts_for_nothing() {
     let (objection, _) = ready.judged();
     assert!(objection.is_some(), "its shelf would be left with one");
     assert!(kept.iter().all(|backup| ready.world.backup(backup).life == Life::Vanished));
+    // A person is told of each.
+    assert!(kept.iter().all(|backup| ready.world.state.alerts.gone.contains_key(backup)));
 }
 
 #[test]
