@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::status::word;
+use crate::domain::alert::matter::{Level, Matter};
 use crate::domain::backup::Life;
 use crate::domain::fleet::Scope;
 use crate::domain::halt::REFUSALS_THAT_HOLD;
@@ -21,11 +22,53 @@ pub struct Alarm {
     pub said: String,
 }
 
+/// What only the alerts know: a disk, a cloud that does not answer, and what the balance comes to.
+fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
+    match matter {
+        Matter::DiskFull => {
+            let said = "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
+            Some(("disk_full", said.to_owned()))
+        }
+        Matter::ApiUnreachable => {
+            Some(("cloud_unreachable", "the cloud cannot be reached: nothing is backed up".to_owned()))
+        }
+        Matter::BalanceBlind => {
+            Some(("balance_blind", "the balance cannot be read: nobody knows how long it lasts".to_owned()))
+        }
+        Matter::Balance(currency) => {
+            let said = match level {
+                Level::Out => format!("no {currency} are left: machines and backups may go"),
+                Level::Notice | Level::Warning | Level::Urgent | Level::Critical => {
+                    format!("the {currency} credits run low: add to them")
+                }
+            };
+            Some(("credits_low", said))
+        }
+        Matter::KeyRefused
+        | Matter::BackupLate
+        | Matter::BackupFailed
+        | Matter::MachineDown
+        | Matter::SecondDaemon
+        | Matter::CreatesRefused
+        | Matter::ForeignDeletion
+        | Matter::DeletionsHeld
+        | Matter::ConfigurationRefused
+        | Matter::Frozen
+        | Matter::Paused
+        | Matter::Observing => None,
+    }
+}
+
 /// The gravest first.
 pub fn alarms(state: &State) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     let mut tell = |kind, since, said| alarms.push(Alarm { kind, since, said });
     let halts = &state.halts;
+    for (matter, active) in &state.alerts.active {
+        if let Some((kind, said)) = of_matter(*matter, active.level) {
+            tell(kind, Some(active.since), said);
+        }
+    }
     if let Some(refused) = &state.key_refused {
         let said = format!("the cloud refuses the key (HTTP {}); nothing is backed up", refused.status);
         tell("key_refused", Some(refused.since), said);

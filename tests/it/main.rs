@@ -19,6 +19,7 @@ mod preview;
 mod campaign;
 mod clock;
 mod bounds;
+mod told;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod doctor;

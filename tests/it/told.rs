@@ -1,0 +1,50 @@
+//! What a whole daemon under faults tells a person: not by the rules alone, but by the letters that it queues.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use quartermaster::domain::alert::event::AlertChanged;
+use quartermaster::domain::alert::matter::Matter;
+use quartermaster::domain::event::{Event, Recorded};
+use quartermaster::domain::policy::Retention;
+use quartermaster::domain::state::State;
+use quartermaster::domain::time::Seconds;
+use quartermaster::rehearsal::run::{self, Onlooker};
+use quartermaster::rehearsal::setup::Setup;
+use quartermaster::sim::dialect::Dialect;
+
+#[derive(Default)]
+struct Told(BTreeSet<Matter>);
+
+impl Onlooker for Told {
+    fn recorded(&mut self, _: &State, recorded: &Recorded) {
+        if let Event::AlertChanged(AlertChanged { matter, .. }) = &recorded.event {
+            self.0.insert(*matter);
+        }
+    }
+}
+
+#[test]
+fn deletions_that_wait_and_backups_that_are_late_are_told_by_the_whole_daemon() {
+    let directory = tempfile::tempdir().unwrap();
+    let setup = Setup {
+        length: Seconds::days(12),
+        machines: 3,
+        keep_last: 3,
+        also: Retention::default(),
+        seed: 5,
+        faults: "hostile".to_owned(),
+        dialect: Dialect::plain(),
+        durable: false,
+        directory: directory.path().to_owned(),
+        disturbances: Vec::new(),
+        is_varied: false,
+    };
+    let told = Rc::new(RefCell::new(Told::default()));
+    let summary = run::run(&setup, told.clone()).unwrap();
+    assert!(summary.is_clean(), "{summary:?}");
+    for matter in [Matter::DeletionsHeld, Matter::BackupLate, Matter::BalanceBlind] {
+        assert!(told.borrow().0.contains(&matter), "{matter:?} was never told: {:?}", told.borrow().0);
+    }
+}
