@@ -16,6 +16,7 @@ use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::selection::Selector;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
+use crate::report::foreign::visible;
 
 #[derive(Debug, Args)]
 pub struct Holding {
@@ -59,7 +60,7 @@ pub struct Resuming {
 
 #[derive(Debug, Args)]
 pub struct MachineThawing {
-    /// The cloud's id of the machine
+    /// The machine's id, or its name where no other has it
     machine: String,
     /// Of each policy, the newest so many stay: at least 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -101,7 +102,7 @@ pub struct Deleting {
 
 #[derive(Debug, Args)]
 pub struct Creating {
-    /// The cloud's id of the machine; a snapshot may restart it
+    /// The machine's id, or its name where no other has it; a snapshot may restart it
     machine: String,
     /// Deleted once it is so old; without it, only by hand
     #[arg(long, value_name = "SPAN", value_parser = argument::span)]
@@ -116,7 +117,7 @@ pub struct Creating {
 pub struct Running {
     /// The policy, by its name in the configuration
     name: String,
-    /// The cloud's id of one machine; without it, all that the policy is for
+    /// One machine, by id or name; without it, all that the policy is for
     #[arg(long, value_name = "ID")]
     machine: Option<String>,
     #[command(flatten)]
@@ -153,7 +154,7 @@ impl Resuming {
 
 impl MachineThawing {
     pub fn thaw(&self) -> Result<(), Ending> {
-        let (machine, keep) = (MachineId::new(self.machine.as_str()), self.keep);
+        let (machine, keep) = (named(&self.place, &self.machine)?, self.keep);
         self.place.note(|_| Ask::ThawMachine { machine, keep, reason: self.reason.clone() })
     }
 }
@@ -176,7 +177,7 @@ impl Deleting {
 
 impl Creating {
     pub fn create(&self) -> Result<(), Ending> {
-        let machine = MachineId::new(self.machine.as_str());
+        let machine = named(&self.place, &self.machine)?;
         self.place.request_now(Ask::Create { machine, expire: self.expire }, &self.waiting)
     }
 }
@@ -209,7 +210,7 @@ impl Running {
     pub fn run(&self) -> Result<(), Ending> {
         let (found, policy) = (self.place.find()?, PolicyName::new(self.name.as_str()));
         let machines = match &self.machine {
-            Some(machine) => vec![MachineId::new(machine.as_str())],
+            Some(machine) => vec![named(&self.place, machine)?],
             None => found.listens().and_then(|()| covered(&found.read()?.state, &policy))?,
         };
         // All are asked for before any is waited for.
@@ -223,6 +224,31 @@ impl Running {
             screen::print(&self.waiting.follow(&found, one)?)?;
         }
         Ok(())
+    }
+}
+
+/// The machine of this id, or the only one of this name. What nobody knows stays as it was typed, for
+/// whoever judges the ask to say so.
+fn named(place: &Place, typed: &str) -> Result<MachineId, Ending> {
+    let Ok(seen) = place.find()?.read() else { return Ok(MachineId::new(typed)) };
+    let machines = &seen.state.fleet.machines;
+    if machines.contains_key(&MachineId::new(typed)) {
+        return Ok(MachineId::new(typed));
+    }
+    let there =
+        machines.iter().filter(|(_, known)| known.missing_since.is_none() && known.item.name == typed);
+    let ids: Vec<&MachineId> = there.map(|(id, _)| id).collect();
+    match ids.as_slice() {
+        [] => Ok(MachineId::new(typed)),
+        [one] => Ok((*one).clone()),
+        several => {
+            let ids: Vec<String> = several.iter().map(|id| visible(id.as_str())).collect();
+            Err(Ending::usage(format!(
+                "{} machines have this name: say which of {}",
+                ids.len(),
+                ids.join(", ")
+            )))
+        }
     }
 }
 

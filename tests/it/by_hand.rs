@@ -60,8 +60,11 @@ fn what_people_keep_pause_and_ask_for_stands_in_the_status() {
     assert_eq!(shown()["paused_until"], Value::Null);
     assert_eq!(ask(&["policies", "retire", "nobody"]).0, 1);
     assert_eq!(ask(&["retention", "thaw", &machine, "--keep", "0", "--reason", "broken"]).0, 2);
-    assert_eq!(ask(&["retention", "thaw", &machine, "--keep", "1", "--reason", "broken"]).0, 0);
+    // By the name that `status` shows, where no other machine has it.
+    let name = shown()["shelves"][0]["machine_name"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&["retention", "thaw", &name, "--keep", "1", "--reason", "broken"]).0, 0);
     assert_eq!(shown()["thawed"][0]["keep"], 1);
+    assert_eq!(shown()["thawed"][0]["machine"], shown()["shelves"][0]["machine"]);
 }
 
 #[test]
