@@ -266,7 +266,8 @@ mod tests {
             for stream in listener.incoming() {
                 let mut writer = stream.unwrap();
                 let lines = BufReader::new(writer.try_clone().unwrap()).lines();
-                let refusal = format!("450 not now\u{202e} {}", "x".repeat(5_000));
+                let many = format!("450-{}\r\n", "x".repeat(100)).repeat(50);
+                let refusal = format!("450-not now\u{202e}\r\n{many}450 bye");
                 let mut is_data = false;
                 let mut say = |text: &str| writer.write_all(format!("{text}\r\n").as_bytes());
                 let _ = say("220 test ESMTP");
