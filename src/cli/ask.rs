@@ -164,7 +164,10 @@ impl Approving {
         if !self.all {
             return self.place.note(|_| Ask::Approve { backups: named });
         }
-        self.place.note_seeing(|state, now| Ok(Ask::Approve { backups: waiting(state, now) }))
+        self.place.note_seeing(|state, now| {
+            let backups = state.awaiting_approval(now).map(|(id, _)| id.clone()).collect();
+            Ok(Ask::Approve { backups })
+        })
     }
 }
 
@@ -172,16 +175,6 @@ impl Approving {
 fn victims(state: &State) -> Vec<(String, String)> {
     let doomed = state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
     doomed.map(|(id, backup)| (visible(id.as_str()), visible(backup.machine.as_str()))).collect()
-}
-
-/// The doomed that nobody approved, or whose approval is too old.
-fn waiting(state: &State, now: Timestamp) -> BTreeSet<BackupId> {
-    let life = state.rules().approval_life.duration();
-    let waits = |at: Option<Timestamp>| at.is_none_or(|at| now.since(at) > life);
-    let doomed = state.backups.iter().filter(|(_, backup)| {
-        backup.doom.as_ref().is_some_and(|doom| doom.needs_approval && waits(doom.approved_at))
-    });
-    doomed.map(|(id, _)| id.clone()).collect()
 }
 
 impl Place {

@@ -17,11 +17,12 @@ use crate::domain::alert::event::LetterTried;
 use crate::domain::alert::standing::Waiting;
 use crate::domain::id::LetterId;
 use crate::domain::state::State;
+use crate::domain::time::{Seconds, Timestamp};
 use crate::mail::form::Envelope;
 use crate::mail::letter;
 use crate::mail::mailer;
 use crate::mail::memory::Memory;
-use crate::report::foreign::visible;
+use crate::report::foreign::harmless;
 
 /// Tries that the engine did not take yet; the one who sends waits for it.
 const UNTAKEN: usize = 16;
@@ -29,6 +30,10 @@ const UNTAKEN: usize = 16;
 const SHORTEST_WAIT: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(1_800);
 const MOST_DOUBLINGS: u32 = 6;
+/// How long one who did not take a letter is asked again, once somebody has it. Bounds those that wait.
+const ASKED_AGAIN_FOR: Seconds = Seconds::days(1);
+/// What a server says is kept for ever with each try: so many characters of it.
+const LONGEST_WHY: usize = 400;
 
 /// Closed: one way for each place where a daemon runs.
 pub enum Post {
@@ -105,6 +110,11 @@ struct Memo {
 }
 
 impl Memo {
+    fn has_untried(&self, shown: &Shown) -> bool {
+        let known = |id: &LetterId| self.sent.contains(id) || self.tries.contains_key(id);
+        shown.waiting.iter().any(|one| !known(&one.letter.id))
+    }
+
     /// The letter that was tried least, and of those the oldest.
     fn next(&mut self, shown: &Shown) -> Option<(Arc<Waiting>, Arc<MailSetting>)> {
         let setting = shown.setting.clone().filter(|setting| !setting.to.is_empty())?;
@@ -138,9 +148,10 @@ async fn deliver(
         };
         let id = waiting.letter.id.clone();
         let taken = memo.taken.entry(id.clone()).or_default();
-        let failed = attempt(&setting, &waiting, taken).await.err();
+        let failed = attempt(&setting, &waiting, taken, clock.now()).await.err();
         let has_failed = failed.is_some();
-        if tries.send(LetterTried { letter: id.clone(), failed }).await.is_err() {
+        let tried = LetterTried { letter: id.clone(), failed, taken: has_failed && !taken.is_empty() };
+        if tries.send(tried).await.is_err() {
             return;
         }
         // Or it would be written down with the next pass only.
@@ -148,7 +159,7 @@ async fn deliver(
         if has_failed {
             *memo.tries.entry(id).or_default() += 1;
             failures += 1;
-            rest(&mut seen, &clock, failures, &setting).await;
+            rest(&mut seen, &clock, failures, &setting, &memo).await;
         } else {
             memo.sent.insert(id);
             failures = 0;
@@ -162,6 +173,7 @@ async fn attempt(
     setting: &MailSetting,
     waiting: &Waiting,
     taken: &mut BTreeSet<String>,
+    now: Timestamp,
 ) -> Result<(), String> {
     let Waiting { letter: queued, queued_at, .. } = waiting;
     let of = Envelope { id: &queued.id, root: queued.root.as_ref(), at: *queued_at };
@@ -174,27 +186,136 @@ async fn attempt(
         }
         match mailer::send(setting, &of, &letter, to).await {
             Ok(_) => _ = taken.insert(to.clone()),
-            Err(error) if error.is_final() => refused = Some(chain(&error)),
-            Err(error) => again = again.or(Some(chain(&error))),
+            Err(error) if error.is_final() => refused = Some(brief(&chain(&error))),
+            Err(error) => again = again.or_else(|| Some(brief(&chain(&error)))),
         }
     }
+    let is_old = now.since(*queued_at) >= ASKED_AGAIN_FOR.duration();
     match (again, refused) {
-        (Some(why), _) => Err(why),
+        (None, None) => Ok(()),
+        (Some(why), _) if taken.is_empty() || !is_old => Err(why),
         (None, Some(why)) if taken.is_empty() => Err(why),
-        (None, Some(why)) => {
-            tracing::warn!(letter = %queued.id, why = %visible(&why), "one of the recipients was refused");
+        (Some(why), _) | (None, Some(why)) => {
+            tracing::warn!(letter = %queued.id, %why, "one of the recipients did not take it");
             Ok(())
         }
-        (None, None) => Ok(()),
     }
 }
 
-/// After a failure. Another way of sending ends the wait at once.
-async fn rest(seen: &mut watch::Receiver<Shown>, clock: &Clock, failures: u32, setting: &Arc<MailSetting>) {
+/// What a server said, on one line and not without end.
+fn brief(why: &str) -> String {
+    let line = harmless(why).replace('\n', " ");
+    let mut cut: String = line.chars().take(LONGEST_WHY).collect();
+    if cut.len() < line.len() {
+        cut.push('…');
+    }
+    cut
+}
+
+/// After a failure. Another way of sending ends the wait at once, and so does a letter never tried.
+async fn rest(
+    seen: &mut watch::Receiver<Shown>,
+    clock: &Clock,
+    failures: u32,
+    setting: &Arc<MailSetting>,
+    memo: &Memo,
+) {
     let wait = SHORTEST_WAIT * 2_u32.pow((failures - 1).min(MOST_DOUBLINGS));
     tokio::select! {
         () = clock.sleep(wait.min(LONGEST_WAIT)) => {}
         // Once nobody shows anything any more, the next look ends it.
-        _ = seen.wait_for(|shown| shown.setting.as_ref() != Some(setting)) => {}
+        _ = seen.wait_for(|shown| shown.setting.as_ref() != Some(setting) || memo.has_untried(shown)) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::mail::{Security, Server, Way};
+    use crate::domain::alert::event::{Content, LetterQueued, News, Step};
+    use crate::domain::alert::matter::{Level, Matter};
+
+    fn setting(to: &[&str], way: Way) -> MailSetting {
+        let to = to.iter().map(|one| (*one).to_owned()).collect();
+        MailSetting { from: "qm@example.org".to_owned(), to, way }
+    }
+
+    fn waiting(id: &str) -> Arc<Waiting> {
+        let (matter, step, level) = (Matter::DiskFull, Step::Began, Level::Warning);
+        let news = News { matter, step, level, since: Timestamp::EPOCH, facts: Vec::new(), more: 0 };
+        let letter = LetterQueued {
+            id: LetterId::new(id),
+            root: None,
+            head: "0123456789ab@7".to_owned(),
+            observing: None,
+            content: Content::Alert(news),
+        };
+        let queued_at = Timestamp::EPOCH;
+        Arc::new(Waiting { seq: 1, queued_at, letter, tries: 0, failed: None, taken: false })
+    }
+
+    /// Takes letters for everybody but the boss, whom it refuses for now in very many words.
+    fn server() -> Way {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut writer = stream.unwrap();
+                let lines = BufReader::new(writer.try_clone().unwrap()).lines();
+                let many = format!("450-{}\r\n", "x".repeat(100)).repeat(50);
+                let refusal = format!("450-not now\u{202e}\r\n{many}450 bye");
+                let mut is_data = false;
+                let mut say = |text: &str| writer.write_all(format!("{text}\r\n").as_bytes());
+                let _ = say("220 test ESMTP");
+                for line in lines.map_while(Result::ok) {
+                    let said = match line.get(..4).unwrap_or_default() {
+                        _ if is_data && line != "." => continue,
+                        "EHLO" => "250-test\r\n250 8BITMIME",
+                        "RCPT" if line.contains("boss") => &refusal,
+                        "DATA" => "354 go on",
+                        _ => "250 ok",
+                    };
+                    is_data = said.starts_with("354");
+                    let _ = say(said);
+                }
+            }
+        });
+        let host = "127.0.0.1".to_owned();
+        Way::Server(Server { host, port, security: Security::None, login: None, ca_file: None })
+    }
+
+    #[tokio::test]
+    async fn what_a_server_says_is_kept_on_one_line_visible_and_cut() {
+        let setting = setting(&["ops@example.org", "boss@example.org"], server());
+        let mut taken = BTreeSet::new();
+        let why = attempt(&setting, &waiting("a"), &mut taken, Timestamp::EPOCH).await.unwrap_err();
+        assert!(why.contains("not now") && why.chars().count() <= LONGEST_WHY + 1, "{why}");
+        assert!(!why.contains(['\n', '\u{202e}']), "{why}");
+        assert_eq!(taken, BTreeSet::from(["ops@example.org".to_owned()]));
+        // A day later those who have it are enough; while nobody has it, it is never given up.
+        let later = Timestamp::EPOCH + ASKED_AGAIN_FOR;
+        assert_eq!(attempt(&setting, &waiting("a"), &mut taken, later).await, Ok(()));
+        let only = MailSetting { to: vec!["boss@example.org".to_owned()], ..setting };
+        assert!(attempt(&only, &waiting("a"), &mut BTreeSet::new(), later).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_letter_that_was_never_tried_ends_the_wait_after_one_that_failed() {
+        let folder = Arc::new(setting(&["ops@example.org"], Way::Folder(PathBuf::from("/nowhere"))));
+        let shown = Shown { setting: Some(folder.clone()), waiting: vec![waiting("a")] };
+        let (show, mut seen) = watch::channel(shown);
+        let mut memo = Memo::default();
+        memo.tries.insert(LetterId::new("a"), 1);
+        let clock = Clock::system();
+        let limit = Duration::from_millis(300);
+        let rests = rest(&mut seen, &clock, 1, &folder, &memo);
+        assert!(tokio::time::timeout(limit, rests).await.is_err(), "it rests");
+        show.send_modify(|shown| shown.waiting.push(waiting("b")));
+        let rests = rest(&mut seen, &clock, 1, &folder, &memo);
+        assert!(tokio::time::timeout(limit, rests).await.is_ok(), "another letter waits");
     }
 }

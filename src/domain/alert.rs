@@ -42,7 +42,7 @@ pub struct Sight<'a> {
 
 /// Facts in one letter; the rest is counted.
 const FACTS: usize = 20;
-/// Unsent letters of one matter; while there are more, its letters wait to be written.
+/// Letters of one matter that nobody has; while there are more, its letters wait to be written.
 const UNSENT: usize = 8;
 
 pub fn alert(state: &State, now: Timestamp, sight: &Sight<'_>) -> Vec<Event> {
@@ -60,8 +60,11 @@ pub fn alert(state: &State, now: Timestamp, sight: &Sight<'_>) -> Vec<Event> {
             consider(state, now, sight, Matter::Balance(currency), found, &mut events);
         }
     }
-    let has_waiting =
-        state.alerts.waiting.values().any(|one| matches!(one.letter.content, Content::Digest(_)));
+    let has_waiting = state
+        .alerts
+        .waiting
+        .values()
+        .any(|one| !one.taken && matches!(one.letter.content, Content::Digest(_)));
     if state.alert_rules().told
         && !has_waiting
         && let Some(review) = review::due(state, now)
@@ -102,7 +105,7 @@ fn consider(
     };
     match (&after, active, found) {
         (Some(after), _, Finding::Seen { level: Some(_), mut facts, .. }) => {
-            let unsent = state.alerts.waiting.values().filter(|one| one.is_of(matter)).count();
+            let unsent = state.alerts.waiting.values().filter(|one| one.is_of(matter) && !one.taken).count();
             if let Some(step) = after.due(matter, now, unsent > 0).filter(|_| unsent < UNSENT) {
                 facts.sort_by_key(|fact| !after.untold.contains(&fact.subject()));
                 events.push(Event::LetterQueued(tell(step, after, facts)));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::alert::shelves::expected_age;
 use super::backup::Life;
+use super::fleet::MachineStatus;
 use super::id::{BackupId, MachineId, PolicyName};
 use super::selection::Selector;
 use super::state::State;
@@ -24,11 +25,18 @@ pub struct Cover<'a> {
     pub expected_since: Timestamp,
     /// When the next backup is due. `None` where none is expected.
     pub next_due: Option<Timestamp>,
+    /// The machine is hibernated: nothing on it changes that could be lost.
+    pub sleeps: bool,
 }
 
 impl Cover<'_> {
-    /// Whether its newest good backup is older than it may be, or the first one is.
+    /// Whether a backup is missing: it is too old, and the machine is no sleeper.
     pub fn is_late(&self, now: Timestamp) -> bool {
+        !self.sleeps && self.is_old(now)
+    }
+
+    /// Whether its newest good backup is older than it may be, or the first one is.
+    pub fn is_old(&self, now: Timestamp) -> bool {
         let Some(expected) = self.expected_age else { return false };
         let since = self.newest_good.map_or(self.expected_since, |(taken_at, _)| taken_at);
         now.since(since) > expected.duration()
@@ -54,6 +62,7 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
                     cover.expected_since =
                         since.map_or(known.first_seen, |since| known.first_seen.max(since));
                     cover.next_due = next_due;
+                    cover.sleeps = known.item.status == MachineStatus::Hibernated;
                 }
             }
         }

@@ -39,7 +39,8 @@ impl State {
                 alerts.deleted_then = self.counters.backups_deleted;
             }
         }
-        let waiting = Waiting { seq, queued_at: at, letter: letter.clone(), tries: 0, failed: None };
+        let waiting =
+            Waiting { seq, queued_at: at, letter: letter.clone(), tries: 0, failed: None, taken: false };
         alerts.waiting.insert(letter.id.clone(), waiting);
     }
 
@@ -55,6 +56,7 @@ impl State {
                 if let Some(waiting) = alerts.waiting.get_mut(&tried.letter) {
                     waiting.tries = waiting.tries.saturating_add(1);
                     waiting.failed = Some(why.clone());
+                    waiting.taken |= tried.taken;
                 }
             }
         }

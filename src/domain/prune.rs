@@ -228,6 +228,15 @@ impl State {
     pub fn grace_end(&self, doom: &Doom) -> Timestamp {
         doom.since + grace(doom, &self.rules())
     }
+
+    /// The doomed that nobody approved, or whose approval is too old.
+    pub fn awaiting_approval(&self, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Backup)> {
+        let rules = self.rules();
+        self.backups.iter().filter(move |(_, backup)| {
+            let waits = |doom: &Doom| doom.needs_approval && !is_approved(doom, &rules, now);
+            backup.doom.as_ref().is_some_and(waits)
+        })
+    }
 }
 
 pub(super) fn is_approved(doom: &Doom, rules: &Rules, now: Timestamp) -> bool {

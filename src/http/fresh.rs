@@ -99,7 +99,8 @@ impl Standing {
     fn of(cover: &Cover<'_>, now: Timestamp, held: Option<&Held>) -> Self {
         match (cover.expected_age, cover.newest_good) {
             (None, _) => Self::Kept,
-            (Some(_), _) if cover.is_late(now) => match held {
+            (Some(_), _) if cover.is_old(now) => match held {
+                _ if cover.sleeps => Self::Asleep,
                 Some(Held::NotActive(_)) => Self::Asleep,
                 Some(_) | None => Self::Late,
             },

@@ -1,16 +1,13 @@
 //! The words of a letter about one matter.
 
 use super::letter::Letter;
-use super::letter_fact::{cents, count, line, named};
+use super::letter_fact::{cents, count, line, named, printed_price};
 use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
 use crate::report::foreign::visible;
 use crate::report::status::word;
 use crate::report::words::{instant, span};
-
-/// What one snapshot costs in a month at the printed price, at most.
-const SNAPSHOT_USD_A_MONTH: u64 = 73;
 
 pub fn subject(news: &News) -> String {
     let level = news.level.word();
@@ -32,7 +29,12 @@ pub fn letter(news: &News) -> Letter {
             (happened, means, "Everything goes on as before.".to_owned(), "quartermaster status".to_owned())
         }
         Step::Began | Step::Worse | Step::More | Step::Again => {
-            let happened = format!("{}. This began {since} UTC.", capital(&happened(news)));
+            let said = match news.matter {
+                // Its banner says the rest.
+                Matter::Observing => "The mode is observe".to_owned(),
+                _ => capital(&happened(news)),
+            };
+            let happened = format!("{said}. This began {since} UTC.");
             (happened, means(news), done(news).to_owned(), command(news))
         }
     };
@@ -177,14 +179,13 @@ fn means(news: &News) -> String {
         Matter::ForeignDeletion => {
             "They are gone for good. Three within an hour freeze every deletion of ours.".to_owned()
         }
-        Matter::DeletionsHeld => format!(
-            "Each is billed as long as it stays: at list price up to {} USD a month together.",
-            number.saturating_mul(SNAPSHOT_USD_A_MONTH)
-        ),
+        Matter::DeletionsHeld => {
+            format!("Each is billed as long as it stays: together {}.", printed_price(number))
+        }
         Matter::DiskFull => "Without room nothing can be written down, and so nothing is asked.".to_owned(),
         Matter::ConfigurationRefused => "What was edited is not in force.".to_owned(),
         Matter::Frozen => {
-            "What no rule keeps stays, and is billed: at list price up to 73 USD a month each.".to_owned()
+            format!("What no rule keeps stays, and is billed: each {}.", printed_price(1))
         }
         Matter::Paused => {
             "Policies make no backups and delete none; machines change all the same.".to_owned()
@@ -211,11 +212,13 @@ fn done(news: &News) -> &'static str {
         Matter::KeyRefused => {
             "All calls have stopped. The key is tried again after 15 minutes, then ever less often, at least every 2 hours."
         }
-        Matter::ApiUnreachable => "It goes on trying. Slots that pass meanwhile are caught up once.",
+        Matter::ApiUnreachable => {
+            "It goes on trying. What becomes of slots that pass meanwhile, each policy's `catch_up` says."
+        }
         Matter::Balance(_) => "Nothing was stopped: what to give up is for a person to say.",
         Matter::BalanceBlind => "It goes on looking.",
         Matter::BackupLate => {
-            "Retention is held as long as the newest good backup is too old: nothing good is deleted."
+            "Retention goes on until the newest good backup is older than twice the longest gap and a margin (6 h unless set); from then on nothing good of that policy and machine is deleted."
         }
         Matter::BackupFailed => "The next slot takes a new one; nothing was deleted for it.",
         Matter::MachineDown => "Nothing was done to the machine: only a person starts one.",

@@ -1,12 +1,9 @@
 //! The words of the weekly digest, which comes even when all is well.
 
 use super::letter::Letter;
-use super::letter_fact::{balance, count};
+use super::letter_fact::{balance, count, printed_price};
 use crate::domain::alert::review::Review;
 use crate::report::words::instant;
-
-/// What one snapshot costs in a month at the printed price, at most.
-const SNAPSHOT_USD_A_MONTH: u64 = 73;
 
 pub fn subject(review: &Review) -> String {
     format!("digest: {}", summary(review))
@@ -20,9 +17,12 @@ pub fn letter(review: &Review) -> Letter {
         review.deleted,
         summary(review)
     );
-    let means = match review.alerts.is_empty() {
-        true => "Nothing needs a person now.".to_owned(),
-        false => "What goes on has its own letters, and stands in `status`.".to_owned(),
+    let goes_on = "What goes on has its own letters, and stands in `status`.";
+    let means = match (review.alerts.is_empty(), decisions(review).is_empty()) {
+        (true, true) => "Nothing needs a person now.".to_owned(),
+        (false, true) => goes_on.to_owned(),
+        (true, false) => format!("Only a person decides of {}.", decisions(review)),
+        (false, false) => format!("{goes_on} Only a person decides of {}.", decisions(review)),
     };
     let done = format!("The mode is {}.", review.mode.word());
     let (subject, foot) = (String::new(), String::new());
@@ -31,34 +31,55 @@ pub fn letter(review: &Review) -> Letter {
 }
 
 fn summary(review: &Review) -> String {
-    let fresh = format!("{} of {} backups are fresh", review.fresh, review.shelves);
-    match review.alerts.len() as u64 {
-        0 => format!("{fresh}, and all is well"),
-        number => format!("{fresh}, and {}", count(number, "1 alert goes on", "alerts go on")),
+    let mut said = vec![format!("{} of {} backups are fresh", review.fresh, review.shelves)];
+    let mut tell = |number: u64, one: &str, many: &str| {
+        if number > 0 {
+            said.push(count(number, one, many));
+        }
+    };
+    tell(review.alerts.len() as u64, "1 alert goes on", "alerts go on");
+    tell(review.awaiting_approval, "1 deletion waits for a person", "deletions wait for a person");
+    tell(review.suspect, "1 snapshot only looks like ours", "snapshots only look like ours");
+    match said.split_last() {
+        Some((last, before @ [_, ..])) => format!("{}, and {last}", before.join(", ")),
+        Some(_) | None => format!("{}, and all is well", said.concat()),
     }
+}
+
+/// What waits for a person, though it may be no alert; nothing if nothing does.
+fn decisions(review: &Review) -> String {
+    let deletions = (review.awaiting_approval > 0)
+        .then(|| count(review.awaiting_approval, "the deletion that waits", "deletions that wait"));
+    let suspects = (review.suspect > 0)
+        .then(|| count(review.suspect, "the snapshot that looks like ours", "snapshots that look like ours"));
+    deletions.into_iter().chain(suspects).collect::<Vec<_>>().join(" and of ")
 }
 
 fn items(review: &Review) -> Vec<String> {
     let mut items = vec![format!(
-        "{} good: at list price up to {} USD a month",
+        "{} good, {}",
         count(review.good, "1 backup is", "backups are"),
-        usd(review.good)
+        printed_price(review.good)
     )];
     items.extend(review.purses.iter().map(balance));
     let mut tell = |number: u64, what: &str, command: &str| {
         if number > 0 {
-            items.push(format!("{number} {what}, up to {} USD a month: {command}", usd(number)));
+            items.push(format!("{number} {what}, {}: {command}", printed_price(number)));
         }
     };
     tell(review.doomed, "doomed, which go when their time comes", "quartermaster status");
-    tell(review.awaiting_approval, "of these wait for a person", "quartermaster plan approve");
+    tell(review.awaiting_approval, "of these wait for a person", "quartermaster plan approve --all");
     tell(review.pinned, "pinned or held by a person", "quartermaster unpin BACKUP");
     tell(
         review.bad,
         "bad or timed out, which only a person removes",
         "quartermaster snapshots delete BACKUP",
     );
-    tell(review.orphaned, "of machines that are gone", "quartermaster retention thaw MACHINE --keep 1");
+    tell(
+        review.orphaned,
+        "of machines that are gone",
+        "quartermaster retention thaw MACHINE --keep 1 --reason \"it is gone\"",
+    );
     tell(review.removed, "of policies no longer in force", "quartermaster policies retire POLICY");
     tell(review.suspect, "that look like ours and are not in the journal", "quartermaster adopt SNAPSHOT");
     tell(review.foreign, "made by people, which are never touched", "quartermaster snapshots list");
@@ -69,8 +90,4 @@ fn items(review: &Review) -> Vec<String> {
             .map(|(matter, level)| format!("{}: {}", level.word(), matter.word().replace('_', " "))),
     );
     items
-}
-
-fn usd(snapshots: u64) -> u64 {
-    snapshots.saturating_mul(SNAPSHOT_USD_A_MONTH)
 }

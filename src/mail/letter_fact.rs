@@ -131,6 +131,15 @@ pub fn cents(sum: Nanos) -> String {
     format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
+/// What one snapshot costs in a month at the price that the cloud prints, at most. In its currency.
+const PRINTED_USD_A_MONTH: u64 = 73;
+
+/// What so many snapshots cost at most. The cloud prints its price in USD, whatever an account pays in.
+pub fn printed_price(snapshots: u64) -> String {
+    let usd = snapshots.saturating_mul(PRINTED_USD_A_MONTH);
+    format!("up to {usd} USD a month at the printed price")
+}
+
 /// One thing or many, in words.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { one.to_owned() } else { format!("{number} {many}") }

@@ -35,7 +35,7 @@ impl Memory {
         }
         let failed = self.failure(waiting, now);
         self.rests_until = failed.is_some().then(|| now + REST);
-        Some(LetterTried { letter: waiting.letter.id.clone(), failed })
+        Some(LetterTried { letter: waiting.letter.id.clone(), failed, taken: false })
     }
 
     fn failure(&self, waiting: &Waiting, now: Timestamp) -> Option<String> {

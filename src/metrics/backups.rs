@@ -7,7 +7,6 @@ use super::{MOST_SHOWN, Scrape, names};
 use crate::domain::backup::Life;
 use crate::domain::cover::{Cover, covers};
 use crate::domain::draft::Hold;
-use crate::domain::fleet::MachineStatus;
 use crate::domain::id::{MachineId, PolicyName};
 use crate::domain::slot::Held;
 use crate::domain::state::State;
@@ -28,12 +27,8 @@ pub fn tell(scrape: &Scrape<'_>, families: &mut Families) {
     });
     families.tell(&names::NEWEST_GOOD, newest);
     // What sleeps changes nothing that could be lost: no age of its newest backup is too great.
-    let sleeps = |machine| {
-        let known = state.fleet.machines.get(machine);
-        known.is_some_and(|known| known.item.status == MachineStatus::Hibernated)
-    };
     let ages = expected().map(|(row, age)| {
-        let age = if sleeps(row.1) { f64::INFINITY } else { age.0 as f64 };
+        let age = if row.2.sleeps { f64::INFINITY } else { age.0 as f64 };
         (labels(row), age)
     });
     families.tell(&names::EXPECTED_AGE, ages);

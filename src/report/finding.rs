@@ -41,10 +41,9 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
             visible(&down.status)
         )
     }));
-    let waiting =
-        status.doomed.iter().filter(|doom| doom.needs_approval && doom.approved_at.is_none()).count();
+    let waiting = state.awaiting_approval(now).count();
     if waiting > 0 {
-        found.push(format!("{waiting} deletions wait for a person: quartermaster plan approve"));
+        found.push(format!("{waiting} deletions wait for a person: quartermaster plan approve --all"));
     }
     if !status.suspects.is_empty() {
         found.push(format!("{} snapshots look like ours and are not in the journal", status.suspects.len()));
@@ -70,6 +69,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::examples::world::World;
+    use crate::domain::fleet::MachineStatus;
     use crate::domain::policy::Mode;
     use crate::domain::time::Seconds;
     use crate::report::status::Source;
@@ -93,5 +93,19 @@ mod tests {
         let found = found(&world);
         assert_eq!(found[0], "observing: nothing is backed up");
         assert!(found[1].starts_with("no policy is for machine trainer-1"), "{found:?}");
+    }
+
+    #[test]
+    fn a_machine_that_sleeps_is_not_late_and_is_once_it_wakes() {
+        let mut world = World::new(1);
+        world.take_all();
+        let mut found_as = |status: MachineStatus, days| {
+            world.cloud.machines.values_mut().for_each(|machine| machine.status = status.clone());
+            world.wait(Seconds::days(days));
+            world.look_at_all();
+            found(&world)
+        };
+        assert_eq!(found_as(MachineStatus::Hibernated, 3), Vec::<String>::new());
+        assert!(found_as(MachineStatus::Active, 0)[0].contains("its newest good backup is 3 d"));
     }
 }

@@ -45,7 +45,7 @@ pub fn hold(hold: &Hold) -> String {
             format!("soft start: enforce deletes nothing before {}", instant(*until))
         }
         Hold::Grace { until } => format!("grace: time to object until {}", instant(*until)),
-        Hold::AwaitsApproval => "waits for a person: quartermaster plan approve".to_owned(),
+        Hold::AwaitsApproval => "waits for a person: quartermaster plan approve BACKUP".to_owned(),
         Hold::Paused { until } => format!("policies are paused until {}", instant(*until)),
         Hold::Kept => "asked for by hand, and a rule keeps it: --override kept".to_owned(),
         Hold::Linked => "an image was made from it".to_owned(),

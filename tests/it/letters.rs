@@ -1,11 +1,14 @@
 //! What letters say: every kind of them, word for word, and names that try to be more than names.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use clap::{CommandFactory, Parser};
+use quartermaster::cli::Arguments;
 use quartermaster::config::mail::{MailSetting, Way};
 use quartermaster::domain::alert::event::{Content, LetterQueued, News, Step};
 use quartermaster::domain::alert::matter::{Fact, Level, Matter};
+use quartermaster::domain::alert::review::Review;
 use quartermaster::domain::id::{LetterId, MachineId, PolicyName};
 use quartermaster::domain::time::{Seconds, Timestamp};
 use quartermaster::mail::form::{self, Envelope};
@@ -35,13 +38,18 @@ fn stored() -> Vec<LetterQueued> {
     text.lines().map(|line| serde_json::from_value(body(line)).unwrap()).collect()
 }
 
-#[test]
-fn every_letter_says_what_stands_in_the_file_beside_it() {
+/// All of them, as they are read.
+fn all_said() -> String {
     let told = |queued: &LetterQueued| {
         let letter = letter::letter(queued);
         format!("Subject: {}\n\n{}", letter.subject, form::text(&letter).unwrap())
     };
-    let said = stored().iter().map(told).collect::<Vec<_>>().join("\n==========\n\n");
+    stored().iter().map(told).collect::<Vec<_>>().join("\n==========\n\n")
+}
+
+#[test]
+fn every_letter_says_what_stands_in_the_file_beside_it() {
+    let said = all_said();
     let beside = root("tests/letters.txt");
     // `BLESS=1 cargo test` writes it anew; read the difference before it is committed.
     if std::env::var_os("BLESS").is_some() {
@@ -124,5 +132,131 @@ fn no_name_adds_a_header_a_line_a_tag_or_another_direction() {
         }
         assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
         assert_eq!(text.lines().count(), 14, "{text}");
+    }
+}
+
+/// The words of a line for a shell, up to where the command ends.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for letter in line.chars() {
+        match letter {
+            '"' => quoted = !quoted,
+            _ if quoted => word.push(letter),
+            '#' | '`' | ';' | ',' | '<' => break,
+            ' ' => words.push(std::mem::take(&mut word)),
+            _ => word.push(letter),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The text of one literal of a source file that begins here: up to its end, escapes undone.
+fn literal(text: &str) -> String {
+    let (mut said, mut letters) = (String::new(), text.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => said.extend(letters.next().filter(|next| *next == '"')),
+            '"' | '\n' => break,
+            _ => said.push(letter),
+        }
+    }
+    said
+}
+
+/// Files below a folder of the sources, and the tests at their end cut off.
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+            found.push((path.display().to_string(), code));
+        }
+    }
+}
+
+#[test]
+fn every_command_that_a_person_is_told_is_one_that_the_program_takes() {
+    let definition = Arguments::command();
+    let is_verb = |word: &str| definition.get_subcommands().any(|verb| verb.get_name() == word);
+    let mut told: Vec<(String, String)> = Vec::new();
+    let mut tell = |place: &str, text: &str, is_source: bool| {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for (at, start) in line.match_indices("quartermaster ") {
+                let rest = &line[at + start.len()..];
+                let rest = if is_source { literal(rest) } else { rest.to_owned() };
+                told.push((place.to_owned(), rest));
+            }
+        }
+    };
+    tell("tests/letters.txt", &all_said(), false);
+    let mut files = Vec::new();
+    for folder in ["src/mail", "src/report", "src/http", "src/daemon", "src/domain", "src/metrics"] {
+        sources(&root(folder), &mut files);
+    }
+    files.iter().for_each(|(place, text)| tell(place, text, true));
+    for entry in fs::read_dir(root("docs/runbooks")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let block = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+        tell(&path.display().to_string(), block.unwrap_or_default(), false);
+    }
+    let mut tried = 0;
+    for (place, text) in told {
+        let words = words(&text);
+        if words.first().is_some_and(|word| is_verb(word)) {
+            let typed = std::iter::once("quartermaster").chain(words.iter().map(String::as_str));
+            let parsed = Arguments::try_parse_from(typed);
+            assert!(parsed.is_ok(), "{place}: quartermaster {text}\n{}", parsed.err().unwrap());
+            tried += 1;
+        }
+    }
+    assert!(tried > 50, "only {tried} commands were found");
+}
+
+/// The last digest of the file, at which no alert goes on, after this change.
+fn calm_digest(change: impl FnOnce(&mut Review)) -> (String, String) {
+    let mut queued = stored().pop().unwrap();
+    let Content::Digest(review) = &mut queued.content else { panic!("{queued:?}") };
+    assert!(review.alerts.is_empty());
+    (review.awaiting_approval, review.suspect) = (0, 0);
+    change(review);
+    let letter = letter::letter(&queued);
+    (letter.subject, letter.means)
+}
+
+#[test]
+fn a_digest_says_all_is_well_only_while_nothing_waits_for_a_person() {
+    let (subject, means) = calm_digest(|_| {});
+    assert!(subject.ends_with("and all is well") && means == "Nothing needs a person now.", "{means}");
+    let (subject, means) = calm_digest(|review| review.awaiting_approval = 2);
+    assert!(subject.ends_with("fresh, and 2 deletions wait for a person"), "{subject}");
+    assert_eq!(means, "Only a person decides of 2 deletions that wait.");
+    let (subject, means) = calm_digest(|review| review.suspect = 1);
+    assert!(subject.ends_with("fresh, and 1 snapshot only looks like ours"), "{subject}");
+    assert_eq!(means, "Only a person decides of the snapshot that looks like ours.");
+}
+
+#[test]
+fn letters_promise_only_what_holds_and_say_nothing_twice() {
+    let said = |matter: Matter| {
+        let mut queued = about("trainer-1");
+        let Content::Alert(news) = &mut queued.content else { panic!() };
+        news.matter = matter;
+        queued.observing = (matter == Matter::Observing).then_some(14);
+        form::text(&letter::letter(&queued)).unwrap()
+    };
+    let late = said(Matter::BackupLate);
+    assert!(late.contains("until the newest good backup is older than twice the longest gap"), "{late}");
+    let unreachable = said(Matter::ApiUnreachable);
+    assert!(!unreachable.contains("caught up") && unreachable.contains("catch_up"), "{unreachable}");
+    let observing = said(Matter::Observing);
+    assert_eq!(observing.matches("nothing is backed up").count(), 1, "{observing}");
+    for matter in [Matter::DeletionsHeld, Matter::Frozen] {
+        assert!(said(matter).contains("up to 73 USD a month at the printed price"), "{}", said(matter));
     }
 }

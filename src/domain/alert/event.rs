@@ -83,6 +83,9 @@ pub struct LetterTried {
     /// Why it was not taken; `None`: it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// Somebody has it, though not everybody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken: bool,
 }
 
 fn is_zero(count: &u64) -> bool {

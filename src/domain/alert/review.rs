@@ -83,9 +83,7 @@ pub fn review(state: &State, now: Timestamp, since: Timestamp) -> Review {
         shelves: live().count() as u64,
         good: count(&|backup| backup.life == Life::Good),
         doomed: count(&|backup| backup.doom.is_some()),
-        awaiting_approval: count(&|backup| {
-            backup.doom.as_ref().is_some_and(|doom| doom.needs_approval && doom.approved_at.is_none())
-        }),
+        awaiting_approval: state.awaiting_approval(now).count() as u64,
         pinned: count(&|backup| backup.is_protected(now) && is_there(backup)),
         bad: count(&|backup| matches!(backup.life, Life::Bad | Life::TimedOut)),
         orphaned: count(&|backup| is_there(backup) && state.is_lost(&backup.machine)),

@@ -62,7 +62,8 @@ fn late_fact(
 ) -> Option<Fact> {
     let adopted = state.adopted.as_ref()?;
     let policy = adopted.set.policies.get(&shelf.policy)?;
-    let known = state.fleet.machines.get(&shelf.machine).filter(|known| known.missing_since.is_none())?;
+    // One listing without it is no proof that it is gone: what was late stays late.
+    let known = state.fleet.machines.get(&shelf.machine).filter(|_| !state.is_lost(&shelf.machine))?;
     if policy.mode == Mode::Observe || adopted.set.mode == Mode::Observe {
         return None;
     }

@@ -12,7 +12,7 @@ use crate::domain::time::{Seconds, Timestamp};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Alerts {
     pub active: BTreeMap<Matter, Active>,
-    /// Letters that nobody has taken yet.
+    /// Letters that not everybody has taken yet.
     pub waiting: BTreeMap<LetterId, Waiting>,
     /// Since when no listing could be read to its end.
     pub unreached_since: Option<Timestamp>,
@@ -62,6 +62,9 @@ pub struct Waiting {
     pub tries: u32,
     /// Why the last try failed.
     pub failed: Option<String>,
+    /// Somebody has it: it holds up no other letter.
+    #[serde(default)]
+    pub taken: bool,
 }
 
 /// Where many things fall ill one after another, they are told together, this far apart.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::world::{World, daily, machine_id};
 use crate::domain::alert::event::{Content, LetterQueued, LetterTried, News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter};
+use crate::domain::alert::review::review;
 use crate::domain::alert::{Sight, alert};
 use crate::domain::ask::Ask;
 use crate::domain::digest::Digest;
@@ -55,7 +56,7 @@ impl World {
     }
 
     pub fn send(&mut self, letter: &LetterId) {
-        self.record(Event::LetterTried(LetterTried { letter: letter.clone(), failed: None }));
+        self.record(Event::LetterTried(LetterTried { letter: letter.clone(), failed: None, taken: false }));
     }
 
     /// As `tell`, and somebody takes each letter at once.
@@ -268,4 +269,65 @@ fn what_was_told_is_known_after_a_replay_and_after_a_restart() {
     assert_eq!(replayed.to_bytes(), world.state.to_bytes());
     assert_eq!(State::restore(&replayed.to_bytes()).as_ref(), Some(&world.state));
     assert!(world.state.adopted.as_ref().unwrap().set.policies.contains_key(&daily()));
+}
+
+#[test]
+fn one_listing_without_a_machine_ends_no_late_alert_and_two_do() {
+    let mut world = told();
+    world.take_all();
+    world.wait(Seconds::hours(28));
+    world.look_at_all();
+    world.tell_and_send();
+    assert_eq!(world.level(Matter::BackupLate), Some(Level::Warning));
+    world.cloud.machines.clear();
+    world.look(&Scope::Machines);
+    assert_eq!(world.tell_and_send(), []);
+    assert_eq!(world.level(Matter::BackupLate), Some(Level::Warning));
+    world.wait(Seconds(60));
+    world.look(&Scope::Machines);
+    world.tell_and_send();
+    assert_eq!(world.level(Matter::BackupLate), None);
+}
+
+#[test]
+fn a_letter_that_somebody_has_holds_up_no_other_and_one_that_nobody_has_does() {
+    for taken in [true, false] {
+        let mut world = told();
+        world.take_all();
+        world.wait(Seconds::hours(28));
+        world.look_at_all();
+        let late = |letters: &[LetterQueued]| {
+            letters.iter().filter_map(news).filter(|news| news.matter == Matter::BackupLate).count()
+        };
+        let letters = world.tell();
+        assert_eq!(late(&letters), 1);
+        for letter in letters {
+            let failed = Some("the other server says nothing".to_owned());
+            world.record(Event::LetterTried(LetterTried { letter: letter.id, failed, taken }));
+        }
+        world.wait(Seconds::days(8));
+        world.look_at_all();
+        assert_eq!(late(&world.tell()), usize::from(taken));
+    }
+}
+
+#[test]
+fn an_approval_that_is_too_old_waits_for_a_person_again_wherever_it_is_counted() {
+    let mut world = told();
+    for _ in 0..5 {
+        world.take_all();
+    }
+    let count = |world: &World| {
+        let review = review(&world.state, world.now, world.now);
+        let waits = world.state.awaiting_approval(world.now).count();
+        assert_eq!(review.awaiting_approval, waits as u64);
+        waits
+    };
+    let all = count(&world);
+    assert!(all > 0);
+    let backups = world.state.awaiting_approval(world.now).map(|(id, _)| id.clone()).collect();
+    world.ask(Ask::Approve { backups });
+    assert_eq!(count(&world), 0);
+    world.wait(Seconds(world.state.rules().approval_life.0 + 1));
+    assert_eq!(count(&world), all);
 }
