@@ -313,11 +313,12 @@ fn may_run(state: &State, name: &PolicyName, machine: &MachineId) -> Result<(), 
     let known = state.fleet.machines.get(machine).filter(|known| known.missing_since.is_none());
     let known = known.ok_or_else(|| AskRefusal::NoSuchMachine(machine.clone()))?;
     let mut slots = state.requests.values().filter_map(|request| request.slot.as_ref());
+    let current = |name| state.adopted.as_ref().map(|adopted| adopted.current(name).clone());
     if !Selector::of(policy).selects(&known.item) {
         Err(AskRefusal::NotCovered(name.clone(), machine.clone()))
     } else if !policy.may_restart && !state.snapshots_live() {
         Err(AskRefusal::MayNotRestart(name.clone()))
-    } else if slots.any(|slot| slot.machine == *machine && state.policy(&slot.policy) == Some(policy)) {
+    } else if slots.any(|slot| slot.machine == *machine && current(&slot.policy) == current(name)) {
         Err(AskRefusal::RunsAlready(name.clone(), machine.clone()))
     } else if state.requests.len() >= MOST_REQUESTS {
         Err(AskRefusal::TooMany)

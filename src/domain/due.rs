@@ -11,7 +11,7 @@ use super::schedule::Schedule;
 use super::selection::Selector;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
 use super::state::{Known, ShelfState, State};
-use super::take::{asked_instead, given_up, retries, running, stranger};
+use super::take::{given_up, is_asked, ran_instead, retries, running, stranger};
 use super::time::{Seconds, Timestamp};
 use super::timing::CatchUp;
 use crate::planted::{Bug, is_planted};
@@ -72,7 +72,7 @@ pub(super) fn plan_slots(state: &State, now: Timestamp, plan: &mut Plan) {
     for due in due_slots(state, now) {
         if let Some(decided) = decide_missed(state, now, &due, &busy) {
             plan.events.push(Event::SlotDecided(decided));
-        } else if due.start > now {
+        } else if due.start > now && ran_instead(state, &due.slot).is_none() {
             // Put off by its jitter: it is not due yet.
         } else if let Some(decision) = decide(state, now, &due, &busy) {
             let open = state.shelves.get(&due.slot.shelf()).and_then(|shelf| shelf.open.as_ref());
@@ -169,17 +169,20 @@ fn there(state: &State) -> impl Iterator<Item = &Known<Machine>> {
 
 /// `None`: nothing stands in the way of taking it now. What costs most to find out comes last.
 pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> Option<Decision> {
+    if let Some(by) = ran_instead(state, &due.slot) {
+        return Some(Decision::Superseded { first: due.slot.due, count: 1, by });
+    }
     if due.policy.mode == Mode::Observe || state.mode() == Mode::Observe {
         return Some(Decision::Skipped(Skip::Observe));
-    }
-    if let Some(by) = asked_instead(state, &due.slot) {
-        return Some(Decision::Superseded { first: due.slot.due, count: 1, by });
     }
     let open = state.shelves.get(&due.slot.shelf()).and_then(|shelf| shelf.open.as_ref());
     let was_busy = open.is_some_and(|(at, held)| *at == due.slot.due && matches!(held, Held::Busy(_)));
     let too_late = |otherwise| if was_busy { Decision::Skipped(Skip::Busy) } else { otherwise };
     if now > due.latest_start(&busy.rules) {
         return Some(too_late(Decision::Expired));
+    }
+    if is_asked(state, &due.slot) {
+        return Some(Decision::Held(Held::Asked));
     }
     if state.paused(now).is_some() {
         return Some(Decision::Held(Held::Paused));

@@ -75,6 +75,7 @@ impl State {
             let shelf = self.shelf_mut(Shelf { policy: policy.clone(), machine: old.machine });
             shelf.decided_until = shelf.decided_until.max(moved.decided_until);
             shelf.catches_up = shelf.catches_up.or(moved.catches_up);
+            shelf.ran = shelf.ran.max(moved.ran);
             shelf.unspent.extend(moved.unspent);
         }
         for slot in self.backups.values_mut().filter_map(|backup| backup.slot.as_mut()) {
@@ -106,6 +107,7 @@ impl State {
             decided_until: Timestamp::EPOCH,
             open: None,
             catches_up: None,
+            ran: None,
             busy: None,
             unspent: Vec::new(),
         })

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::backup::{Backup, Happening, Life, Sized};
 use super::effect::{Cause, Standing, Verb};
 use super::fleet::{Change, Item, Look, LookResult, Scope, Snapshot, SnapshotStatus};
-use super::id::{BackupId, ImageId, MachineId, SnapshotId};
+use super::id::{BackupId, ImageId, MachineId, PolicyName, SnapshotId};
+use super::slot::Slot;
 use super::state::{EffectLife, Known, Single, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
@@ -288,10 +289,22 @@ impl State {
             Cause::Ask(ask) => self.requests.get(ask).and_then(|request| request.slot.clone()),
             Cause::Doom { .. } => None,
         };
+        // A request keeps the name that its policy had when it was asked for.
+        let current = |policy: PolicyName| match &self.adopted {
+            Some(adopted) => adopted.current(&policy).clone(),
+            None => policy,
+        };
+        let slot = slot.map(|slot| Slot { policy: current(slot.policy), ..slot });
         if let Some(slot) = &slot {
             let shelf = self.shelf_mut(slot.shelf());
-            shelf.decided_until = shelf.decided_until.max(slot.due);
-            shelf.open = None;
+            match cause {
+                // What waits is decided by an event of its own.
+                Cause::Ask(_) => shelf.ran = shelf.ran.max(Some(slot.due)),
+                Cause::Slot(_) | Cause::Doom { .. } => {
+                    shelf.decided_until = shelf.decided_until.max(slot.due);
+                    shelf.open = None;
+                }
+            }
         }
         self.backups.entry(id.clone()).or_insert_with(|| Backup {
             machine: machine.clone(),

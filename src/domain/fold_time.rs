@@ -42,6 +42,7 @@ impl State {
         self.forget_watches();
         for shelf in self.shelves.values_mut() {
             shelf.busy = None;
+            shelf.ran = shelf.ran.filter(|ran| *ran <= at);
             shelf.unspent.iter_mut().for_each(|good| *good = moved(*good));
         }
         self.unexplained.fill(at);

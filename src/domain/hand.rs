@@ -60,8 +60,8 @@ fn over(state: &State, now: Timestamp, request: &Request) -> Option<String> {
     if verb.is_create() && backup.is_some_and(|backup| !backup.snapshots.is_empty()) {
         return None;
     }
-    if let Some(slot) = request.slot.as_ref().filter(|slot| state.policy(&slot.policy).is_none()) {
-        return Some(format!("policy {} is no longer in force", slot.policy));
+    if let Some(why) = request.slot.as_ref().and_then(|slot| is_over(state, slot)) {
+        return Some(why);
     }
     let attempts = state.rules().create_attempts;
     let absences = state.effects.get(&request.effect.id).map_or(0, |life| life.absences);
@@ -70,6 +70,19 @@ fn over(state: &State, now: Timestamp, request: &Request) -> Option<String> {
     }
     let is_old = now.since(request.asked_at) >= REQUEST_LIVES.duration();
     is_old.then(|| format!("it could not be done within {REQUEST_LIVES}"))
+}
+
+/// What is refused when it is asked for ends it later: no waiting mends it, and it is in the way of others.
+fn is_over(state: &State, slot: &Slot) -> Option<String> {
+    let Some(policy) = state.policy(&slot.policy) else {
+        return Some(format!("policy {} is no longer in force", slot.policy));
+    };
+    let known = state.fleet.machines.get(&slot.machine);
+    if known.is_some_and(|known| !Selector::of(policy).selects(&known.item)) {
+        return Some(format!("policy {} is not for its machine any more", slot.policy));
+    }
+    let may_restart = policy.may_restart || state.snapshots_live();
+    (!may_restart).then(|| format!("policy {} does not let its machine restart any more", slot.policy))
 }
 
 /// Both kinds: the creates first, as policies' are before their deletes.

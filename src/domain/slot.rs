@@ -104,6 +104,8 @@ pub enum Held {
     Busy(String),
     /// The busy check has not answered yet.
     BusyUnchecked,
+    /// A person's run of the same policy waits; once it is intended, it serves this one too.
+    Asked,
     /// The cloud refuses creates of the whole account; asked again once a day. Its words.
     Account(String),
     /// The cloud refused three of this policy in a row; asked again once a day. Its words.

@@ -180,6 +180,8 @@ pub struct ShelfState {
     pub open: Option<(Timestamp, Held)>,
     /// The slot that serves missed ones too: it is late, and is not put off.
     pub catches_up: Option<Timestamp>,
+    /// The newest run by hand that was intended: it serves every slot up to it.
+    pub ran: Option<Timestamp>,
     /// What the busy check said last.
     pub busy: Option<BusyAnswer>,
     /// Good backups of the last 24 hours that explain no doom yet.

@@ -9,7 +9,7 @@ use super::effect::{Cause, Effect, Standing};
 use super::id::{BackupId, MachineId, SnapshotId};
 use super::policy::Mode;
 use super::selection::Selector;
-use super::slot::Slot;
+use super::slot::{Shelf, Slot};
 use super::state::{EffectLife, State};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
@@ -34,8 +34,8 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
     }
     let again = retries(state).filter(|life| is_rested(life, now)).filter(|life| {
         let Cause::Slot(slot) = &life.effect.cause else { return false };
-        // A clock that went back may have put its slot into the future.
-        if slot.due > now {
+        // A clock that went back may have put its slot into the future, and a run by hand comes first.
+        if slot.due > now || is_asked(state, slot) {
             return false;
         }
         let machine = state.fleet.machines.get(&slot.machine);
@@ -80,11 +80,27 @@ fn create(slot: &Slot, machine_name: &str) -> Effect {
     Effect::new(Cause::Slot(slot.clone()), slot.create(machine_name))
 }
 
-/// The slot that a person's request takes, where it serves this one too.
-pub(super) fn asked_instead(state: &State, slot: &Slot) -> Option<Timestamp> {
-    let asked = state.requests.values().filter_map(|request| request.slot.as_ref());
-    let on_shelf = asked.filter(|asked| asked.policy == slot.policy && asked.machine == slot.machine);
-    on_shelf.map(|asked| asked.due).find(|due| *due >= slot.due)
+/// Whether a person's run waits that would serve this slot too: it may still come to nothing.
+pub(super) fn is_asked(state: &State, slot: &Slot) -> bool {
+    let current = |slot: &Slot| current_shelf(state, slot);
+    let mut asked = state.requests.values().filter_map(|request| request.slot.as_ref());
+    asked.any(|asked| {
+        asked.machine == slot.machine && asked.due >= slot.due && current(asked) == current(slot)
+    })
+}
+
+/// The run by hand that took the place of this slot with its intent.
+pub(super) fn ran_instead(state: &State, slot: &Slot) -> Option<Timestamp> {
+    state.shelves.get(&current_shelf(state, slot))?.ran.filter(|ran| *ran >= slot.due)
+}
+
+/// Where it stands, whatever its policy was called when it was due.
+fn current_shelf(state: &State, slot: &Slot) -> Shelf {
+    let shelf = slot.shelf();
+    match &state.adopted {
+        Some(adopted) => Shelf { policy: adopted.current(&slot.policy).clone(), ..shelf },
+        None => shelf,
+    }
 }
 
 /// A snapshot that bears this name and is not ours.
@@ -138,7 +154,7 @@ pub(super) fn given_up(state: &State, now: Timestamp, life: &EffectLife) -> Opti
     if known.is_some_and(|known| !Selector::of(policy).selects(&known.item)) {
         return Some("its policy is not for its machine any more".to_owned());
     }
-    let newer = asked_instead(state, slot).or_else(|| schedule.latest_at_or_before(now, slot.due));
+    let newer = ran_instead(state, slot).or_else(|| schedule.latest_at_or_before(now, slot.due));
     if let Some(newer) = newer {
         return Some(format!("superseded by the slot of {newer}"));
     }

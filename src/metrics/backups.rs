@@ -121,6 +121,7 @@ fn held_reason(held: &Held) -> &'static str {
         Held::OutsideWindow(_) => "slot_outside_window",
         Held::Busy(_) => "slot_busy",
         Held::BusyUnchecked => "slot_busy_unchecked",
+        Held::Asked => "slot_asked",
         Held::Account(_) => "slot_account_refused",
         Held::PolicyRefused(_) => "slot_policy_refused",
         Held::Impossible(_) => "slot_impossible",

@@ -229,7 +229,7 @@ pub const ALL: [Described; 43] = [
 ];
 
 /// Why something waits.
-pub const HOLD_REASONS: [&str; 35] = [
+pub const HOLD_REASONS: [&str; 36] = [
     "mode",
     "soft_start",
     "grace",
@@ -262,6 +262,7 @@ pub const HOLD_REASONS: [&str; 35] = [
     "slot_outside_window",
     "slot_busy",
     "slot_busy_unchecked",
+    "slot_asked",
     "slot_account_refused",
     "slot_policy_refused",
     "slot_impossible",

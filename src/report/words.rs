@@ -84,6 +84,7 @@ pub fn held(held: &Held) -> String {
         Held::OutsideWindow(opens) => format!("outside its allowed hours, which begin {}", instant(*opens)),
         Held::Busy(why) => format!("its machine is busy: {}", visible(why)),
         Held::BusyUnchecked => "its busy check has not answered yet".to_owned(),
+        Held::Asked => "a run by hand of its policy comes first, and would serve it too".to_owned(),
         Held::Account(said) => {
             format!("the cloud refuses all creates of this account, asked once a day: {}", visible(said))
         }
