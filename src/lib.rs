@@ -15,14 +15,23 @@
 //! - [`rehearsal`]: the daemon in that box, in simulated time, judged by the truth.
 //! - [`cli`]: the verbs.
 //!
-//! What must hold, numbered as in `docs/rules.md`: I1 no automatic delete leaves fewer than `min_good`
-//! good backups; I2 nothing pinned, held, linked, pending, foreign, disputed or unknown is deleted;
-//! I3 an incomplete or stale look deletes nothing; I4 failing creation freezes retention; I6 a plan is
-//! a function of state and time; I9 one slot, at most one backup; I10 caps hold across restarts and
-//! clock steps; I13 every change has its intent in the journal before it; I14 acknowledged events
-//! survive; I15 replay equals live state; I16 the sum of a
-//! record's deltas is its last cost, currencies never mix, counters never fall; I18 the key appears nowhere; I23 no input panics; I26 the
-//! same seed gives the same trace; I27 after faults end, all is well again.
+//! What must hold, numbered as in `docs/rules.md`:
+//!
+//! - deletion: I1 no automatic delete leaves fewer than `min_good` good backups; I2 nothing pinned, held,
+//!   linked, pending, foreign, disputed or unknown is deleted; I3 an incomplete or stale look deletes
+//!   nothing; I4 failing creation freezes retention; I10 caps hold across restarts and clock steps; I12 every
+//!   kept and every deleted backup has a reason, each delete a proof that derives again.
+//! - retention: I5 a keep rule, a hold or a check more never adds a victim; I6 a plan is a function of state
+//!   and time; I7 what was kept is kept again; I8 a bad backup never changes the fate of a good one.
+//! - slots: I9 one slot, at most one backup; I11 in any zone every fixed slot is finally decided once.
+//! - the journal: I13 every change has its intent in it before; I14 acknowledged events survive; I15 replay
+//!   equals live state; I16 the sum of a record's deltas is its last cost, currencies never mix, counters
+//!   never fall.
+//! - people: I18 the key appears nowhere; I19 it goes to the configured host only; I20 no alert level is left
+//!   because data is missing; I21 each letter is sent at least once, under the same id each time.
+//! - the whole: I22 memory is bounded by the fleet, not by age; I23 no input panics; I24 a stalled scheduler
+//!   or mail server never stops a pass; I25 a pass asks for no more than its budget; I26 the same seed gives
+//!   the same trace; I27 after faults end, all is well again. I17 is of the drills to come.
 
 pub mod planted;
 pub mod clock;
