@@ -267,7 +267,7 @@ fn command(news: &News) -> String {
         (Matter::Observing, _) => {
             "systemctl reload quartermaster    # after mode = \"protect\" is in its configuration".to_owned()
         }
-        (Matter::ForeignDeletion, _) => "quartermaster log list".to_owned(),
+        (Matter::ForeignDeletion, _) => "quartermaster snapshots list --state vanished".to_owned(),
         (
             Matter::ApiUnreachable
             | Matter::Balance(_)

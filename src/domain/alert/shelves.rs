@@ -15,6 +15,8 @@ use crate::domain::slot::{Held, Shelf};
 use crate::domain::state::{ShelfState, State};
 use crate::domain::time::{Seconds, Timestamp};
 
+/// So many backups gone within a day are no slip of somebody's hand.
+const MANY_GONE: usize = 3;
 /// How long what happened once stays a matter.
 const GONE_FOR: Seconds = Seconds::hours(24);
 
@@ -141,7 +143,9 @@ pub(super) fn gone(state: &State, now: Timestamp) -> Finding {
         let name = name_of(state, &machine);
         Some(Fact::Gone { backup: id.clone(), machine, name, at: *at })
     });
-    Finding::of(Level::Notice, gone.collect())
+    let gone: Vec<Fact> = gone.collect();
+    let level = if gone.len() < MANY_GONE { Level::Notice } else { Level::Urgent };
+    Finding::of(level, gone)
 }
 
 /// Deletions that were due long ago, and those that wait for a person.

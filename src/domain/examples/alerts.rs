@@ -331,3 +331,18 @@ fn an_approval_that_is_too_old_waits_for_a_person_again_wherever_it_is_counted()
     world.wait(Seconds(world.state.rules().approval_life.0 + 1));
     assert_eq!(count(&world), all);
 }
+
+#[test]
+fn two_backups_deleted_by_somebody_are_a_notice_and_three_within_a_day_are_urgent() {
+    let mut world = told();
+    for _ in 0..2 {
+        world.take_all();
+        world.wait_for_slot();
+    }
+    let ours: Vec<_> = world.state.backups.keys().cloned().collect();
+    for (backup, level) in ours.iter().zip([Level::Notice, Level::Notice, Level::Urgent]) {
+        world.state.note_gone(backup, world.now);
+        world.tell();
+        assert_eq!(world.level(Matter::ForeignDeletion), Some(level));
+    }
+}
