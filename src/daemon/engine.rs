@@ -57,7 +57,7 @@ pub struct Engine {
     pub(super) holds: Vec<(BackupId, Hold)>,
     /// Why the last pass was given up.
     pub(super) given_up: Option<String>,
-    /// The last look was given up for a person who waited; the next is not.
+    /// The last look was given up for a person who waited; the next has more time.
     pub(super) hurried: bool,
     last_event_at: Option<Timestamp>,
     unsaved_checkpoint: u64,

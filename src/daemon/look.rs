@@ -25,7 +25,7 @@ impl Engine {
             biased;
             walked = self.client.look(scope) => walked,
             () = self.stop.cancelled() => return Ok(()),
-            () = somebody_waits(&self.inbox, self.clock.is_simulated()), if !self.hurried => {
+            () = somebody_waits(&self.inbox, self.clock.is_simulated(), self.hurried) => {
                 return self.give_up_on(scope, began).await;
             }
         };
@@ -50,7 +50,7 @@ impl Engine {
         stored
     }
 
-    /// Somebody waits for the engine. What was read counts as unread, and the next look is not given up, or
+    /// Somebody waits for the engine. What was read counts as unread, and the next look is given more time, or
     /// whoever asks without end would keep it from seeing anything.
     pub(super) async fn give_up_on(&mut self, scope: &Scope, began: Timestamp) -> Result<(), Trouble> {
         self.hurried = true;
@@ -77,16 +77,19 @@ impl Engine {
     }
 }
 
-/// A person waits for so long while a server that says nothing is listened to.
+/// A person waits for so long while a server that says nothing is listened to ...
 const PATIENCE_SECONDS: u32 = 5;
+/// ... and for so long where the look before was given up: most walks are over by then.
+const MORE_PATIENCE_SECONDS: u32 = 20;
 
 /// In simulation nobody waits: time stands still while people ask.
-pub(super) async fn somebody_waits(inbox: &Inbox, is_simulated: bool) {
+pub(super) async fn somebody_waits(inbox: &Inbox, is_simulated: bool, hurried: bool) {
     if is_simulated {
         std::future::pending::<()>().await;
     }
+    let patience = if hurried { MORE_PATIENCE_SECONDS } else { PATIENCE_SECONDS };
     let mut seconds = 0;
-    while seconds < PATIENCE_SECONDS {
+    while seconds < patience {
         tokio::time::sleep(Duration::from_secs(1)).await;
         seconds = if inbox.is_empty() { 0 } else { seconds + 1 };
     }

@@ -19,7 +19,7 @@ impl Engine {
             biased;
             walked = self.client.bills(kind, reach, book, began) => walked,
             () = self.stop.cancelled() => return Ok(()),
-            () = somebody_waits(&self.inbox, self.clock.is_simulated()), if !self.hurried => {
+            () = somebody_waits(&self.inbox, self.clock.is_simulated(), self.hurried) => {
                 return self.give_up_on(&Scope::Billing(kind, reach), began).await;
             }
         };
