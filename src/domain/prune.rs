@@ -232,7 +232,12 @@ impl State {
     /// The doomed that nobody approved, or whose approval is too old.
     pub fn awaiting_approval(&self, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Backup)> {
         let rules = self.rules();
-        self.backups.iter().filter(move |(_, backup)| {
+        // What a removed policy made stays, whatever was doomed before: no approval lets it go.
+        let stays = |backup: &Backup| {
+            let policy = backup.slot.as_ref().map(|slot| &slot.policy);
+            policy.is_some_and(|name| self.policy(name).is_none() && !self.retired.contains(name))
+        };
+        self.backups.iter().filter(move |(_, backup)| !stays(backup)).filter(move |(_, backup)| {
             let waits = |doom: &Doom| doom.needs_approval && !is_approved(doom, &rules, now);
             backup.doom.as_ref().is_some_and(waits)
         })

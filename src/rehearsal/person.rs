@@ -92,21 +92,15 @@ impl Person {
 
     /// A list that names a wrong victim is itself a violation: a person may trust it.
     fn approve(&mut self, state: &State, now: Timestamp) {
-        let life = state.rules().approval_life;
-        let waiting: BTreeSet<BackupId> = state
-            .backups
-            .iter()
-            .filter(|(_, backup)| {
-                let doom =
-                    backup.doom.as_ref().filter(|doom| doom.needs_approval && !backup.is_protected(now));
-                doom.is_some_and(|doom| doom.approved_at.is_none_or(|at| now.since(at) > life.duration()))
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
+        let waiting = state.awaiting_approval(now).filter(|(_, backup)| !backup.is_protected(now));
+        let waiting: BTreeSet<BackupId> = waiting.map(|(id, _)| id.clone()).collect();
         for id in &waiting {
             for snapshot in state.backups.get(id).into_iter().flat_map(|backup| &backup.snapshots) {
                 let wrong = self.cloud.with_truth(|truth| truth.is_wrong_victim(snapshot.as_str()));
-                if let Some(wrong) = wrong {
+                // Links to images are asked for just before a deletion, and no list knows of them.
+                if let Some(wrong) =
+                    wrong.filter(|wrong| *wrong != format!("{snapshot} is linked to an image"))
+                {
                     self.violations.push(format!("a list to approve names {id}: {wrong}"));
                 }
             }

@@ -278,7 +278,7 @@ impl<'a> Rehearsal<'a> {
             if !is_broken {
                 return Ok(());
             }
-            let Some((file, started)) = variety::broken_file(&self.setup.directory) else { return Ok(()) };
+            let Some((file, started)) = variety::broken_file() else { return Ok(()) };
             let adopted = |engine: &Engine| engine.state().adopted.as_ref().map(|adopted| adopted.seq);
             let before = adopted(engine);
             engine.reload(&file, &started).await?;

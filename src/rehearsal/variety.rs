@@ -4,8 +4,7 @@
 //! that the daily one may have; and a file that somebody broke.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::config::{self, Config};
 use crate::domain::busy::{Asks, BusyCheck};
@@ -88,10 +87,10 @@ pub fn busy(slot: &Slot, now: Timestamp) -> Option<String> {
     (drawn.is_multiple_of(BUSY_EVERY) && now < until).then(|| "the machine computes".to_owned())
 }
 
-/// A file that somebody broke, and the one that the process was started with.
-pub fn broken_file(directory: &Path) -> Option<(PathBuf, Config)> {
-    let path = directory.join("broken.toml");
-    fs::write(&path, "mode = \"enforce\"\nkeep_nothing = true\n[[policy]]\nname = daily\n").ok()?;
+/// A file that somebody took away, and the one that the process was started with. Its path stands in the
+/// journal, so it is the same in every run.
+pub fn broken_file() -> Option<(PathBuf, Config)> {
+    let path = PathBuf::from("/nowhere/quartermaster.toml");
     let started = config::parse("started.toml", "data_dir = \"/\"\n").ok()?;
     Some((path, started))
 }
@@ -134,8 +133,7 @@ mod tests {
 
     #[test]
     fn the_broken_file_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let (path, _) = broken_file(directory.path()).unwrap();
+        let (path, _) = broken_file().unwrap();
         assert!(config::load(&path).is_err());
     }
 }
