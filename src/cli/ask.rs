@@ -178,7 +178,6 @@ fn victims(state: &State) -> Vec<(String, String)> {
 }
 
 impl Place {
-    /// Takes it, and says so.
     /// Asks the daemon for what only it can do, and waits for it if that is wanted.
     pub fn request_now(&self, ask: Ask, waiting: &Waiting) -> Result<(), Ending> {
         let found = self.find()?;
@@ -187,6 +186,7 @@ impl Place {
         if waiting.is_wanted() { screen::print(&waiting.follow(&found, &taken)?) } else { Ok(()) }
     }
 
+    /// Takes it, and says so.
     pub fn note(&self, ask: impl FnOnce(Timestamp) -> Ask) -> Result<(), Ending> {
         let taken = self.record(ask)?;
         taken.tell(&sentence(&taken.ask))

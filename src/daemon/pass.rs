@@ -69,7 +69,7 @@ impl Engine {
                         break;
                     }
                 }
-                Action::Perform { effect, .. } => {
+                Action::Perform { effect } => {
                     let (id, before) = (effect.id.clone(), self.attempts_at(&effect.id));
                     self.perform(effect).await?;
                     asked = self.attempts_at(&id) != before;

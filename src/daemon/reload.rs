@@ -31,7 +31,7 @@ impl Engine {
         let name = file.display().to_string();
         let (config, client) = match read(file, started) {
             Ok(read) => read,
-            Err(faults) => return self.record(vec![Event::Reloaded(Reloaded { file: name, faults })]).await,
+            Err(faults) => return self.refuse(name, faults).await,
         };
         for warning in &config.warnings {
             tracing::warn!(line = warning.line, "{}", warning.said);
@@ -53,6 +53,11 @@ impl Engine {
         self.client = client;
         self.post.obey(config.mail);
         Ok(())
+    }
+
+    /// The policies of before go on.
+    pub async fn refuse(&mut self, file: String, faults: Vec<String>) -> Result<(), Trouble> {
+        self.record(vec![Event::Reloaded(Reloaded { file, faults })]).await
     }
 }
 

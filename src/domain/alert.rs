@@ -111,7 +111,7 @@ fn consider(
                 events.push(Event::LetterQueued(tell(step, after, facts)));
             }
         }
-        (None, Some(before), _) if before.told.is_some() && matter.has_end() => {
+        (None, Some(before), _) if before.told.is_some() && matter.has_end(before.level) => {
             events.push(Event::LetterQueued(tell(Step::Over, before, Vec::new())));
         }
         (Some(_) | None, _, _) => {}

@@ -156,6 +156,10 @@ pub enum AskRefusal {
     NoMachine(SnapshotId),
     #[error("a freeze must end later than now and within 30 days, not at {0}")]
     FreezeEnd(Timestamp),
+    #[error(
+        "deletions are frozen by themselves until {0}: only a longer freeze takes its place, and `thaw` ends it"
+    )]
+    FreezeShorter(Timestamp),
     #[error("no freeze is in force")]
     NotFrozen,
     #[error("a pause must end later than now and within 30 days, not at {0}")]
@@ -229,7 +233,13 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             Some(_) => Ok(()),
             None => Err(AskRefusal::NotDoomed(id.clone())),
         }),
-        Ask::Freeze { until, .. } => within(now, *until, LONGEST_FREEZE, AskRefusal::FreezeEnd),
+        Ask::Freeze { until, .. } => {
+            let own = state.frozen.as_ref().filter(|freeze| freeze.by_itself && *until < freeze.until);
+            match own {
+                Some(freeze) => Err(AskRefusal::FreezeShorter(freeze.until)),
+                None => within(now, *until, LONGEST_FREEZE, AskRefusal::FreezeEnd),
+            }
+        }
         Ask::Thaw if state.frozen.is_none() => Err(AskRefusal::NotFrozen),
         Ask::Thaw => Ok(()),
         Ask::Pause { until } => within(now, *until, LONGEST_PAUSE, AskRefusal::PauseEnd),

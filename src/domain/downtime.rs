@@ -62,13 +62,20 @@ const HABIT_SPARES: u64 = 3;
 const BACK_WITHIN: Seconds = Seconds::minutes(30);
 
 /// How often machines are looked at while a snapshot may restart one. A restart is over within minutes;
-/// once so many snapshots in a row were seen to be live, only a change of that habit is watched for.
+/// once so many snapshots in a row were seen to be live, only a change of that habit is watched for,
+/// unless a policy is in force whose machines must not restart.
 pub(super) fn watch_every(state: &State, rules: &Rules) -> Option<Seconds> {
     let mut watched = state.watches.values().filter(|watch| !watch.told).peekable();
     watched.peek()?;
     let is_down = watched.any(|watch| watch.down_since.is_some());
     let close = rules.in_flight_every;
-    Some(if is_down || !state.has_snapshot_habit() { close } else { Seconds(close.0 * HABIT_SPARES) })
+    let mut policies = state.adopted.iter().flat_map(|adopted| adopted.set.policies.values());
+    let must_run = policies.any(|policy| !policy.may_restart);
+    Some(if is_down || must_run || !state.has_snapshot_habit() {
+        close
+    } else {
+        Seconds(close.0 * HABIT_SPARES)
+    })
 }
 
 /// Writes down what the looks around each ended snapshot came to.

@@ -4,7 +4,7 @@ use super::backup::{Backup, Life};
 use super::draft::{Plan, settled};
 use super::effect::{Cause, Outcome};
 use super::event::{Event, SlotDecided};
-use super::fleet::{Machine, MachineStatus};
+use super::fleet::Machine;
 use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Mode, Policy, Rules};
 use super::schedule::Schedule;
@@ -275,16 +275,14 @@ pub(super) fn obstacle(
     if !fresh {
         return Some(Held::Unseen);
     }
-    match &machine.item.status {
-        MachineStatus::Active if !policy.may_restart && !state.snapshots_live() => Some(Held::MayRestart),
-        MachineStatus::Active if !state.wall.lets_create(now) => Some(Held::ClockUnsure),
-        MachineStatus::Active => state.unresolved_on(&machine.item.id).next().map(|_| Held::Unknown),
-        MachineStatus::Shutoff
-        | MachineStatus::Hibernated
-        | MachineStatus::Deleted
-        | MachineStatus::Error
-        | MachineStatus::Changing(_)
-        | MachineStatus::Unknown(_) => Some(Held::NotActive(machine.item.status.word().to_owned())),
+    if let Some(held) = Held::not_active(&machine.item.status) {
+        Some(held)
+    } else if !policy.may_restart && !state.snapshots_live() {
+        Some(Held::MayRestart)
+    } else if !state.wall.lets_create(now) {
+        Some(Held::ClockUnsure)
+    } else {
+        state.unresolved_on(&machine.item.id).next().map(|_| Held::Unknown)
     }
 }
 

@@ -108,7 +108,7 @@ impl State {
         self.requests.insert(ask.clone(), request);
     }
 
-    /// Takes a slot of its own, at the second of the ask; what held its policy or its machine is over.
+    /// Takes a slot of its own, at the second of the ask; what held its policy is over.
     fn ask_to_run(&mut self, ask: &AskId, policy: &PolicyName, machine: &MachineId, at: Timestamp) {
         let current = self.adopted.as_ref().map_or(policy, |adopted| adopted.current(policy)).clone();
         self.lift(&Halted::Policy(current.clone()));

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::draft::Plan;
 use super::due::{self, Busy};
 use super::event::{Event, Recorded};
-use super::fleet::{Machine, MachineStatus};
+use super::fleet::Machine;
 use super::id::PolicyName;
 use super::plan::plan;
 use super::policy::{Mode, Policy};
@@ -106,16 +106,14 @@ fn obstacle(
     if policy.mode.min(state.mode()) == Mode::Observe {
         return Some(Decision::Skipped(Skip::Observe));
     }
-    let held = match &machine.item.status {
-        _ if state.paused(start).is_some() => Some(Held::Paused),
-        MachineStatus::Active if !policy.may_restart && !state.snapshots_live() => Some(Held::MayRestart),
-        MachineStatus::Active => state.halts.stops(start, slot, &machine.item),
-        MachineStatus::Shutoff
-        | MachineStatus::Hibernated
-        | MachineStatus::Deleted
-        | MachineStatus::Error
-        | MachineStatus::Changing(_)
-        | MachineStatus::Unknown(_) => Some(Held::NotActive(machine.item.status.word().to_owned())),
+    let held = if state.paused(start).is_some() {
+        Some(Held::Paused)
+    } else if let Some(held) = Held::not_active(&machine.item.status) {
+        Some(held)
+    } else if !policy.may_restart && !state.snapshots_live() {
+        Some(Held::MayRestart)
+    } else {
+        state.halts.stops(start, slot, &machine.item)
     };
     held.map(Decision::Held)
 }
@@ -140,6 +138,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::domain::examples::world::World;
+    use crate::domain::fleet::MachineStatus;
     use crate::domain::slot::Held;
     use crate::domain::time::Seconds;
 

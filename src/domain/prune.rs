@@ -232,14 +232,20 @@ impl State {
     /// The doomed that nobody approved, or whose approval is too old.
     pub fn awaiting_approval(&self, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Backup)> {
         let rules = self.rules();
-        // What a removed policy made stays, whatever was doomed before: no approval lets it go.
-        let stays = |backup: &Backup| {
-            let policy = backup.slot.as_ref().map(|slot| &slot.policy);
-            policy.is_some_and(|name| self.policy(name).is_none() && !self.retired.contains(name))
+        // What a removed policy made stays, whatever was doomed before, and so does what an image was made
+        // of: no approval lets it go.
+        let is_linked = |backup: &Backup| {
+            let hold = self.adopted.as_ref().and_then(|adopted| link_hold(self, adopted, backup));
+            hold == Some(Hold::Linked)
         };
-        self.backups.iter().filter(move |(_, backup)| !stays(backup)).filter(move |(_, backup)| {
+        let stays = move |backup: &Backup| {
+            let policy = backup.slot.as_ref().map(|slot| &slot.policy);
+            let is_removed = |name| self.policy(name).is_none() && !self.retired.contains(name);
+            policy.is_some_and(is_removed) || is_linked(backup)
+        };
+        self.backups.iter().filter(move |(_, backup)| {
             let waits = |doom: &Doom| doom.needs_approval && !is_approved(doom, &rules, now);
-            backup.doom.as_ref().is_some_and(waits)
+            backup.doom.as_ref().is_some_and(waits) && !stays(backup)
         })
     }
 }

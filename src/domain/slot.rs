@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::effect::Verb;
+use super::fleet::MachineStatus;
 use super::id::{AskId, BackupId, MachineId, PolicyName};
 use super::time::Timestamp;
 
@@ -112,6 +113,21 @@ pub enum Held {
     PolicyRefused(String),
     /// The cloud cannot snapshot this machine; not asked again before it changes. Its words.
     Impossible(String),
+}
+
+impl Held {
+    /// `None`: the machine is ACTIVE.
+    pub(super) fn not_active(status: &MachineStatus) -> Option<Self> {
+        match status {
+            MachineStatus::Active => None,
+            MachineStatus::Shutoff
+            | MachineStatus::Hibernated
+            | MachineStatus::Deleted
+            | MachineStatus::Error
+            | MachineStatus::Changing(_)
+            | MachineStatus::Unknown(_) => Some(Self::NotActive(status.word().to_owned())),
+        }
+    }
 }
 
 /// How many characters of a name people can read; the rest is a hash.

@@ -39,15 +39,17 @@ pub async fn metrics(State(shown): State<Shown>) -> Response {
         Ok(live) => live,
         Err(why) => return plain(StatusCode::SERVICE_UNAVAILABLE, &why),
     };
-    match metrics::text(&live.scrape()) {
-        Ok(text) => {
+    // A large fleet has thousands of series: not on the thread that answers everybody and sends the letters.
+    match tokio::task::spawn_blocking(move || metrics::text(&live.scrape())).await {
+        Ok(Ok(text)) => {
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a scrape was not answered");
             plain(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written; the log says why")
         }
+        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the metrics were not written"),
     }
 }
 

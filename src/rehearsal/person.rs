@@ -13,6 +13,7 @@ use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
 use crate::sim::cloud::Cloud;
+use crate::sim::dialect::Way;
 use crate::sim::record::Actor;
 
 const MENDS_AFTER: Seconds = Seconds::hours(24);
@@ -31,6 +32,8 @@ pub struct Person {
     last_visit: Timestamp,
     /// Whether it makes and deletes by hand, which the calm rehearsal of a schedule does not need.
     is_restless: bool,
+    /// Whether the cloud has a list of images.
+    shows_images: bool,
     /// What the truth is told once the daemon has taken the ask.
     promised: Vec<(oneshot::Receiver<Answer>, Promise)>,
     pub violations: Vec<String>,
@@ -48,7 +51,8 @@ impl Person {
         let rng = fastrand::Rng::with_seed(setup.seed ^ 0x9e37_79b9_7f4a_7c15);
         let (last_visit, is_restless) = (setup.begins(), setup.faults != "none");
         let (promised, violations) = (Vec::new(), Vec::new());
-        Self { cloud, outlet, rng, last_visit, is_restless, promised, violations }
+        let shows_images = !setup.dialect.has(Way::NoImages);
+        Self { cloud, outlet, rng, last_visit, is_restless, shows_images, promised, violations }
     }
 
     /// Asks go to the daemon that runs now.
@@ -97,10 +101,9 @@ impl Person {
         for id in &waiting {
             for snapshot in state.backups.get(id).into_iter().flat_map(|backup| &backup.snapshots) {
                 let wrong = self.cloud.with_truth(|truth| truth.is_wrong_victim(snapshot.as_str()));
-                // Links to images are asked for just before a deletion, and no list knows of them.
-                if let Some(wrong) =
-                    wrong.filter(|wrong| *wrong != format!("{snapshot} is linked to an image"))
-                {
+                // Where the cloud shows no images, nobody knows of them before a deletion asks.
+                let link = format!("{snapshot} is linked to an image");
+                if let Some(wrong) = wrong.filter(|wrong| self.shows_images || *wrong != link) {
                     self.violations.push(format!("a list to approve names {id}: {wrong}"));
                 }
             }

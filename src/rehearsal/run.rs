@@ -278,10 +278,10 @@ impl<'a> Rehearsal<'a> {
             if !is_broken {
                 return Ok(());
             }
-            let Some((file, started)) = variety::broken_file() else { return Ok(()) };
+            let (file, faults) = variety::broken_file();
             let adopted = |engine: &Engine| engine.state().adopted.as_ref().map(|adopted| adopted.seq);
             let before = adopted(engine);
-            engine.reload(&file, &started).await?;
+            engine.refuse(file, faults).await?;
             if adopted(engine) != before || engine.state().refused_file.is_none() {
                 self.observer.object("a broken file was not refused, or changed the policies".to_owned());
             }

@@ -13,8 +13,8 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::watch::Observer;
 
 const DAY: Seconds = Seconds::hours(24);
-/// More than one in a quarter of an hour, day and night, is a storm.
-const MOST_A_DAY: usize = 96;
+/// More than one in half an hour, day and night, is a storm.
+const MOST_A_DAY: usize = 48;
 /// What was queued so shortly before the end may still wait.
 const LAST: Seconds = Seconds::hours(1);
 

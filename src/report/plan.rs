@@ -99,7 +99,7 @@ impl Planned {
         let Outlook { events, plan } = outlook(state, now);
         let holds: BTreeMap<BackupId, Hold> = plan.holds.iter().cloned().collect();
         let slots: Vec<SlotShown> = coming(state, now).iter().map(|one| slot(state, one)).collect();
-        let doomed = doomed(state, &holds);
+        let doomed = doomed(state, now, &holds);
         let agenda = agenda::agenda(state, now, &slots, &doomed);
         let adopted = state.adopted.as_ref();
         Self {

@@ -258,7 +258,7 @@ fn every(state: &State, now: Timestamp) -> Vec<SnapshotShown> {
         around.expired.extend(shelf.expired.into_iter().map(|(id, _, fate)| (id.clone(), fate.to_string())));
     }
     let holds: BTreeMap<BackupId, Hold> = outlook(state, now).plan.holds.into_iter().collect();
-    around.dooms = doomed(state, &holds).into_iter().map(|doom| (doom.backup.clone(), doom)).collect();
+    around.dooms = doomed(state, now, &holds).into_iter().map(|doom| (doom.backup.clone(), doom)).collect();
     let mut shown = Vec::new();
     for known in state.fleet.snapshots.values() {
         let owner = state.owners.get(&known.item.id);

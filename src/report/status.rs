@@ -2,7 +2,7 @@
 //!
 //! It is computed from the state at one instant and touches nothing; text and JSON show the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -191,7 +191,7 @@ impl Status {
             head: HeadShown { seq: source.seq, hash: source.hash },
             last_event_at: source.last_event_at,
             shelves: shelves(state, now),
-            doomed: doomed(state, &holds),
+            doomed: doomed(state, now, &holds),
             overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
@@ -263,14 +263,14 @@ fn machines_down(state: &State) -> Vec<MachineDown> {
     down.collect()
 }
 
-pub(super) fn doomed(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
+pub(super) fn doomed(state: &State, now: Timestamp, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
     let rules = state.rules();
+    let waiting: BTreeSet<&BackupId> = state.awaiting_approval(now).map(|(id, _)| id).collect();
     let soft_end = state.adopted.as_ref().map(|adopted| adopted.mode_since + rules.soft_start);
     let doomed = state.backups.iter().filter_map(|(id, backup)| {
         let doom = backup.doom.as_ref()?;
         let grace_end = state.grace_end(doom);
         // A plan with something to write down first names no holds.
-        let waits = doom.needs_approval && doom.approved_at.is_none();
         Some(DoomStatus {
             backup: id.clone(),
             machine: backup.machine.clone(),
@@ -279,7 +279,7 @@ pub(super) fn doomed(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<Doo
             goes_after: soft_end.map_or(grace_end, |soft_end| grace_end.max(soft_end)),
             needs_approval: doom.needs_approval,
             approved_at: doom.approved_at,
-            held: holds.get(id).or(waits.then_some(&Hold::AwaitsApproval)).map(words::hold),
+            held: holds.get(id).or(waiting.contains(id).then_some(&Hold::AwaitsApproval)).map(words::hold),
         })
     });
     doomed.collect()

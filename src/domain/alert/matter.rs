@@ -248,9 +248,26 @@ impl Matter {
         !matches!(self, Self::Balance(_))
     }
 
-    /// Whether its end is told. What happened once has no end that anybody waits for.
-    pub fn has_end(self) -> bool {
-        !matches!(self, Self::ForeignDeletion)
+    /// Whether its end is told, where it was so grave. What happened once has no end that anybody waits for,
+    /// and whoever ends a freeze or a pause long before its time knows it.
+    pub fn has_end(self, level: Level) -> bool {
+        match self {
+            Self::ForeignDeletion => false,
+            Self::Frozen | Self::Paused => level > Level::Notice,
+            Self::KeyRefused
+            | Self::ApiUnreachable
+            | Self::Balance(_)
+            | Self::BalanceBlind
+            | Self::BackupLate
+            | Self::BackupFailed
+            | Self::MachineDown
+            | Self::SecondDaemon
+            | Self::CreatesRefused
+            | Self::DeletionsHeld
+            | Self::DiskFull
+            | Self::ConfigurationRefused
+            | Self::Observing => true,
+        }
     }
 }
 

@@ -196,6 +196,19 @@ fn a_freeze_is_told_again_a_day_before_its_end_and_at_its_end() {
 }
 
 #[test]
+fn whoever_ends_a_freeze_days_before_its_time_is_not_written_to() {
+    let mut world = told();
+    let until = world.now + Seconds::days(7);
+    world.ask(Ask::Freeze { until, reason: "moving".to_owned() });
+    world.tell_and_send();
+    world.wait(Seconds::hours(1));
+    world.ask(Ask::Thaw);
+    let told = world.tell_and_send();
+    assert!(told.iter().all(|(matter, ..)| *matter != Matter::Frozen), "{told:?}");
+    assert_eq!(world.level(Matter::Frozen), None);
+}
+
+#[test]
 fn a_key_that_comes_and_goes_within_half_an_hour_is_one_episode() {
     let mut world = told();
     let mut told = Vec::new();

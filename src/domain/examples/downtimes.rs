@@ -10,6 +10,7 @@ use crate::domain::effect::{Cause, Effect, Outcome};
 use crate::domain::event::{BusyAnswered, Event};
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::id::PolicyName;
+use crate::domain::policy::PolicySet;
 use crate::domain::slot::{Decision, Held, Shelf, Skip, Slot};
 use crate::domain::time::Seconds;
 
@@ -150,6 +151,12 @@ fn after_many_live_snapshots_machines_are_looked_at_less_often_until_one_is_down
     world.perform(&create, Outcome::Answered { snapshot: Some(id) });
     world.pass();
     assert_eq!((is_due(&world, 120), is_due(&world, 180)), (false, true));
+    let may_restart = |may: bool| {
+        move |set: &mut PolicySet| set.policies.values_mut().for_each(|policy| policy.may_restart = may)
+    };
+    world.adopt(may_restart(false));
+    assert!(is_due(&world, 60), "such a policy rests on what these looks see");
+    world.adopt(may_restart(true));
     set_status(&mut world, MachineStatus::Shutoff);
     world.pass();
     assert!(is_due(&world, 60), "how long it is down is measured to the minute");

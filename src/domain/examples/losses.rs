@@ -2,7 +2,7 @@
 
 use super::ready::{Ready, ready};
 use super::world::{World, machine_id};
-use crate::domain::ask::Ask;
+use crate::domain::ask::{Ask, AskRefusal, judge};
 use crate::domain::audit::Objection::Changed;
 use crate::domain::draft::Hold;
 use crate::domain::event::{Event, Lapsed};
@@ -74,6 +74,17 @@ fn a_freeze_that_began_alone_ends_by_a_person_or_by_its_time() {
     waited.world.pass();
     assert_eq!(waited.world.state.frozen, None);
     assert!(waited.world.rows.iter().any(|row| matches!(row.event, Event::Lapsed(Lapsed::Freeze { .. }))));
+}
+
+#[test]
+fn a_persons_shorter_freeze_does_not_take_the_place_of_one_that_began_alone() {
+    let mut world = World::new(4);
+    lose(&mut world, 1..=4);
+    let own = world.state.frozen.clone().unwrap();
+    let freeze = |until| Ask::Freeze { until, reason: "audit".to_owned() };
+    let judged = |days| judge(&world.state, world.now, &freeze(world.now + Seconds::days(days)));
+    assert_eq!(judged(1), Err(AskRefusal::FreezeShorter(own.until)));
+    assert_eq!(judged(8), Ok(()));
 }
 
 #[test]
