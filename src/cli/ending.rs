@@ -78,7 +78,7 @@ impl Ending {
     pub fn told(&self) -> Option<String> {
         match self {
             Self::Unread => None,
-            Self::Refused(faults) => Some(faults.to_string()),
+            Self::Refused(faults) => Some(harmless(&faults.to_string())),
             Self::Failed(reason)
             | Self::Usage(reason)
             | Self::Findings(reason)
