@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::foreign::{harmless, visible};
 use super::status::Status;
 use super::words::{instant, span};
-use crate::domain::cover::covers;
+use crate::domain::cover::{Lateness, covers};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
@@ -24,7 +24,7 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
         found.push("observing: nothing is backed up".to_owned());
     }
     let covers = covers(state, now);
-    let late = covers.iter().filter(|(_, cover)| cover.is_late(now));
+    let late = covers.iter().filter(|(_, cover)| cover.lateness(now) == Lateness::Late);
     found.extend(late.map(|((policy, machine), cover)| {
         let name = visible(&super::status::machine_name(state, machine));
         let age = match cover.newest_good {
@@ -33,7 +33,7 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
         };
         format!("{name} under policy {}: {age}", visible(policy.as_str()))
     }));
-    let covered = covers.iter().filter(|(_, cover)| cover.expected_age.is_some());
+    let covered = covers.iter().filter(|(_, cover)| cover.expected.is_some());
     let covered: BTreeSet<_> = covered.map(|((_, machine), _)| *machine).collect();
     let there = state.fleet.machines.iter().filter(|(_, known)| known.missing_since.is_none());
     found.extend(there.filter(|(id, _)| !covered.contains(id)).map(|(id, known)| {
