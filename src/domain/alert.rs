@@ -26,7 +26,7 @@ pub mod standing;
 pub mod ladder;
 pub mod purse;
 pub mod review;
-pub mod shelves;
+mod shelves;
 mod finding;
 
 /// What only the engine can tell.

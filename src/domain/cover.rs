@@ -1,16 +1,19 @@
-//! Cover: what each policy and machine has to show, and how old its newest good backup may be.
+//! Cover: what each policy and machine has to show, and the one judgement of whether that is late.
 //!
-//! A shelf is here as soon as a policy selects a machine, before its first backup, and for as long as
-//! something stands on it.
+//! Letters, page, metrics, digest, `machines` and `status --check` all have it from here. A shelf is here
+//! as soon as a policy selects a machine, before its first backup, and for as long as something stands
+//! on it. A pause and a freeze excuse nothing: what is lost with a machine is lost all the same.
 
 use std::collections::BTreeMap;
 
-use super::alert::shelves::expected_age;
+use serde::Serialize;
+
 use super::backup::Life;
-use super::fleet::MachineStatus;
+use super::fleet::{Machine, MachineStatus};
 use super::id::{BackupId, MachineId, PolicyName};
+use super::policy::{Mode, Policy};
 use super::selection::Selector;
-use super::state::State;
+use super::state::{Adopted, Known, State};
 use super::time::{Seconds, Timestamp};
 
 /// One (policy, machine).
@@ -18,28 +21,75 @@ use super::time::{Seconds, Timestamp};
 pub struct Cover<'a> {
     /// Good backups that are there.
     pub good: usize,
+    /// None that is said to be from the future: it tells nothing of how much would be lost now.
     pub newest_good: Option<(Timestamp, &'a BackupId)>,
-    /// How old the newest good one may become. `None`: no policy in force selects this machine now.
-    pub expected_age: Option<Seconds>,
-    /// Since when a backup is expected: the policy is in force, and the machine known.
-    pub expected_since: Timestamp,
-    /// When the next backup is due. `None` where none is expected.
+    /// `None`: nothing is expected, since no policy in force selects this machine, or it is lost.
+    pub expected: Option<Expected>,
+}
+
+/// What a policy in force owes to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// How old the newest good one may become.
+    pub age: Seconds,
+    /// Where there is none, it could not have been there before this.
+    pub since: Timestamp,
+    /// When the next one is due.
     pub next_due: Option<Timestamp>,
-    /// The machine is hibernated: nothing on it changes that could be lost.
+    /// The machine is off: nothing on it changes that could be lost.
     pub sleeps: bool,
+    /// The mode takes nothing.
+    pub observes: bool,
+}
+
+/// How a shelf stands, in the order in which it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lateness {
+    /// Its newest good backup is older than it may be, or the first one did not come in time.
+    Late,
+    /// It would be late, and its machine is off.
+    Asleep,
+    /// There is none yet, and it is not late.
+    Awaited,
+    Fresh,
+    /// Its policy only observes.
+    Observed,
+    /// Nothing is expected here any more: what stands here is kept.
+    Kept,
+}
+
+impl Lateness {
+    pub const ALL: [Self; 6] =
+        [Self::Late, Self::Asleep, Self::Awaited, Self::Fresh, Self::Observed, Self::Kept];
+
+    /// Whether a backup is expected to come.
+    pub fn is_expected(self) -> bool {
+        match self {
+            Self::Late | Self::Asleep | Self::Awaited | Self::Fresh => true,
+            Self::Observed | Self::Kept => false,
+        }
+    }
 }
 
 impl Cover<'_> {
-    /// Whether a backup is missing: it is too old, and the machine is no sleeper.
-    pub fn is_late(&self, now: Timestamp) -> bool {
-        !self.sleeps && self.is_old(now)
+    pub fn lateness(&self, now: Timestamp) -> Lateness {
+        let Some(expected) = &self.expected else { return Lateness::Kept };
+        if expected.observes {
+            return Lateness::Observed;
+        }
+        let is_old = now.since(self.waits_since(expected)) > expected.age.duration();
+        match (is_old, self.newest_good) {
+            (true, _) if expected.sleeps => Lateness::Asleep,
+            (true, _) => Lateness::Late,
+            (false, None) => Lateness::Awaited,
+            (false, Some(_)) => Lateness::Fresh,
+        }
     }
 
-    /// Whether its newest good backup is older than it may be, or the first one is.
-    pub fn is_old(&self, now: Timestamp) -> bool {
-        let Some(expected) = self.expected_age else { return false };
-        let since = self.newest_good.map_or(self.expected_since, |(taken_at, _)| taken_at);
-        now.since(since) > expected.duration()
+    /// What its age is counted from: its newest good backup, or the beginning of the wait for the first.
+    pub fn waits_since(&self, expected: &Expected) -> Timestamp {
+        self.newest_good.map_or(expected.since, |(taken_at, _)| taken_at)
     }
 }
 
@@ -51,28 +101,63 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
     }
     if let Some(adopted) = &state.adopted {
         for (name, policy) in &adopted.set.policies {
+            let promise = promise(state, adopted, name, policy, now);
             let selector = Selector::of(policy);
-            let expected = expected_age(state, policy);
-            let since = adopted.scheduled_since.get(name).copied().max(state.mode_since(name));
-            let next_due = adopted.schedules.get(name).and_then(|schedule| schedule.next_after(now));
             for (machine, known) in &state.fleet.machines {
-                if known.missing_since.is_none() && selector.selects(&known.item) {
-                    let cover = covers.entry((name, machine)).or_default();
-                    cover.expected_age = Some(expected);
-                    cover.expected_since =
-                        since.map_or(known.first_seen, |since| known.first_seen.max(since));
-                    cover.next_due = next_due;
-                    cover.sleeps = known.item.status == MachineStatus::Hibernated;
+                // One listing without it is no proof that it is gone: what was late stays late.
+                if !state.is_lost(machine) && selector.selects(&known.item) {
+                    covers.entry((name, machine)).or_default().expected = Some(owed(promise, known));
                 }
             }
         }
     }
+    let latest = now + state.rules().skew;
     for (id, backup) in state.backups.iter().filter(|(_, backup)| backup.life == Life::Good) {
         let Some(slot) = &backup.slot else { continue };
         let policy = state.adopted.as_ref().map_or(&slot.policy, |adopted| adopted.current(&slot.policy));
         let cover = covers.entry((policy, &slot.machine)).or_default();
         cover.good += 1;
-        cover.newest_good = cover.newest_good.max(Some((backup.taken_at, id)));
+        if backup.taken_at <= latest {
+            cover.newest_good = cover.newest_good.max(Some((backup.taken_at, id)));
+        }
     }
     covers
+}
+
+/// What a policy owes to each of its machines.
+fn promise(state: &State, adopted: &Adopted, name: &PolicyName, policy: &Policy, now: Timestamp) -> Expected {
+    let scheduled_since = adopted.scheduled_since.get(name).copied().unwrap_or(now);
+    let slack = policy.timing.jitter.0.saturating_add(state.alert_rules().late_margin.0);
+    let with_slack = |gap: Seconds| Seconds(gap.0.saturating_add(slack));
+    let age = with_slack(policy.longest_gap);
+    // An edit of the schedule makes nothing late that was in time until then, and excuses nothing else.
+    let is_new = now.since(scheduled_since) <= age.duration();
+    let before = adopted.gap_before.get(name).filter(|_| is_new).map(|gap| with_slack(*gap));
+    Expected {
+        age: before.map_or(age, |before| before.max(age)),
+        since: scheduled_since.max(state.mode_since(name).unwrap_or(now)),
+        next_due: adopted.schedules.get(name).and_then(|schedule| schedule.next_after(now)),
+        sleeps: false,
+        observes: policy.mode.min(adopted.set.mode) == Mode::Observe,
+    }
+}
+
+fn owed(promise: Expected, known: &Known<Machine>) -> Expected {
+    Expected {
+        since: promise.since.max(known.first_seen),
+        next_due: promise.next_due.filter(|_| known.missing_since.is_none()),
+        sleeps: is_off(&known.item.status),
+        ..promise
+    }
+}
+
+/// Whether nothing runs on it that could change its disk. What nobody knows may well run.
+fn is_off(status: &MachineStatus) -> bool {
+    match status {
+        MachineStatus::Shutoff | MachineStatus::Hibernated | MachineStatus::Deleted => true,
+        MachineStatus::Active
+        | MachineStatus::Error
+        | MachineStatus::Changing(_)
+        | MachineStatus::Unknown(_) => false,
+    }
 }

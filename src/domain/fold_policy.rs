@@ -31,6 +31,7 @@ impl State {
         };
         let scheduled_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
+        let gap_before = gaps(before.as_ref(), &earlier, set, at);
         let unchanged_mode = |name| {
             let (before, was) = (before.as_ref()?, earlier(name)?);
             let same = before.set.policies.get(&was)?.mode == set.policies.get(name)?.mode;
@@ -38,7 +39,7 @@ impl State {
         };
         let policy_mode_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
-        let edited_at = edits(before.as_ref(), earlier, set, at);
+        let edited_at = edits(before.as_ref(), &earlier, set, at);
         self.retired.retain(|name| !set.policies.contains_key(name));
         if before.as_ref().is_none_or(|before| before.set != *set) {
             self.halts.policies.clear();
@@ -51,6 +52,7 @@ impl State {
             digest: digest(set),
             renamed: renamed.clone(),
             scheduled_since,
+            gap_before,
             policy_mode_since,
             edited_at,
             mode_since: same_mode.map_or(at, |before| before.mode_since),
@@ -182,6 +184,28 @@ fn edits(
         }
     };
     set.policies.iter().filter_map(edited).collect()
+}
+
+/// Of each policy whose schedule was edited, the longest gap until then: an edit makes nothing late at once.
+fn gaps(
+    before: Option<&Adopted>,
+    earlier: impl Fn(&PolicyName) -> Option<PolicyName>,
+    set: &PolicySet,
+    at: Timestamp,
+) -> BTreeMap<PolicyName, Seconds> {
+    let gap = |(name, policy): (&PolicyName, &Policy)| {
+        let (before, was) = (before?, earlier(name)?);
+        let old = before.set.policies.get(&was)?;
+        let known = before.gap_before.get(&was).copied();
+        if old.schedule == policy.schedule && old.timezone == policy.timezone {
+            return Some((name.clone(), known?));
+        }
+        // One that was edited a moment ago has not owed anything yet by the schedule in between.
+        let since = before.scheduled_since.get(&was)?;
+        let known = known.filter(|_| at.since(*since) <= old.longest_gap.duration());
+        Some((name.clone(), known.map_or(old.longest_gap, |known| known.max(old.longest_gap))))
+    };
+    set.policies.iter().filter_map(gap).collect()
 }
 
 /// Every older name, and what it is called in this set: by its own words, or by those of before.

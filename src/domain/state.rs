@@ -97,6 +97,9 @@ pub struct Adopted {
     pub renamed: BTreeMap<PolicyName, PolicyName>,
     /// Since when the present schedule of each policy is in force.
     pub scheduled_since: BTreeMap<PolicyName, Timestamp>,
+    /// The longest gap of the schedule that each policy had before the present one, if any.
+    #[serde(default)]
+    pub gap_before: BTreeMap<PolicyName, Seconds>,
     /// Since when the mode is what it is.
     pub mode_since: Timestamp,
     /// Since when each policy is as lax as it is.

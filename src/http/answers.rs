@@ -62,7 +62,7 @@ pub async fn machines(State(shown): State<Shown>) -> Response {
 }
 
 pub async fn plan(State(shown): State<Shown>) -> Response {
-    document(&shown, |live| Planned::of(&live.state, live.now, live.simulated)).await
+    document(&shown, |live| Planned::of(&live.state, live.now, live.writer())).await
 }
 
 /// Which snapshots, in the words of `snapshots list`.

@@ -1,9 +1,9 @@
 //! Are my backups fresh: one row for each policy and machine, the worst first, and the answer above them.
 
-use crate::domain::cover::{Cover, covers};
+use crate::domain::cover::{Cover, Lateness, covers};
 use crate::domain::id::{MachineId, PolicyName};
 use crate::domain::policy::Mode;
-use crate::domain::slot::{Held, Shelf};
+use crate::domain::slot::Shelf;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
@@ -37,7 +37,7 @@ pub struct Part {
 }
 
 pub struct Row {
-    standing: Standing,
+    lateness: Lateness,
     pub machine: String,
     pub policy: String,
     /// How old the newest good one is, and when it was taken.
@@ -52,61 +52,33 @@ pub struct Row {
     pub held: Option<String>,
 }
 
-/// In the order in which they matter.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    Late,
-    /// Late, and only because its machine is off: nothing on it changes meanwhile.
-    Asleep,
-    NoneYet,
-    Fresh,
-    /// No policy selects the machine any more, or it is gone: what stands here is kept.
-    Kept,
-}
-
 impl Row {
     pub fn word(&self) -> &'static str {
-        self.standing.word()
+        word(self.lateness)
     }
 
     pub fn tone(&self) -> &'static str {
-        self.standing.tone()
+        tone(self.lateness)
     }
 }
 
-impl Standing {
-    const ALL: [Self; 5] = [Self::Late, Self::Asleep, Self::NoneYet, Self::Fresh, Self::Kept];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Late => "late",
-            Self::Asleep => "machine off",
-            Self::NoneYet => "none yet",
-            Self::Fresh => "fresh",
-            Self::Kept => "kept only",
-        }
+fn word(lateness: Lateness) -> &'static str {
+    match lateness {
+        Lateness::Late => "late",
+        Lateness::Asleep => "machine off",
+        Lateness::Awaited => "none yet",
+        Lateness::Fresh => "fresh",
+        Lateness::Observed => "observing",
+        Lateness::Kept => "kept only",
     }
+}
 
-    fn tone(self) -> &'static str {
-        match self {
-            Self::Late => "bad",
-            Self::Asleep | Self::NoneYet => "warn",
-            Self::Fresh => "good",
-            Self::Kept => "faint",
-        }
-    }
-
-    fn of(cover: &Cover<'_>, now: Timestamp, held: Option<&Held>) -> Self {
-        match (cover.expected_age, cover.newest_good) {
-            (None, _) => Self::Kept,
-            (Some(_), _) if cover.is_old(now) => match held {
-                _ if cover.sleeps => Self::Asleep,
-                Some(Held::NotActive(_)) => Self::Asleep,
-                Some(_) | None => Self::Late,
-            },
-            (Some(_), None) => Self::NoneYet,
-            (Some(_), Some(_)) => Self::Fresh,
-        }
+fn tone(lateness: Lateness) -> &'static str {
+    match lateness {
+        Lateness::Late => "bad",
+        Lateness::Asleep | Lateness::Awaited | Lateness::Observed => "warn",
+        Lateness::Fresh => "good",
+        Lateness::Kept => "faint",
     }
 }
 
@@ -115,40 +87,40 @@ pub fn fresh(state: &State, now: Timestamp) -> Fresh {
     let mut rows: Vec<Row> =
         covers.iter().map(|((policy, machine), cover)| row(state, now, policy, machine, cover)).collect();
     rows.sort_by(|one, other| {
-        let key = |row: &Row| (row.standing, std::cmp::Reverse(row.fill));
+        let key = |row: &Row| (row.lateness, std::cmp::Reverse(row.fill));
         key(one).cmp(&key(other)).then_with(|| one.machine.cmp(&other.machine))
     });
-    let count = |standing: Standing| rows.iter().filter(|row| row.standing == standing).count();
-    let (late, none, fresh) = (count(Standing::Late), count(Standing::NoneYet), count(Standing::Fresh));
-    let asleep = count(Standing::Asleep);
-    let (verdict, tone) = verdict(state, [late, asleep, none, fresh]);
+    let count = |lateness: Lateness| rows.iter().filter(|row| row.lateness == lateness).count();
+    let (verdict, tone_of_all) = verdict(state, &count);
     let total = rows.len().max(1);
     let mut start = 0;
-    let part = |standing: Standing| {
-        let (count, begin) = (count(standing), start);
+    let part = |lateness: Lateness| {
+        let (count, begin) = (count(lateness), start);
         let width = count * 1_000 / total;
         start += width;
-        Part { tone: standing.tone(), word: standing.word(), count, start: begin, width }
+        Part { tone: tone(lateness), word: word(lateness), count, start: begin, width }
     };
-    let parts = Standing::ALL.map(part).into_iter().filter(|part| part.count > 0).collect();
+    let parts = Lateness::ALL.map(part).into_iter().filter(|part| part.count > 0).collect();
     let more = rows.len().saturating_sub(ROWS);
+    let worries = rows.iter().filter(|row| row.lateness < Lateness::Fresh).count();
     rows.truncate(ROWS);
-    let open = (late + asleep + none).clamp(CALM_ROWS, WORRIED_ROWS).min(rows.len());
+    let open = worries.clamp(CALM_ROWS, WORRIED_ROWS).min(rows.len());
     let folded = rows.split_off(open);
-    Fresh { verdict, tone, parts, rows, folded, more }
+    Fresh { verdict, tone: tone_of_all, parts, rows, folded, more }
 }
 
-fn verdict(state: &State, counts: [usize; 4]) -> (String, &'static str) {
-    let expected: usize = counts.iter().sum();
-    let [late, asleep, none, fresh] = counts;
+fn verdict(state: &State, count: impl Fn(Lateness) -> usize) -> (String, &'static str) {
+    let [late, asleep, none, fresh] =
+        [Lateness::Late, Lateness::Asleep, Lateness::Awaited, Lateness::Fresh].map(&count);
+    let expected = late + asleep + none + fresh;
     if state.adopted.is_none() {
         return ("No policies were adopted yet.".to_owned(), "warn");
     }
+    if state.mode() == Mode::Observe || (expected == 0 && count(Lateness::Observed) > 0) {
+        return ("Nothing is backed up while observing.".to_owned(), "warn");
+    }
     if expected == 0 {
         return ("Nothing is expected: no policy selects a machine that was seen.".to_owned(), "warn");
-    }
-    if state.mode() == Mode::Observe {
-        return ("Nothing is backed up while observing.".to_owned(), "warn");
     }
     let mut waits = Vec::new();
     if asleep > 0 {
@@ -168,19 +140,20 @@ fn verdict(state: &State, counts: [usize; 4]) -> (String, &'static str) {
 
 fn row(state: &State, now: Timestamp, policy: &PolicyName, machine: &MachineId, cover: &Cover<'_>) -> Row {
     let ago = |at: Timestamp| (span(now.since(at)), instant(at));
-    let since = cover.newest_good.map_or(cover.expected_since, |(taken_at, _)| taken_at);
-    let fill = cover.expected_age.map_or(0, |limit| now.since(since).as_secs() * 100 / limit.0.max(1));
+    let expected = cover.expected.as_ref();
+    let fill = expected
+        .map_or(0, |expected| now.since(cover.waits_since(expected)).as_secs() * 100 / expected.age.0.max(1));
     let shelf = Shelf { policy: policy.clone(), machine: machine.clone() };
     let held = state.shelves.get(&shelf).and_then(|shelf| shelf.open.as_ref()).map(|(_, held)| held);
     Row {
-        standing: Standing::of(cover, now, held),
+        lateness: cover.lateness(now),
         machine: visible(&machine_name(state, machine)),
         policy: visible(policy.as_str()),
         age: cover.newest_good.map(|(taken_at, _)| ago(taken_at)),
-        limit: cover.expected_age.map(|limit| span(limit.duration())),
+        limit: expected.map(|expected| span(expected.age.duration())),
         fill: fill.min(100),
         good: cover.good,
-        next: cover.next_due.map(|at| (span(at.since(now)), instant(at))),
+        next: expected.and_then(|expected| expected.next_due).map(|at| (span(at.since(now)), instant(at))),
         held: held.map(words::held),
     }
 }

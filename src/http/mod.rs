@@ -16,3 +16,5 @@ pub mod page;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod agreement;

@@ -3,6 +3,7 @@
 use super::letter::Letter;
 use super::letter_fact::{balance, count, printed_price};
 use crate::domain::alert::review::Review;
+use crate::domain::policy::Mode;
 use crate::report::words::instant;
 
 pub fn subject(review: &Review) -> String {
@@ -31,12 +32,18 @@ pub fn letter(review: &Review) -> Letter {
 }
 
 fn summary(review: &Review) -> String {
-    let mut said = vec![format!("{} of {} backups are fresh", review.fresh, review.shelves)];
+    let mut said = vec![match review.shelves {
+        0 if review.mode == Mode::Observe => "nothing is backed up".to_owned(),
+        of_all => format!("{} of {of_all} backups are fresh", review.fresh),
+    }];
     let mut tell = |number: u64, one: &str, many: &str| {
         if number > 0 {
             said.push(count(number, one, many));
         }
     };
+    tell(review.late, "1 is late", "are late");
+    tell(review.asleep, "1 waits for a machine that is off", "wait for machines that are off");
+    tell(review.awaited, "1 is a first one and not late", "are first ones and not late");
     tell(review.alerts.len() as u64, "1 alert goes on", "alerts go on");
     tell(review.awaiting_approval, "1 deletion waits for a person", "deletions wait for a person");
     tell(review.suspect, "1 snapshot only looks like ours", "snapshots only look like ours");

@@ -20,15 +20,21 @@ pub fn tell(scrape: &Scrape<'_>, families: &mut Families) {
     let rows = covers.into_iter().take(MOST_SHOWN).map(|((policy, machine), cover)| (policy, machine, cover));
     let rows: Vec<Row<'_>> = rows.collect();
     // One that no policy covers any more would be late for ever.
-    let expected = || rows.iter().filter_map(|row| Some((row, row.2.expected_age?)));
+    let expected = || rows.iter().filter_map(|row| Some((row, row.2.expected.as_ref()?)));
     let newest = expected().map(|(row, _)| {
         let newest = row.2.newest_good.map(|(taken_at, _)| taken_at);
         (labels(row), seconds(newest))
     });
     families.tell(&names::NEWEST_GOOD, newest);
-    // What sleeps changes nothing that could be lost: no age of its newest backup is too great.
-    let ages = expected().map(|(row, age)| {
-        let age = if row.2.sleeps { f64::INFINITY } else { age.0 as f64 };
+    let awaited = expected().filter(|(row, _)| row.2.newest_good.is_none());
+    families.tell(
+        &names::AWAITED_SINCE,
+        awaited.map(|(row, expected)| (labels(row), seconds(Some(expected.since)))),
+    );
+    // Where no age is too great, whoever compares the two needs to know nothing else.
+    let ages = expected().map(|(row, expected)| {
+        let is_excused = expected.sleeps || expected.observes;
+        let age = if is_excused { f64::INFINITY } else { expected.age.0 as f64 };
         (labels(row), age)
     });
     families.tell(&names::EXPECTED_AGE, ages);

@@ -71,12 +71,17 @@ pub const CONFIGURATION_REFUSED: Described = gauge(
 pub const NEWEST_GOOD: Described = gauge(
     "quartermaster_backup_newest_good_timestamp_seconds",
     &["policy", "machine"],
-    "When the newest good backup was taken; 0 where there is none yet.",
+    "When the newest good backup was taken, none from the future; 0 where there is none yet.",
 );
 pub const EXPECTED_AGE: Described = gauge(
     "quartermaster_backup_expected_age_seconds",
     &["policy", "machine"],
-    "How old the newest good backup may become before it is late; +Inf while its machine hibernates.",
+    "How old the newest good backup may become before it is late; +Inf while its machine is off, or its policy observes.",
+);
+pub const AWAITED_SINCE: Described = gauge(
+    "quartermaster_backup_awaited_since_timestamp_seconds",
+    &["policy", "machine"],
+    "Since when a first good backup is awaited; absent where there is one.",
 );
 pub const GOOD: Described =
     gauge("quartermaster_backups_good", &["policy", "machine"], "Good backups that are there.");
@@ -182,7 +187,7 @@ pub const LISTING_DOUBTED: Described = gauge(
 );
 
 /// In the order in which they are told; beside them stand the `process_` series.
-pub const ALL: [Described; 43] = [
+pub const ALL: [Described; 44] = [
     BUILD_INFO,
     MODE,
     PASSES,
@@ -197,6 +202,7 @@ pub const ALL: [Described; 43] = [
     KEY_REFUSED,
     CONFIGURATION_REFUSED,
     NEWEST_GOOD,
+    AWAITED_SINCE,
     EXPECTED_AGE,
     GOOD,
     SHELVES_LEFT_OUT,

@@ -68,6 +68,7 @@ fn every_series_that_is_told_is_described_and_counters_begin_at_zero() {
         "quartermaster_runout_timestamp_seconds",
         "quartermaster_machine_info",
         "quartermaster_backup_newest_good_timestamp_seconds",
+        "quartermaster_backup_awaited_since_timestamp_seconds",
         "quartermaster_backup_expected_age_seconds",
         "quartermaster_backups_good",
     ];
@@ -166,7 +167,7 @@ fn promtool_has_nothing_to_say_against_a_scrape() {
 }
 
 #[test]
-fn while_a_machine_hibernates_no_age_of_its_newest_backup_is_too_great() {
+fn while_a_machine_is_off_no_age_of_its_newest_backup_is_too_great() {
     let policy = Policy {
         mode: Mode::Protect,
         machines: vec!["*".to_owned()],

@@ -3,6 +3,7 @@
 use super::explain::{Explanation, ProofShown, SlotExplained};
 use super::foreign::visible;
 use super::snapshots_text;
+use super::stops;
 use super::table::{Cell, Paper, Table, Tone};
 use super::words::instant;
 
@@ -10,7 +11,7 @@ use super::words::instant;
 const ROWS: usize = 60;
 
 pub fn text(explained: &Explanation, paper: Paper) -> String {
-    let mut text = String::new();
+    let mut text = stops::text(&explained.stops, paper);
     if let Some(backup) = &explained.backup {
         text.push_str(&snapshots_text::in_full(backup, paper));
     }
@@ -23,7 +24,7 @@ pub fn text(explained: &Explanation, paper: Paper) -> String {
     if let Some(slot) = &explained.slot {
         text.push_str(&slot_text(slot, paper));
     }
-    if text.is_empty() {
+    if explained.is_over() {
         text.push_str(&format!(
             "a {} that is over for more than 30 days: only its events are left\n",
             explained.subject
@@ -120,6 +121,7 @@ mod tests {
     use crate::domain::state::State;
     use crate::domain::time::Seconds;
     use crate::report::explain::Listener;
+    use crate::report::stops::Writer;
     use crate::report::subject::Subject;
 
     fn explain(world: &World, asked: &str) -> Result<Explanation, String> {
@@ -133,7 +135,9 @@ mod tests {
             let Some(again) = listener.again() else { break };
             listener = again;
         }
-        listener.explain(&world.state, world.now, true).ok_or_else(|| "unknown".to_owned())
+        listener
+            .explain(&world.state, world.now, Writer { simulated: true, runs: true })
+            .ok_or_else(|| "unknown".to_owned())
     }
 
     /// One machine under `keep_last 2`; the oldest of four is being deleted.

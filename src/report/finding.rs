@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use super::foreign::{harmless, visible};
 use super::status::Status;
 use super::words::{instant, span};
-use crate::domain::cover::covers;
+use crate::domain::cover::{Lateness, covers};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
 /// One sentence each, the gravest first. None: all is as it should be.
 pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
-    let mut found: Vec<String> = status.alarms.iter().map(|alarm| one_line(&alarm.said)).collect();
+    let mut found = Vec::new();
+    // What a simulation left behind has no daemon, and is not meant to have one.
+    if !status.daemon_runs && !status.simulated {
+        found.push("no daemon is at work on this journal: nothing is backed up until one is".to_owned());
+    }
+    found.extend(status.alarms.iter().map(|alarm| one_line(&alarm.said)));
     if status.mode.is_none() {
         found.push("no policies were adopted yet".to_owned());
     }
@@ -19,7 +24,7 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
         found.push("observing: nothing is backed up".to_owned());
     }
     let covers = covers(state, now);
-    let late = covers.iter().filter(|(_, cover)| cover.is_late(now));
+    let late = covers.iter().filter(|(_, cover)| cover.lateness(now) == Lateness::Late);
     found.extend(late.map(|((policy, machine), cover)| {
         let name = visible(&super::status::machine_name(state, machine));
         let age = match cover.newest_good {
@@ -28,7 +33,7 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
         };
         format!("{name} under policy {}: {age}", visible(policy.as_str()))
     }));
-    let covered = covers.iter().filter(|(_, cover)| cover.expected_age.is_some());
+    let covered = covers.iter().filter(|(_, cover)| cover.expected.is_some());
     let covered: BTreeSet<_> = covered.map(|((_, machine), _)| *machine).collect();
     let there = state.fleet.machines.iter().filter(|(_, known)| known.missing_since.is_none());
     found.extend(there.filter(|(id, _)| !covered.contains(id)).map(|(id, known)| {
@@ -75,7 +80,8 @@ mod tests {
     use crate::report::status::Source;
 
     fn found(world: &World) -> Vec<String> {
-        let source = Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None };
+        let source =
+            Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
         findings(&world.state, world.now, &Status::of(&world.state, world.now, source))
     }
 

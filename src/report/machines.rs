@@ -14,7 +14,7 @@ use super::words::{self, instant, span};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::billing::record::BillKind;
 use crate::domain::burn::{Payer, machine_hour};
-use crate::domain::cover::covers;
+use crate::domain::cover::{Lateness, covers};
 use crate::domain::fleet::{Machine, MachineStatus};
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::money::{Currency, Nanos};
@@ -236,7 +236,7 @@ impl<'a> Surroundings<'a> {
         for one in coming(state, now) {
             by_machine.entry(one.slot.machine.clone()).or_default().push(one);
         }
-        let late = covers(state, now).into_iter().filter(|(_, cover)| cover.is_late(now));
+        let late = covers(state, now).into_iter().filter(|(_, cover)| cover.lateness(now) == Lateness::Late);
         let late = late.map(|((_, machine), _)| machine).collect();
         Self { good, snapshots, coming: by_machine, late, payer: Payer::new(state, BillKind::Instance) }
     }

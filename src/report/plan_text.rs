@@ -3,6 +3,7 @@
 use super::agenda::ToCome;
 use super::foreign::visible;
 use super::plan::{Planned, SlotShown};
+use super::stops::{self, Stop};
 use super::table::{Cell, Paper, Table, Tone};
 use super::words::instant;
 
@@ -10,7 +11,7 @@ use super::words::instant;
 const ROWS: usize = 40;
 
 pub fn text(planned: &Planned, paper: Paper) -> String {
-    let mut text = String::new();
+    let mut text = stops::text(&planned.stops, paper);
     let mut say = |line: &str, tone: Tone| {
         text.push_str(&paper.toned(&paper.clip(line), tone));
         text.push('\n');
@@ -18,9 +19,6 @@ pub fn text(planned: &Planned, paper: Paper) -> String {
     match planned.mode {
         None => say("mode       none yet: the daemon has not run with a configuration", Tone::Plain),
         Some(mode) => say(&format!("mode       {}", mode.word()), Tone::Plain),
-    }
-    if planned.observing {
-        say("OBSERVING: policies create and delete nothing.", Tone::Warning);
     }
     say(&format!("as of      {} UTC", instant(planned.now)), Tone::Plain);
     if !planned.looks_first.is_empty() {
@@ -53,6 +51,9 @@ fn now(planned: &Planned, paper: Paper) -> String {
     }
     match told {
         0 => format!("{}  nothing is due, and nothing goes\n", paper.title("now")),
+        _ if planned.stops.iter().any(Stop::is_beyond_the_plan) => {
+            section("now, once nothing of the above stops it", &table, paper)
+        }
         _ => section("now", &table, paper),
     }
 }

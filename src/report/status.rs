@@ -9,20 +9,21 @@ use serde::Serialize;
 use super::alarm::{self, Alarm};
 use super::asked::{self, Kept, Requested, Thawed};
 use super::money::Money;
+use super::stops::{self, Stop, Writer};
 use super::waste::{self, Waste};
 use super::words;
-use crate::domain::backup::{Backup, Life};
+use crate::domain::cover::{Lateness, covers};
 use crate::domain::draft::Hold;
 use crate::domain::effect::Standing;
 use crate::domain::fleet::Snapshot;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::money::{Currency, Nanos};
-use crate::domain::plan::plan;
+use crate::domain::outlook::{coming, outlook};
 use crate::domain::policy::{Images, Mode};
 use crate::domain::preview::{Overdue, overdue};
 use crate::domain::reach::Reach;
-use crate::domain::slot::Shelf;
-use crate::domain::state::{EffectLife, ShelfState, State};
+use crate::domain::slot::{Decision, Shelf};
+use crate::domain::state::{EffectLife, State};
 use crate::domain::time::Timestamp;
 
 /// Raised when a field changes its meaning or goes; new ones may come at any time.
@@ -38,6 +39,10 @@ pub struct Status {
     pub mode_since: Option<Timestamp>,
     /// Nothing is backed up, whatever the policies say.
     pub observing: bool,
+    /// A process is at work on this journal. What cannot be found out counts as true.
+    pub daemon_runs: bool,
+    /// What keeps everything from being made or from being deleted now, the gravest first.
+    pub stops: Vec<Stop>,
     /// The instant that ages are counted to.
     pub now: Timestamp,
     pub head: HeadShown,
@@ -85,6 +90,10 @@ pub struct ShelfStatus {
     /// Good backups that are there.
     pub good: usize,
     pub newest_good: Option<NewestGood>,
+    /// Whether that is late; letters, metrics and the page judge alike.
+    pub lateness: Lateness,
+    /// How old the newest good one may become. `None`: none is expected here.
+    pub expected_age_seconds: Option<u64>,
     /// A slot that is due, and why nothing happens.
     pub held: Option<SlotHeld>,
     /// Its machine is gone: what stands here is kept until a person says otherwise.
@@ -174,12 +183,14 @@ pub struct Source {
     pub seq: u64,
     pub hash: String,
     pub last_event_at: Option<Timestamp>,
+    pub daemon_runs: bool,
 }
 
 impl Status {
     pub fn of(state: &State, now: Timestamp, source: Source) -> Self {
         let adopted = state.adopted.as_ref();
-        let holds: BTreeMap<BackupId, Hold> = plan(state, now).holds.into_iter().collect();
+        let holds: BTreeMap<BackupId, Hold> = outlook(state, now).plan.holds.into_iter().collect();
+        let writer = Writer { simulated: source.simulated, runs: source.daemon_runs };
         let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -187,6 +198,8 @@ impl Status {
             mode: adopted.map(|adopted| adopted.set.mode),
             mode_since: adopted.map(|adopted| adopted.mode_since),
             observing: adopted.is_some() && state.mode() == Mode::Observe,
+            daemon_runs: source.daemon_runs,
+            stops: stops::stops(state, now, writer),
             now,
             head: HeadShown { seq: source.seq, hash: source.hash },
             last_event_at: source.last_event_at,
@@ -195,7 +208,7 @@ impl Status {
             overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
-            alarms: alarm::alarms(state),
+            alarms: alarm::alarms(state, now),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
             paused_until: state.paused(now),
             images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),
@@ -225,31 +238,42 @@ pub fn machine_name(state: &State, machine: &MachineId) -> String {
 }
 
 fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
-    let shelf_status = |(shelf, shelf_state): (&Shelf, &ShelfState)| {
-        let good = |backup: &Backup| {
-            backup.life == Life::Good
-                && backup
-                    .slot
-                    .as_ref()
-                    .is_some_and(|slot| slot.policy == shelf.policy && slot.machine == shelf.machine)
-        };
-        let good: Vec<_> = state.backups.iter().filter(|(_, backup)| good(backup)).collect();
-        let newest = good.iter().max_by_key(|(id, backup)| (backup.taken_at, *id));
+    let mut held = held(state, now);
+    let covers = covers(state, now);
+    let shelf_status = |shelf: &Shelf| {
+        let cover = covers.get(&(&shelf.policy, &shelf.machine)).cloned().unwrap_or_default();
         ShelfStatus {
             policy: shelf.policy.clone(),
             machine: shelf.machine.clone(),
             machine_name: machine_name(state, &shelf.machine),
-            good: good.len(),
-            newest_good: newest.map(|(id, backup)| NewestGood {
-                backup: (*id).clone(),
-                taken_at: backup.taken_at,
-                age_seconds: now.since(backup.taken_at).as_secs(),
+            good: cover.good,
+            newest_good: cover.newest_good.map(|(taken_at, id)| NewestGood {
+                backup: id.clone(),
+                taken_at,
+                age_seconds: now.since(taken_at).as_secs(),
             }),
+            lateness: cover.lateness(now),
+            expected_age_seconds: cover.expected.map(|expected| expected.age.0),
             orphaned: state.is_lost(&shelf.machine),
-            held: shelf_state.open.as_ref().map(|(due, held)| SlotHeld { due: *due, why: words::held(held) }),
+            held: held.remove(shelf),
         }
     };
-    state.shelves.iter().map(shelf_status).collect()
+    state.shelves.keys().map(shelf_status).collect()
+}
+
+/// What holds each slot that is due, as the plan of this instant has it.
+fn held(state: &State, now: Timestamp) -> BTreeMap<Shelf, SlotHeld> {
+    let held =
+        coming(state, now).into_iter().filter(|one| one.is_due).filter_map(|one| match one.obstacle? {
+            Decision::Held(held) => {
+                Some((one.slot.shelf(), SlotHeld { due: one.slot.due, why: words::held(&held) }))
+            }
+            Decision::Superseded { .. }
+            | Decision::Missed { .. }
+            | Decision::Skipped(_)
+            | Decision::Expired => None,
+        });
+    held.collect()
 }
 
 fn machines_down(state: &State) -> Vec<MachineDown> {

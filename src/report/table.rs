@@ -38,6 +38,8 @@ const GAP: usize = 2;
 /// No column is cut below this, as long as any other is wider.
 const NARROWEST: usize = 6;
 const CUT: char = '…';
+/// Of a line that was broken, what follows stands so much further in.
+const FURTHER_IN: usize = 4;
 
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -90,6 +92,14 @@ impl Paper {
     pub fn clip(self, text: &str) -> String {
         let Some(width) = self.width else { return text.to_owned() };
         let lines: Vec<String> = text.split('\n').map(|line| cut(line, width)).collect();
+        lines.join("\n")
+    }
+
+    /// Each line of a plain text broken between its words, and what is broken off set in. Nothing is
+    /// cut: a word that is wider than the paper, such as an id that somebody copies, stays whole.
+    pub fn wrap(self, text: &str) -> String {
+        let Some(width) = self.width else { return text.to_owned() };
+        let lines: Vec<String> = text.split('\n').map(|line| broken(line, width)).collect();
         lines.join("\n")
     }
 }
@@ -195,6 +205,41 @@ fn fit(mut widths: Vec<usize>, width: Option<usize>) -> Vec<usize> {
     widths
 }
 
+/// A line as several, none wider than it must be; those after the first stand further in.
+fn broken(line: &str, width: usize) -> String {
+    if line.width() <= width {
+        return line.to_owned();
+    }
+    let margin = line.width() - line.trim_start().width();
+    let inner = " ".repeat((margin + FURTHER_IN).min(width / 2));
+    let (mut shown, mut used) = (String::new(), 0);
+    // Each word with the spaces before it, which a break takes the place of.
+    for word in words_with_space(line) {
+        let bare = word.trim_start();
+        if used > 0 && used + word.width() > width {
+            shown.push('\n');
+            shown.push_str(&inner);
+            shown.push_str(bare);
+            used = inner.width() + bare.width();
+        } else {
+            shown.push_str(word);
+            used += word.width();
+        }
+    }
+    shown
+}
+
+fn words_with_space(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let begins = rest.find(|letter| letter != ' ')?;
+        let length = rest[begins..].find(' ').map_or(rest.len(), |space| begins + space);
+        let (word, after) = rest.split_at(length);
+        rest = after;
+        Some(word)
+    })
+}
+
 /// At most so many columns of the text; what is cut ends with `…`.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -240,6 +285,16 @@ mod tests {
         }
         let narrow = table().text(Paper { width: Some(30), colour: false });
         assert!(narrow.contains("trainer-1") && narrow.contains('…'), "{narrow}");
+    }
+
+    #[test]
+    fn a_line_is_broken_between_words_and_no_word_is() {
+        let narrow = Paper { width: Some(30), colour: false };
+        let text =
+            "  daily  trainer-1  4 good, the newest of them is qm-trainer-1-n2v3xf4e7b-that-is-long\nshort";
+        let expected = "  daily  trainer-1  4 good,\n      the newest of them is\n      qm-trainer-1-n2v3xf4e7b-that-is-long\nshort";
+        assert_eq!(narrow.wrap(text), expected);
+        assert_eq!(Paper::default().wrap(text), text);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::matter::{Level, Matter, Purse};
-use super::{purse, shelves};
+use super::purse;
 use crate::domain::backup::{Backup, Life};
+use crate::domain::cover::{Lateness, covers};
 use crate::domain::policy::Mode;
-use crate::domain::slot::{Resemblance, Shelf, resemblance};
+use crate::domain::slot::{Resemblance, resemblance};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
@@ -19,9 +20,16 @@ pub struct Review {
     pub since: Timestamp,
     pub made_good: u64,
     pub deleted: u64,
-    /// Policies and machines that have a good backup as young as it should be, and all of them.
+    /// Policies and machines that have a good backup as young as it should be, and all that should.
     pub fresh: u64,
     pub shelves: u64,
+    /// Of the rest: late; late, of a machine that is off; and without a first one that is not late yet.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub late: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub asleep: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub awaited: u64,
     pub good: u64,
     pub doomed: u64,
     pub awaiting_approval: u64,
@@ -41,6 +49,10 @@ pub struct Review {
     pub alerts: BTreeMap<Matter, Level>,
 }
 
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 /// The digest, where one is due.
 pub fn due(state: &State, now: Timestamp) -> Option<Review> {
     let adopted = state.adopted.as_ref()?;
@@ -50,16 +62,8 @@ pub fn due(state: &State, now: Timestamp) -> Option<Review> {
 }
 
 pub fn review(state: &State, now: Timestamp, since: Timestamp) -> Review {
-    let newest = shelves::newest_good(state, now);
-    let is_fresh = |shelf: &Shelf| {
-        let expected = state.policy(&shelf.policy).map(|policy| shelves::expected_age(state, policy));
-        let newest = newest.get(&(&shelf.policy, &shelf.machine));
-        newest.zip(expected).is_some_and(|(at, expected)| now.since(*at) <= expected.duration())
-    };
-    let live = || {
-        let shelves = state.shelves.keys().filter(|shelf| !state.is_lost(&shelf.machine));
-        shelves.filter(|shelf| state.policy(&shelf.policy).is_some())
-    };
+    let judged: Vec<Lateness> = covers(state, now).values().map(|cover| cover.lateness(now)).collect();
+    let number = |one: Lateness| judged.iter().filter(|other| **other == one).count() as u64;
     let count = |is: &dyn Fn(&Backup) -> bool| state.backups.values().filter(|one| is(one)).count() as u64;
     let is_there = |backup: &Backup| matches!(backup.life, Life::Good | Life::Ready);
     let is_removed = |backup: &Backup| {
@@ -79,8 +83,11 @@ pub fn review(state: &State, now: Timestamp, since: Timestamp) -> Review {
         since,
         made_good: state.counters.backups_good.saturating_sub(state.alerts.made_then),
         deleted: state.counters.backups_deleted.saturating_sub(state.alerts.deleted_then),
-        fresh: live().filter(|shelf| is_fresh(shelf)).count() as u64,
-        shelves: live().count() as u64,
+        fresh: number(Lateness::Fresh),
+        shelves: judged.iter().filter(|one| one.is_expected()).count() as u64,
+        late: number(Lateness::Late),
+        asleep: number(Lateness::Asleep),
+        awaited: number(Lateness::Awaited),
         good: count(&|backup| backup.life == Life::Good),
         doomed: count(&|backup| backup.doom.is_some()),
         awaiting_approval: state.awaiting_approval(now).count() as u64,

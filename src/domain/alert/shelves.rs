@@ -6,13 +6,13 @@ use super::Sight;
 use super::finding::{Finding, name_of};
 use super::matter::{Fact, Level};
 use crate::domain::backup::{Backup, Life};
+use crate::domain::cover::{Cover, Expected, Lateness, covers};
 use crate::domain::draft::Hold;
 use crate::domain::effect::Standing;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
-use crate::domain::policy::{Mode, Policy};
-use crate::domain::selection::Selector;
+use crate::domain::policy::Mode;
 use crate::domain::slot::{Held, Shelf};
-use crate::domain::state::{ShelfState, State};
+use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 
 /// So many backups gone within a day are no slip of somebody's hand.
@@ -22,70 +22,45 @@ const GONE_FOR: Seconds = Seconds::hours(24);
 
 type OnShelf<'a, T> = BTreeMap<(&'a PolicyName, &'a MachineId), T>;
 
-/// The greatest age that the newest good backup of this policy should ever have.
-pub fn expected_age(state: &State, policy: &Policy) -> Seconds {
-    let margin = state.alert_rules().late_margin.0;
-    Seconds(policy.longest_gap.0.saturating_add(policy.timing.jitter.0).saturating_add(margin))
-}
-
 /// Shelves whose newest good backup is older than it should ever be.
 pub(super) fn late(state: &State, now: Timestamp) -> Finding {
+    // Ages on a clock that nobody trusts begin nothing and end nothing.
     if !state.wall.is_sane() {
         return Finding::Unseen;
     }
-    let newest = newest_good(state, now);
-    let late: Vec<Fact> =
-        state.shelves.iter().filter_map(|(shelf, on)| late_fact(state, now, shelf, on, &newest)).collect();
-    // A machine that sleeps changes nothing that could be lost: that is told once.
-    let sleeps = |fact: &Fact| matches!(fact, Fact::Late { held: Some(Held::NotActive(_)), .. });
-    let level = if late.iter().all(sleeps) { Level::Notice } else { Level::Warning };
-    Finding::of(level, late)
-}
-
-/// When the newest good backup of each policy and machine was taken. None from the future.
-pub(super) fn newest_good(state: &State, now: Timestamp) -> OnShelf<'_, Timestamp> {
-    let mut newest = OnShelf::new();
-    let skew = state.rules().skew;
-    for backup in state.backups.values().filter(|one| one.life == Life::Good && one.taken_at <= now + skew) {
-        if let Some(slot) = &backup.slot {
-            let known = newest.entry((&slot.policy, &slot.machine)).or_insert(backup.taken_at);
-            *known = backup.taken_at.max(*known);
+    let (mut late, mut is_told_once) = (Vec::new(), true);
+    for ((policy, machine), cover) in covers(state, now) {
+        let lateness = cover.lateness(now);
+        if let (Lateness::Late | Lateness::Asleep, Some(expected)) = (lateness, &cover.expected) {
+            // A machine that sleeps changes nothing that could be lost.
+            is_told_once &= lateness == Lateness::Asleep;
+            late.push(late_fact(state, policy, machine, &cover, expected));
         }
     }
-    newest
+    let level = if is_told_once { Level::Notice } else { Level::Warning };
+    Finding::of(level, late)
 }
 
 fn late_fact(
     state: &State,
-    now: Timestamp,
-    shelf: &Shelf,
-    on_shelf: &ShelfState,
-    newest: &OnShelf<'_, Timestamp>,
-) -> Option<Fact> {
-    let adopted = state.adopted.as_ref()?;
-    let policy = adopted.set.policies.get(&shelf.policy)?;
-    // One listing without it is no proof that it is gone: what was late stays late.
-    let known = state.fleet.machines.get(&shelf.machine).filter(|_| !state.is_lost(&shelf.machine))?;
-    if policy.mode == Mode::Observe || adopted.set.mode == Mode::Observe {
-        return None;
+    policy: &PolicyName,
+    machine: &MachineId,
+    cover: &Cover<'_>,
+    expected: &Expected,
+) -> Fact {
+    let known = state.fleet.machines.get(machine).map(|known| &known.item);
+    let off = known.filter(|_| expected.sleeps).and_then(|machine| Held::not_active(&machine.status));
+    let shelf = Shelf { policy: policy.clone(), machine: machine.clone() };
+    let open = state.shelves.get(&shelf).and_then(|shelf| shelf.open.as_ref());
+    Fact::Late {
+        policy: shelf.policy,
+        machine: shelf.machine,
+        name: name_of(state, machine),
+        newest: cover.newest_good.map(|(taken_at, _)| taken_at),
+        since: cover.waits_since(expected),
+        expected: expected.age,
+        held: off.or_else(|| open.map(|(_, held)| held.clone())),
     }
-    let expected = expected_age(state, policy);
-    let newest = newest.get(&(&shelf.policy, &shelf.machine)).copied();
-    // Where there is none, it could not have been there before all of this was so.
-    let begun = [*adopted.scheduled_since.get(&shelf.policy)?, state.mode_since(&shelf.policy)?];
-    let since = newest.unwrap_or_else(|| begun.into_iter().max().unwrap_or(now).max(known.first_seen));
-    if now.since(since) <= expected.duration() || !Selector::of(policy).selects(&known.item) {
-        return None;
-    }
-    Some(Fact::Late {
-        policy: shelf.policy.clone(),
-        machine: shelf.machine.clone(),
-        name: known.item.name.clone(),
-        newest,
-        since,
-        expected,
-        held: on_shelf.open.as_ref().map(|(_, held)| held.clone()),
-    })
 }
 
 /// Shelves whose last backup that came to an end came to a bad one.

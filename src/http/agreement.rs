@@ -1,0 +1,289 @@
+//! Letters, page, metrics, digest and verbs never differ about which backup is late.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fresh::fresh;
+use crate::domain::alert::event::{Content, News};
+use crate::domain::alert::matter::{Fact, Matter};
+use crate::domain::alert::review::review;
+use crate::domain::alert::{Sight, alert};
+use crate::domain::ask::Ask;
+use crate::domain::cover::{Lateness, covers};
+use crate::domain::event::Event;
+use crate::domain::examples::world::{World, daily, machine_id};
+use crate::domain::fleet::MachineStatus;
+use crate::domain::id::PolicyName;
+use crate::domain::policy::{Mode, PolicySet};
+use crate::domain::time::Seconds;
+use crate::metrics::{Process, Scrape, text};
+use crate::report::finding::findings;
+use crate::report::machines::Machines;
+use crate::report::plan::Planned;
+use crate::report::status::{Source, Status};
+use crate::report::stops::Writer;
+
+type Late = BTreeSet<String>;
+
+/// A world of so many machines with backups of last night, whose people get letters.
+fn told(machines: u32) -> World {
+    let mut world = World::new(machines);
+    world.adopt(|set| {
+        set.alerts.told = true;
+        set.alerts.digest = None;
+    });
+    if machines > 0 {
+        world.take_all();
+    }
+    world
+}
+
+fn id(number: u32) -> String {
+    machine_id(number).to_string()
+}
+
+fn of(numbers: &[u32]) -> Late {
+    numbers.iter().map(|number| id(*number)).collect()
+}
+
+/// What each surface calls late; and once more with those that would be if their machines were on.
+fn judged(world: &World) -> (Late, Late) {
+    let World { state, now, .. } = world;
+    let judged = covers(state, *now);
+    let those = |wanted: &[Lateness]| -> Late {
+        let found = judged.iter().filter(|(_, cover)| wanted.contains(&cover.lateness(*now)));
+        found.map(|((_, machine), _)| machine.to_string()).collect()
+    };
+    (those(&[Lateness::Late]), those(&[Lateness::Late, Lateness::Asleep]))
+}
+
+fn in_letters(world: &World) -> Late {
+    let sight = Sight { holds: &[], head: "", is_room_low: false, is_thorough: true };
+    let news = alert(&world.state, world.now, &sight).into_iter().filter_map(|event| match event {
+        Event::LetterQueued(letter) => match letter.content {
+            Content::Alert(news) if news.matter == Matter::BackupLate => Some(news),
+            _ => None,
+        },
+        _ => None,
+    });
+    let facts = news.flat_map(|News { facts, .. }| facts);
+    let machine = |fact| match fact {
+        Fact::Late { machine, .. } => machine.to_string(),
+        other => panic!("{other:?}"),
+    };
+    facts.map(machine).collect()
+}
+
+/// As the two shipped rules have it, one after the other.
+fn in_metrics(world: &World) -> Late {
+    let process = Process::default();
+    let scrape = Scrape { state: &world.state, now: world.now, holds: &[], process: &process };
+    let text = text(&scrape).unwrap();
+    let series = |name: &str| -> BTreeMap<String, f64> {
+        let begin = format!("quartermaster_backup_{name}{{policy=\"daily\",machine=\"");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(begin.as_str())?.split_once("\"} "));
+        lines.map(|(machine, value)| (machine.to_owned(), value.parse().unwrap())).collect()
+    };
+    let expected = series("expected_age_seconds");
+    let now = world.now.seconds() as f64;
+    let stale = series("newest_good_timestamp_seconds").into_iter().filter(|(_, newest)| *newest > 0.0);
+    let since = stale.chain(series("awaited_since_timestamp_seconds"));
+    since.filter(|(machine, since)| now - since > expected[machine]).map(|(machine, _)| machine).collect()
+}
+
+fn status(world: &World) -> Status {
+    let source =
+        Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
+    Status::of(&world.state, world.now, source)
+}
+
+/// Asks every surface, and is content with nothing but one answer. The late ones; then those of
+/// machines that are off.
+fn agreed(world: &World) -> (Late, usize) {
+    let World { state, now, .. } = world;
+    let (late, with_asleep) = judged(world);
+    let asleep = with_asleep.len() - late.len();
+    let shown = status(world);
+
+    assert_eq!(in_letters(world), with_asleep, "letters");
+    assert_eq!(in_metrics(world), late, "metrics");
+    let page = fresh(state, *now);
+    let on_page = |word: &str| -> usize {
+        page.parts.iter().filter(|part| part.word == word).map(|part| part.count).sum()
+    };
+    assert_eq!((on_page("late"), on_page("machine off")), (late.len(), asleep), "page");
+    let digest = review(state, *now, *now);
+    assert_eq!((digest.late as usize, digest.asleep as usize), (late.len(), asleep), "digest");
+    assert_eq!(digest.fresh + digest.late + digest.asleep + digest.awaited, digest.shelves, "digest");
+    let machines = Machines::of(state, *now, true).machines.into_iter().filter(|one| one.is_late);
+    assert_eq!(machines.map(|one| one.machine.to_string()).collect::<Late>(), late, "machines");
+    let found = findings(state, *now, &shown);
+    let is_late = |said: &&String| said.contains("good backup");
+    assert_eq!(found.iter().filter(is_late).count(), late.len(), "status --check: {found:?}");
+    let shelves = shown.shelves.iter().filter(|shelf| shelf.lateness == Lateness::Late);
+    let on_status: Late = shelves.map(|shelf| shelf.machine.to_string()).collect();
+    let on_shelf = |machine: &String| state.shelves.keys().any(|shelf| shelf.machine.as_str() == machine);
+    assert_eq!(on_status, late.iter().filter(|one| on_shelf(one)).cloned().collect(), "status");
+    // And what the plan says of the same machines is what the status says.
+    let planned = Planned::of(state, *now, Writer { simulated: true, runs: true });
+    assert_eq!(planned.now, shown.now);
+    for slot in planned.slots.iter().filter(|slot| slot.is_due) {
+        let shelf = shown.shelves.iter().find(|shelf| shelf.machine == slot.machine);
+        let held = shelf.and_then(|shelf| shelf.held.as_ref()).map(|held| held.why.clone());
+        assert!(held.is_none() || held == slot.obstacle, "{held:?} {:?}", slot.obstacle);
+    }
+    let holds = |backups: Vec<(String, Option<String>)>| backups.into_iter().collect::<BTreeMap<_, _>>();
+    assert_eq!(
+        holds(shown.doomed.iter().map(|one| (one.backup.to_string(), one.held.clone())).collect()),
+        holds(planned.doomed.iter().map(|one| (one.backup.to_string(), one.held.clone())).collect()),
+    );
+    (late, asleep)
+}
+
+#[test]
+fn what_grows_old_is_late_everywhere_at_the_same_second() {
+    let mut world = told(2);
+    let taken = world.state.backups.values().map(|backup| backup.taken_at).max().unwrap();
+    world.now = taken + Seconds::hours(27);
+    assert_eq!(agreed(&world).0.len(), 1, "the older of the two");
+    world.wait(Seconds(1));
+    assert_eq!(agreed(&world), (of(&[1, 2]), 0));
+}
+
+#[test]
+fn a_backup_from_the_future_is_no_proof_of_a_fresh_one() {
+    let mut world = told(2);
+    let first = world.state.backups.iter().find(|(_, backup)| backup.machine == machine_id(1));
+    let first = first.unwrap().0.clone();
+    world.wait(Seconds::days(3));
+    world.look_at_all();
+    let tomorrow = world.now + Seconds::days(1);
+    world.state.backups.get_mut(&first).unwrap().taken_at = tomorrow;
+    assert_eq!(agreed(&world).0, of(&[1, 2]), "its wait began long before");
+}
+
+#[test]
+fn a_new_machine_has_its_time_and_no_more() {
+    let mut world = told(1);
+    let mut second = world.cloud.machines.values().next().unwrap().clone();
+    second.id = machine_id(2);
+    second.name = "trainer-2".to_owned();
+    world.cloud.machines.insert(second.id.clone(), second);
+    world.look_at_all();
+    let seen = world.now;
+    world.now = seen + Seconds::hours(27);
+    assert_eq!(agreed(&world).0, of(&[1]), "that one's is of the night before");
+    world.wait(Seconds(1));
+    assert_eq!(agreed(&world).0, of(&[1, 2]));
+}
+
+#[test]
+fn a_pause_and_a_freeze_excuse_nothing() {
+    let mut world = told(1);
+    world.ask(Ask::Pause { until: world.now + Seconds::days(9) });
+    world.ask(Ask::Freeze { until: world.now + Seconds::days(9), reason: "moving".to_owned() });
+    world.wait(Seconds::days(2));
+    world.pass();
+    assert_eq!(agreed(&world).0, of(&[1]));
+}
+
+#[test]
+fn a_schedule_that_was_edited_makes_nothing_late_at_once_and_excuses_nothing() {
+    let schedule = |world: &mut World, cron: &str, gap: Seconds| {
+        world.adopt(|set| {
+            let policy = set.policies.get_mut(&daily()).unwrap();
+            (policy.schedule, policy.longest_gap) = (cron.to_owned(), gap);
+        });
+    };
+    let mut world = told(1);
+    world.wait(Seconds::hours(20));
+    schedule(&mut world, "0 * * * *", Seconds::hours(1));
+    assert_eq!(agreed(&world).0, of(&[]), "by the hour, and not one hour was owed yet");
+    world.wait(Seconds::hours(4));
+    assert_eq!(agreed(&world).0, of(&[]));
+    world.wait(Seconds(1));
+    assert_eq!(agreed(&world).0, of(&[1]));
+    // Another edit does not end it.
+    schedule(&mut world, "30 * * * *", Seconds::hours(1));
+    assert_eq!(agreed(&world).0, of(&[1]));
+    schedule(&mut world, "0 3 * * *", Seconds::days(1));
+    assert_eq!(agreed(&world).0, of(&[]), "by the day it would not be");
+    // Nor do two in a row make it late.
+    schedule(&mut world, "0 * * * *", Seconds::hours(1));
+    schedule(&mut world, "*/30 * * * *", Seconds::minutes(30));
+    assert_eq!(agreed(&world).0, of(&[]));
+}
+
+#[test]
+fn a_machine_that_the_policy_may_not_snapshot_is_late_and_one_that_is_off_is_not() {
+    let mut world = told(2);
+    world.adopt(|set| set.policies.values_mut().for_each(|policy| policy.may_restart = false));
+    world.wait_for_slot();
+    world.wait(Seconds::days(2));
+    for status in [MachineStatus::Hibernated, MachineStatus::Shutoff] {
+        world.cloud.machines.get_mut(&machine_id(2)).unwrap().status = status;
+        world.pass();
+        assert_eq!(agreed(&world), (of(&[1]), 1));
+    }
+    for status in [MachineStatus::Error, MachineStatus::Unknown("NAPPING".to_owned())] {
+        world.cloud.machines.get_mut(&machine_id(2)).unwrap().status = status;
+        world.pass();
+        assert_eq!(agreed(&world), (of(&[1, 2]), 0), "nobody knows that nothing runs there");
+    }
+}
+
+#[test]
+fn while_all_or_one_policy_observes_nothing_of_it_is_late() {
+    let observing: [fn(&mut PolicySet); 2] = [
+        |set| set.mode = Mode::Observe,
+        |set| set.policies.values_mut().for_each(|policy| policy.mode = Mode::Observe),
+    ];
+    for observes in observing {
+        let mut world = told(1);
+        world.adopt(observes);
+        world.wait(Seconds::days(5));
+        world.look_at_all();
+        assert_eq!(agreed(&world), (of(&[]), 0));
+    }
+}
+
+#[test]
+fn a_renamed_policy_is_late_only_by_what_it_took_under_either_name() {
+    let mut world = told(1);
+    world.adopt(|set| {
+        let mut policy = set.policies.remove(&daily()).unwrap();
+        policy.was.insert(daily());
+        set.policies.insert(PolicyName::new("nightly"), policy);
+    });
+    assert_eq!(judged(&world).0, of(&[]));
+    assert_eq!(in_letters(&world), of(&[]));
+    assert_eq!(status(&world).shelves[0].lateness, Lateness::Fresh);
+}
+
+#[test]
+fn one_listing_without_a_machine_leaves_it_late_and_two_end_that() {
+    let mut world = told(1);
+    world.wait(Seconds::days(2));
+    world.look_at_all();
+    world.cloud.machines.clear();
+    world.wait(Seconds(60));
+    world.look_at_all();
+    assert_eq!(judged(&world).0, of(&[1]));
+    assert_eq!(in_letters(&world), of(&[1]));
+    assert_eq!(in_metrics(&world), of(&[1]));
+    world.wait(Seconds(60));
+    world.look_at_all();
+    assert_eq!(agreed(&world), (of(&[]), 0));
+}
+
+/// A fast clock puts hours between two passes: the state is of the last one, and the time is not.
+#[test]
+fn between_two_passes_that_are_hours_apart_all_agree_at_every_instant() {
+    let mut world = told(2);
+    for _ in 0..3 {
+        world.take_all();
+    }
+    for _ in 0..40 {
+        world.wait(Seconds::minutes(53));
+        agreed(&world);
+    }
+}
