@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod alone;
+mod codes;
 mod doctor;
 mod liars;
 mod mail;
@@ -21,6 +22,7 @@ mod hostile;
 mod rights;
 mod served;
 mod service;
+mod signals;
 mod site;
 mod socket;
 
