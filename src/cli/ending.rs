@@ -81,11 +81,11 @@ impl Ending {
     pub fn told(&self) -> Option<String> {
         match self {
             Self::Unread => None,
-            Self::Refused(faults) => Some(faults.to_string()),
-            Self::Placeless(faults) => Some(format!(
+            Self::Refused(faults) => Some(harmless(&faults.to_string())),
+            Self::Placeless(faults) => Some(harmless(&format!(
                 "{faults}\nthe journal that it is about is found all the same with --data-dir DIR, where DIR is its \
                  directory"
-            )),
+            ))),
             Self::Failed(reason)
             | Self::Usage(reason)
             | Self::Findings(reason)

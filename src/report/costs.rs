@@ -9,6 +9,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
+use super::foreign::visible;
 use super::money::{SnapshotPrices, range, settled_by};
 use super::status::machine_name;
 use super::table::{Limit, Paper, Table};
@@ -138,8 +139,8 @@ impl CurrencyCosts {
                 Table::new(["name", "id", "of", "observed", "list/h"]).right(&[3, 4]).below(&[2, 4, 3]);
             for one in &kind.resources {
                 let list = one.list_per_hour.map_or_else(|| "-".to_owned(), range);
-                let of = one.machine_name.clone().unwrap_or_default();
-                let (name, id) = (one.name.clone(), one.resource.clone());
+                let of = one.machine_name.as_deref().map_or_else(String::new, visible);
+                let (name, id) = (visible(&one.name), visible(&one.resource));
                 table.row([name.into(), id.into(), of.into(), cents(one.observed).into(), list.into()]);
             }
             text.push_str(&table.first(Limit::LIST, paper));
