@@ -63,7 +63,7 @@ pub fn is_dumb() -> bool {
 pub fn print_read(is_simulated: bool, text: impl FnOnce(Paper) -> String) -> Result<(), Ending> {
     let paper = paper();
     if is_simulated {
-        print(&paper.toned(&paper.clip(words::SIMULATED), Tone::Warning))?;
+        print(&paper.toned(&paper.wrap(words::SIMULATED), Tone::Warning))?;
     }
     print(&text(paper))
 }
