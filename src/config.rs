@@ -43,6 +43,7 @@ pub mod show;
 pub mod verdict;
 pub mod schema;
 pub mod starter;
+pub mod whereabouts;
 pub mod span;
 mod encoding;
 mod relations;
@@ -86,7 +87,16 @@ const LARGEST: u64 = 1 << 20;
 const MODES: [(&str, Mode); 3] =
     [("observe", Mode::Observe), ("protect", Mode::Protect), ("enforce", Mode::Enforce)];
 
+/// Where the journal is, unless somebody says otherwise.
+const DATA_DIR: &str = "/var/lib/quartermaster";
+
 pub fn load(path: &Path) -> Result<Config, Faults> {
+    let (name, text) = text_of(path)?;
+    parse(&name, &text)
+}
+
+/// A file's name, and what stands in it.
+fn text_of(path: &Path) -> Result<(String, String), Faults> {
     let name = path.display().to_string();
     let refuse = |said: String| unreadable(&name, said);
     let metadata = std::fs::metadata(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
@@ -97,17 +107,12 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
         return Err(refuse(format!("has {} bytes: at most {LARGEST} are read", metadata.len())));
     }
     let bytes = std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    parse_bytes(&name, bytes)
+    let text = encoding::text(bytes).map_err(refuse)?;
+    Ok((name, text))
 }
 
 fn unreadable(name: &str, said: String) -> Faults {
     Faults::new(name, "", vec![Fault::plain(0..0, said, FaultKind::Unreadable)])
-}
-
-/// As `parse`, of whatever the file holds.
-fn parse_bytes(name: &str, bytes: Vec<u8>) -> Result<Config, Faults> {
-    let text = encoding::text(bytes).map_err(|said| unreadable(name, said))?;
-    parse(name, &text)
 }
 
 /// Reads a configuration; `name` stands before each line number.
@@ -162,7 +167,7 @@ fn read(mut top: Section<'_>, notes: &mut Notes<'_>) -> Option<Config> {
     top.finish(notes);
     let config = Config {
         mode: whole?,
-        data_dir: data_dir.map_or_else(|| PathBuf::from("/var/lib/quartermaster"), |found| found.value),
+        data_dir: data_dir.map_or_else(|| PathBuf::from(DATA_DIR), |found| found.value),
         email: email?,
         cloud,
         clock,

@@ -13,6 +13,7 @@ use crate::cli::ending::Ending;
 use crate::cli::screen;
 use crate::clock::Clock;
 use crate::config::{self, describe, schema, show, starter, verdict};
+use crate::report::foreign::harmless;
 
 #[derive(Debug, Args)]
 pub struct CheckArguments {
@@ -75,7 +76,7 @@ pub fn check(arguments: &CheckArguments) -> Result<(), Ending> {
     let now = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale)).now();
     match arguments.json {
         true => screen::print_json(&verdict::accepted(&config, now)),
-        false => screen::print(&describe::describe(&config, now)),
+        false => screen::print(&harmless(&describe::describe(&config, now))),
     }
 }
 

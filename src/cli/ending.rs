@@ -32,6 +32,9 @@ pub enum Ending {
     /// Its text names file, line and column, and stands for itself.
     #[error(transparent)]
     Refused(#[from] Faults),
+    /// The same, of a file that was to tell where a journal is.
+    #[error(transparent)]
+    Placeless(Faults),
     /// Whoever read our output has stopped: nothing is wrong, and nobody is left to be told.
     #[error("nobody reads the output any more")]
     Unread,
@@ -70,7 +73,7 @@ impl Ending {
             Self::Unreachable(_) => 4,
             Self::Busy(_) => 75,
             Self::KeyRefused(_) => 77,
-            Self::Configuration(_) | Self::Refused(_) => 78,
+            Self::Configuration(_) | Self::Refused(_) | Self::Placeless(_) => 78,
         }
     }
 
@@ -78,7 +81,11 @@ impl Ending {
     pub fn told(&self) -> Option<String> {
         match self {
             Self::Unread => None,
-            Self::Refused(faults) => Some(faults.to_string()),
+            Self::Refused(faults) => Some(harmless(&faults.to_string())),
+            Self::Placeless(faults) => Some(harmless(&format!(
+                "{faults}\nthe journal that it is about is found all the same with --data-dir DIR, where DIR is its \
+                 directory"
+            ))),
             Self::Failed(reason)
             | Self::Usage(reason)
             | Self::Findings(reason)

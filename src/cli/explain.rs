@@ -12,7 +12,7 @@ use crate::daemon::engine;
 use crate::domain::state::State;
 use crate::journal::entry::Seq;
 use crate::journal::reader::Reader;
-use crate::report::explain::{Explanation, Listener};
+use crate::report::explain::Listener;
 use crate::report::explain_text;
 use crate::report::foreign::visible;
 use crate::report::subject::Subject;
@@ -33,6 +33,9 @@ pub struct ExplainArguments {
     /// POLICY/MACHINE/INSTANT; `machine:`, `policy:` or `backup:` before it where it could be two
     #[arg(value_name = "ID|NAME|SLOT")]
     what: String,
+    /// Every row of every list; without it the newest ten
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     place: Place,
     /// One JSON document
@@ -53,16 +56,17 @@ impl ExplainArguments {
             let Some(again) = listener.again() else { break };
             listener = again;
         }
-        let explained = listener.explain(&seen.state, now, seen.simulated).ok_or_else(|| {
+        let explained = listener.explain(&seen.state, now, found.writer(&seen)).ok_or_else(|| {
             let what = visible(&self.what);
             Ending::Failed(format!("neither the state nor any event knows {what}; see the lists").into())
         })?;
-        if self.json { screen::print_json(&explained) } else { show(&explained) }
+        match self.json {
+            true => screen::print_json(&explained),
+            false => screen::print_read(explained.simulated, |paper| {
+                explain_text::text(&explained, self.all, paper)
+            }),
+        }
     }
-}
-
-fn show(explained: &Explanation) -> Result<(), Ending> {
-    screen::print_read(explained.simulated, |paper| explain_text::text(explained, paper))
 }
 
 fn hear_all(reader: &Reader, end: Seq, listener: &mut Listener) -> Result<(), Ending> {

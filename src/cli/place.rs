@@ -1,21 +1,24 @@
 //! Where the journal is, and which clock its daemon lives by: from `--data-dir`, `--config` or neither.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::cli::ending::Ending;
+use crate::cli::screen;
 use crate::clock::Clock;
-use crate::config;
 use crate::config::clock::ClockSetting;
+use crate::config::whereabouts::{self, Whereabouts};
 use crate::daemon::engine::{self, FOLD_ID};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::journal::entry::{Head, Seq};
 use crate::journal::reader::Reader;
+use crate::report::stops::Writer;
+use crate::report::table::one_line;
+use crate::report::words;
 
-const DEFAULT: &str = "/var/lib/quartermaster";
 /// Rows read in one go, so that the writer beside us can tidy up in between.
 const AT_ONCE: usize = 4_096;
 
@@ -27,6 +30,9 @@ pub struct Place {
     /// The daemon's configuration: for its `data_dir`, and for its `[clock]` if it has one
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What the configuration told, so that it is read and warned of once.
+    #[arg(skip)]
+    told: OnceCell<Whereabouts>,
 }
 
 /// A place that was found.
@@ -47,15 +53,39 @@ pub struct Seen {
 
 impl Place {
     pub fn find(&self) -> Result<Found, Ending> {
-        let config = self.config.as_deref().map(config::load).transpose()?;
-        let directory = match (&self.data_dir, &config) {
-            (Some(named), _) => named.clone(),
-            (None, Some(config)) => config.data_dir.clone(),
-            (None, None) => PathBuf::from(DEFAULT),
-        };
-        let setting = config.as_ref().map(|config| config.socket.clone()).unwrap_or_default();
-        let socket = setting.of(&directory);
-        Ok(Found { directory, socket, clock: config.and_then(|config| config.clock) })
+        if self.told.get().is_none() {
+            // Nobody else sets it meanwhile.
+            drop(self.told.set(self.ask()?));
+        }
+        let told = self.told.get().cloned().unwrap_or_default();
+        let directory = self.data_dir.clone().unwrap_or(told.data_dir);
+        let socket = told.socket.of(&directory);
+        Ok(Found { directory, socket, clock: told.clock })
+    }
+
+    /// Reads the configuration for no more than where the journal is: a fault elsewhere in it stops
+    /// nobody, and is told.
+    fn ask(&self) -> Result<Whereabouts, Ending> {
+        let Some(file) = &self.config else { return Ok(Whereabouts::default()) };
+        let name = file.display();
+        match (whereabouts::load(file), &self.data_dir) {
+            (Ok(told), _) if told.faults > 0 => {
+                let faults = words::count(told.faults, "fault", "faults");
+                let said = format!(
+                    "warning: {name} has {faults}, and is read for its data_dir only: see check-config"
+                );
+                screen::warn(&one_line(&said));
+                Ok(told)
+            }
+            (Ok(told), _) => Ok(told),
+            (Err(_), Some(_)) => {
+                let said =
+                    format!("warning: {name} is refused, and --data-dir counts alone: see check-config");
+                screen::warn(&one_line(&said));
+                Ok(Whereabouts::default())
+            }
+            (Err(faults), None) => Err(Ending::Placeless(faults)),
+        }
     }
 }
 
@@ -63,6 +93,11 @@ impl Found {
     /// Reads beside a running daemon, or without one.
     pub fn read(&self) -> Result<Seen, Ending> {
         read(&self.directory)
+    }
+
+    /// Whether something goes on with what was seen.
+    pub fn writer(&self, seen: &Seen) -> Writer {
+        Writer { simulated: seen.simulated, runs: self.is_worked_on() }
     }
 
     /// The present as the journal's daemon has it; the time of a simulation stands still after it.

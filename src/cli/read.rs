@@ -40,9 +40,18 @@ impl Reading {
         let found = self.place.find()?;
         let seen = found.read()?;
         let shown = of(&seen, found.now(seen.simulated, seen.last))?;
+        self.tell(&seen, &shown, text)
+    }
+
+    fn tell<Shown: Serialize>(
+        &self,
+        seen: &Seen,
+        shown: &Shown,
+        text: impl FnOnce(&Shown, Paper) -> String,
+    ) -> Result<(), Ending> {
         match self.json {
-            true => screen::print_json(&shown),
-            false => screen::print_read(seen.simulated, |paper| text(&shown, paper)),
+            true => screen::print_json(shown),
+            false => screen::print_read(seen.simulated, |paper| text(shown, paper)),
         }
     }
 }
@@ -112,7 +121,11 @@ enum Grouping {
 
 impl PlanArguments {
     pub fn plan(&self) -> Result<(), Ending> {
-        self.reading.show(|seen, now| Ok(Planned::of(&seen.state, now, seen.simulated)), plan_text::text)
+        let found = self.reading.place.find()?;
+        let seen = found.read()?;
+        let now = found.now(seen.simulated, seen.last);
+        let planned = Planned::of(&seen.state, now, found.writer(&seen));
+        self.reading.tell(&seen, &planned, plan_text::text)
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::cli::ending::Ending;
+use crate::report::foreign::harmless_json;
 use crate::report::table::{Paper, Tone};
 use crate::report::words;
 
@@ -26,7 +27,7 @@ pub fn unwritten(error: io::Error) -> Ending {
 
 /// Writes one JSON document.
 pub fn print_json(value: &impl Serialize) -> Result<(), Ending> {
-    print(&serde_json::to_string_pretty(value).map_err(Ending::failed)?)
+    print(&harmless_json(&serde_json::to_string_pretty(value).map_err(Ending::failed)?))
 }
 
 /// Says something on standard error; if nobody can read it, nothing is lost.
@@ -62,7 +63,7 @@ pub fn is_dumb() -> bool {
 pub fn print_read(is_simulated: bool, text: impl FnOnce(Paper) -> String) -> Result<(), Ending> {
     let paper = paper();
     if is_simulated {
-        print(&paper.toned(&paper.clip(words::SIMULATED), Tone::Warning))?;
+        print(&paper.toned(&paper.wrap(words::SIMULATED), Tone::Warning))?;
     }
     print(&text(paper))
 }

@@ -32,12 +32,16 @@ pub fn show(arguments: &StatusArguments) -> Result<(), Ending> {
         seq: seen.head.seq.0,
         hash: seen.head.hash.to_string(),
         last_event_at: seen.last,
+        daemon_runs: match arguments.check && !seen.simulated {
+            true => found.is_worked_on_soon(),
+            false => found.is_worked_on(),
+        },
     };
     let now = found.now(seen.simulated, seen.last);
     let status = Status::of(&seen.state, now, source);
     match arguments.json {
         true => screen::print_json(&status)?,
-        false => screen::print(&screen::paper().clip(&status_text::text(&status)))?,
+        false => screen::print(&status_text::text(&status, screen::paper()))?,
     }
     let findings = if arguments.check { findings(&seen.state, now, &status) } else { Vec::new() };
     match findings.len() {

@@ -20,6 +20,7 @@ use crate::domain::event::{Asked, Event};
 use crate::domain::id::AskId;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
+use crate::journal;
 use crate::journal::open::{Durability, OpenError};
 use crate::journal::reader::Reader;
 use crate::journal::record;
@@ -87,6 +88,23 @@ impl Place {
 }
 
 impl Found {
+    /// Whether a process is at work on this journal: it answers at its socket, or holds its lock. What
+    /// cannot be found out counts as yes. Nothing is held meanwhile, but for the moment of one look.
+    pub fn is_worked_on(&self) -> bool {
+        !matches!(Daemon::reach(&self.socket), Ok(None)) || journal::is_held(&self.directory)
+    }
+
+    /// The same, where a daemon that is just being started anew shall not raise an alarm.
+    pub fn is_worked_on_soon(&self) -> bool {
+        (1..TRIES).any(|_| {
+            let runs = self.is_worked_on();
+            if !runs {
+                thread::sleep(PAUSE);
+            }
+            runs
+        }) || self.is_worked_on()
+    }
+
     /// Whether a daemon does.
     pub fn listens(&self) -> Result<(), Ending> {
         Daemon::reach(&self.socket)?.map(drop).ok_or_else(|| self.nobody())

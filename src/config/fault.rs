@@ -5,6 +5,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::domain::unseen::is_unseen;
+
 /// One fault; the text that it points into is kept once, in [`Faults`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -169,7 +171,7 @@ impl fmt::Display for Excerpt<'_> {
 pub fn printable(character: char) -> char {
     match character {
         '\t' => ' ',
-        other if other.is_control() => '\u{fffd}',
+        other if is_unseen(other) => '\u{fffd}',
         other => other,
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::busy::Asks;
 use crate::domain::policy::{Keep, Rules};
 use crate::domain::time::Seconds;
 use crate::domain::timing::{CatchUp, Timing};
+use crate::domain::unseen::is_unseen;
 
 /// Lines of TOML. A comment stands behind its value.
 pub struct Lines {
@@ -276,9 +277,18 @@ impl Lines {
     }
 }
 
-/// Text in quotes. What TOML escapes, JSON escapes alike; no setting holds a control character.
+/// Text in quotes, with what nobody sees as `\UXXXXXXXX`: a terminal that shows the file is left alone.
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        // Writing to a String cannot fail.
+        _ = match character {
+            '"' | '\\' => write!(quoted, "\\{character}"),
+            unseen if is_unseen(unseen) => write!(quoted, "\\U{:08x}", u32::from(unseen)),
+            seen => write!(quoted, "{seen}"),
+        };
+    }
+    quoted + "\""
 }
 
 fn list(texts: &[String]) -> String {
@@ -307,12 +317,15 @@ mod tests {
         let example =
             EXAMPLE.replace("[[policy]]\nname = \"weekly", &format!("{refusals}[[policy]]\nname = \"weekly"));
         let busy = example.replace("command = [", "url = \"http://a/b\"\n#");
-        for text in [EXAMPLE, &example, &busy, "", clock, "email = \"off\"\n"] {
+        let policy = "[[policy]]\nname = \"a\"\nschedule = \"@daily\"\nmay_restart = true\n";
+        let unseen = format!("{policy}machines = [\"a\\u202E\\U000E0041\"]\n");
+        for text in [EXAMPLE, &example, &busy, "", clock, "email = \"off\"\n", &unseen] {
             let config = parse("a", text).unwrap_or_else(|faults| panic!("{faults}"));
             let shown = toml(&config);
             let again = parse("shown", &shown).unwrap_or_else(|faults| panic!("{faults}\n{shown}"));
             let same = |config: Config| format!("{:?}", Config { warnings: Vec::new(), ..config });
             assert_eq!(same(again), same(config), "{shown}");
+            assert!(!shown.chars().any(|one| one != '\n' && is_unseen(one)), "{shown}");
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::journal::record::{self, Unreadable};
 pub const FOLD_ID: &str = env!("QUARTERMASTER_FOLD_ID");
 
 /// Events between two checkpoints: at most this many are replayed after a crash.
-const CHECKPOINT_EVERY: u64 = 20_000;
+pub const CHECKPOINT_EVERY: u64 = 20_000;
 const REPLAY_BATCH: usize = 4_096;
 
 /// Told of each event once it is stored and applied. It must not wait.
@@ -105,7 +105,7 @@ pub struct Parts {
 impl Engine {
     /// Writes down that a process began and what it obeys.
     pub async fn start(folded: Folded, policies: PolicySet, parts: Parts) -> Result<Self, Trouble> {
-        let Folded { journal, state, last } = folded;
+        let Folded { journal, state, last, replayed } = folded;
         let Parts { client, clock, inbox, listener, stop } = parts;
         let baseline = baseline(&clock);
         let mut engine = Self {
@@ -123,7 +123,8 @@ impl Engine {
             given_up: None,
             hurried: false,
             last_event_at: last,
-            unsaved_checkpoint: 0,
+            // A daemon that is killed early each time must come to a checkpoint all the same.
+            unsaved_checkpoint: replayed,
             is_starved: false,
             room: None,
             post: Post::Nobody,
@@ -276,6 +277,8 @@ pub struct Folded {
     pub state: State,
     /// The time of the last event.
     pub last: Option<Timestamp>,
+    /// Events that no checkpoint spared.
+    pub replayed: u64,
 }
 
 /// From where events are folded.
@@ -302,7 +305,8 @@ pub fn open(directory: &Path, durability: Durability, replay: Replay) -> Result<
         last = journal.read(Seq(after.0 - 1), 1)?.first().map(|row| row.recorded_at);
     }
     fold(&mut state, after, &mut last, |after| journal.read(after, REPLAY_BATCH))?;
-    Ok(Folded { journal, state, last })
+    let replayed = journal.head().seq.0.saturating_sub(after.0);
+    Ok(Folded { journal, state, last, replayed })
 }
 
 /// Folds all events after `after` into the state.

@@ -58,6 +58,7 @@ pub mod proof;
 mod sane;
 pub mod plan;
 pub mod outlook;
+pub mod unseen;
 pub mod audit;
 #[cfg(test)]
 pub mod examples;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::listen::Shown;
 use super::present::{Live, Present};
 use crate::metrics;
-use crate::report::foreign::visible;
+use crate::report::foreign::{harmless_json, visible};
 use crate::report::machines::Machines;
 use crate::report::plan::Planned;
 use crate::report::snapshots::{STATES, Sieve, Snapshots};
@@ -62,7 +62,7 @@ pub async fn machines(State(shown): State<Shown>) -> Response {
 }
 
 pub async fn plan(State(shown): State<Shown>) -> Response {
-    document(&shown, |live| Planned::of(&live.state, live.now, live.simulated)).await
+    document(&shown, |live| Planned::of(&live.state, live.now, live.writer())).await
 }
 
 /// Which snapshots, in the words of `snapshots list`.
@@ -119,7 +119,7 @@ pub async fn events(State(shown): State<Shown>, wanted: Result<Query<Wanted>, Qu
     // It reads a file: not on the thread that answers everybody.
     let read = tokio::task::spawn_blocking(move || (shown.events)(after, limit)).await;
     match read {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, "application/json")], harmless_json(&text)).into_response(),
         Ok(Err(why)) => fault(StatusCode::SERVICE_UNAVAILABLE, &why),
         Err(_) => fault(StatusCode::INTERNAL_SERVER_ERROR, "the events were not read"),
     }
@@ -166,7 +166,8 @@ async fn document<Value: Serialize>(
         Err(why) => return fault(StatusCode::SERVICE_UNAVAILABLE, &why),
     };
     // A large fleet takes a while: not on the thread that answers everybody.
-    let written = tokio::task::spawn_blocking(move || serde_json::to_string(&value(&live))).await;
+    let write = move || serde_json::to_string(&value(&live)).map(|text| harmless_json(&text));
+    let written = tokio::task::spawn_blocking(write).await;
     match written {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Ok(Err(_)) | Err(_) => fault(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written"),

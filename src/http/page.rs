@@ -127,7 +127,7 @@ pub fn html(present: &Present, wanted: &Wanted) -> Result<String, askama::Error>
 
 fn content<'a>(live: &'a Live, status: &Status, wanted: &Wanted) -> Content<'a> {
     let (state, now) = (&*live.state, live.now);
-    let planned = Planned::of(state, now, live.simulated);
+    let planned = Planned::of(state, now, live.writer());
     let seen =
         |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| format!("{} ago", span(now.since(at))));
     let mut steps = steps(&planned);

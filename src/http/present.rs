@@ -9,6 +9,7 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::metrics::{self, MetricsError, Process, Scrape};
 use crate::report::foreign::harmless;
 use crate::report::status::Source;
+use crate::report::stops::Writer;
 
 /// After so long without a complete look at the machines, what is shown is the past.
 const LOOK_LASTS: Seconds = Seconds::hours(1);
@@ -49,7 +50,12 @@ impl Live {
             seq: self.seq,
             hash: self.hash.clone(),
             last_event_at: self.last_event_at,
+            daemon_runs: true,
         }
+    }
+
+    pub fn writer(&self) -> Writer {
+        Writer { simulated: self.simulated, runs: true }
     }
 
     /// The answer to a scrape; of many scrapes of one state only the first has to make it.

@@ -315,6 +315,9 @@ impl<'a> Rehearsal<'a> {
             if self.crashes.is_multiple_of(FROM_ZERO_EVERY) { Replay::Zero } else { Replay::Checkpoint };
         let folded = engine::open(&self.setup.directory, self.durability(), from)?;
         watch::compare(&self.observer, live, &folded.state, &folded.journal.head());
+        if from == Replay::Checkpoint {
+            watch::is_short(&self.observer, folded.replayed);
+        }
         Ok(folded)
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
+use crate::daemon::engine::CHECKPOINT_EVERY;
 use crate::domain::effect::{Outcome, Reason, Verb};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{Look, LookResult, Scope};
@@ -242,5 +243,12 @@ fn announces(row: &Row, change: &Change) -> bool {
 pub fn compare(observer: &Observer, live: &[u8], replayed: &State, head: &Head) {
     if replayed.to_bytes() != live {
         observer.object(format!("I15: the replay up to {} differs from the live state", head.seq));
+    }
+}
+
+/// A start reads no more than a checkpoint leaves, and one batch that came after it.
+pub fn is_short(observer: &Observer, replayed: u64) {
+    if replayed > 2 * CHECKPOINT_EVERY {
+        observer.object(format!("a start replayed {replayed} events"));
     }
 }

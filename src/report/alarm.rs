@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::status::word;
+use super::stops::{self, Stop};
 use crate::domain::alert::matter::{Level, Matter};
 use crate::domain::backup::Life;
 use crate::domain::fleet::Scope;
@@ -22,16 +23,9 @@ pub struct Alarm {
     pub said: String,
 }
 
-/// What only the alerts know: a disk, a cloud that does not answer, and what the balance comes to.
+/// What only the alerts know: what the balance comes to.
 fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
     match matter {
-        Matter::DiskFull => {
-            let said = "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
-            Some(("disk_full", said.to_owned()))
-        }
-        Matter::ApiUnreachable => {
-            Some(("cloud_unreachable", "the cloud cannot be reached: nothing is backed up".to_owned()))
-        }
         Matter::BalanceBlind => {
             Some(("balance_blind", "the balance cannot be read: nobody knows how long it lasts".to_owned()))
         }
@@ -45,6 +39,8 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
             Some(("credits_low", said))
         }
         Matter::KeyRefused
+        | Matter::ApiUnreachable
+        | Matter::DiskFull
         | Matter::BackupLate
         | Matter::BackupFailed
         | Matter::MachineDown
@@ -59,9 +55,21 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
     }
 }
 
+/// What stops everything is an alarm, but for what a person wanted.
+fn of_stop(stop: Stop, is_frozen_by_itself: bool) -> Option<Alarm> {
+    let kind = match stop.kind {
+        "disk_full" | "cloud_unreachable" | "key_refused" | "account_refused" => stop.kind,
+        "frozen" if is_frozen_by_itself => "frozen_by_itself",
+        _ => return None,
+    };
+    Some(Alarm { kind, since: stop.since, said: stop.said })
+}
+
 /// The gravest first.
-pub fn alarms(state: &State) -> Vec<Alarm> {
-    let mut alarms = Vec::new();
+pub fn alarms(state: &State, now: Timestamp) -> Vec<Alarm> {
+    let by_itself = state.frozen.as_ref().is_some_and(|freeze| freeze.by_itself);
+    let stops = stops::known(state, now).into_iter();
+    let mut alarms: Vec<Alarm> = stops.filter_map(|stop| of_stop(stop, by_itself)).collect();
     let mut tell = |kind, since, said| alarms.push(Alarm { kind, since, said });
     let halts = &state.halts;
     for (matter, active) in &state.alerts.active {
@@ -69,29 +77,11 @@ pub fn alarms(state: &State) -> Vec<Alarm> {
             tell(kind, Some(active.since), said);
         }
     }
-    if let Some(refused) = &state.key_refused {
-        let said = format!("the cloud refuses the key (HTTP {}); nothing is backed up", refused.status);
-        tell("key_refused", Some(refused.since), said);
-    }
     for (backup, rival) in halts.rivals.iter().filter(|(_, rival)| !rival.is_settled) {
         let said = format!(
             "SECOND DAEMON: the name {backup} was taken before we used it; stop the other one, then adopt or disown its snapshot"
         );
         tell("second_daemon", Some(rival.since), said);
-    }
-    if let Some(freeze) = state.frozen.as_ref().filter(|freeze| freeze.by_itself) {
-        let said = format!(
-            "no deletions, by themselves: {}; if that was meant, `quartermaster thaw` ends it",
-            freeze.reason
-        );
-        tell("frozen_by_itself", Some(freeze.since), said);
-    }
-    if let Some(halt) = &halts.account {
-        let said = format!(
-            "no creates: {}; asked once a day, or at once after `quartermaster retry --account`",
-            halt.refusal.words()
-        );
-        tell("account_refused", Some(halt.since), said);
     }
     if let Some(halt) = &halts.credit {
         let said = format!("not enough credit, {} times: {}", halt.refusals, halt.refusal.words());
@@ -160,7 +150,7 @@ mod tests {
             let reason = "3 of 3 machines were gone at once".to_owned();
             let frozen = Some(Freeze { until, since, reason, by_itself });
             let state = State { frozen, ..State::default() };
-            alarms(&state).into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+            alarms(&state, since).into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
         };
         assert_eq!(kinds(true), ["frozen_by_itself"]);
         assert!(kinds(false).is_empty());

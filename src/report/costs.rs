@@ -9,10 +9,11 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
+use super::foreign::visible;
 use super::money::{SnapshotPrices, range, settled_by};
 use super::status::machine_name;
-use super::table::{Paper, Table};
-use super::words::{cents, instant};
+use super::table::{Limit, Paper, Table};
+use super::words::{SIMULATED, cents, instant};
 use crate::domain::billing::months::{Costs as MonthCosts, Month};
 use crate::domain::billing::record::BillKind;
 use crate::domain::burn::{Payer, machine_hour};
@@ -24,8 +25,6 @@ use crate::domain::time::Timestamp;
 
 /// Raised when a field changes its meaning or goes; new ones may come at any time.
 const SCHEMA_VERSION: u32 = 1;
-/// Rows of one kind in a table; the rest is counted, and `--json` has all.
-const ROWS: usize = 40;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Costs {
@@ -102,10 +101,11 @@ impl Costs {
 
     fn write(&self, text: &mut String, paper: Paper) -> fmt::Result {
         if self.simulated {
-            writeln!(text, "SIMULATED: this journal is of a simulated cloud; nothing in it is real.")?;
+            writeln!(text, "{}", paper.wrap(SIMULATED))?;
         }
         let read = self.records_read_at.map_or_else(|| "not read since the last start".to_owned(), instant);
-        writeln!(text, "as of {} UTC; billing records: {read}", instant(self.now))?;
+        let now = instant(self.now);
+        writeln!(text, "{}", paper.wrap(&format!("as of {now} UTC; billing records: {read}")))?;
         for month in self.months.iter().rev() {
             let so_far = if month.is_over { "" } else { ", so far" };
             writeln!(text, "\n{}{so_far}", month.month)?;
@@ -116,8 +116,12 @@ impl Costs {
                 currency.write(text, paper)?;
             }
         }
-        writeln!(text, "\nobserved: what billing records grew by, since {}", self.since())?;
-        writeln!(text, "list: an hour by the price list, now; snapshots {}", self.snapshot_price_settled_by)
+        let foot = format!(
+            "\nobserved: what billing records grew by, since {}\nlist: an hour by the price list, now; snapshots {}",
+            self.since(),
+            self.snapshot_price_settled_by
+        );
+        writeln!(text, "{}", paper.wrap(&foot))
     }
 
     fn since(&self) -> String {
@@ -131,14 +135,15 @@ impl CurrencyCosts {
         writeln!(text, "  {} {code} observed", cents(self.observed))?;
         for kind in &self.kinds {
             writeln!(text, "\n  {}s: {} {code}", kind.kind.word(), cents(kind.observed))?;
-            let mut table = Table::new(["NAME", "ID", "OF", "OBSERVED", "LIST/H"]).right(&[3, 4]);
+            let mut table =
+                Table::new(["name", "id", "of", "observed", "list/h"]).right(&[3, 4]).below(&[2, 4, 3]);
             for one in &kind.resources {
                 let list = one.list_per_hour.map_or_else(|| "-".to_owned(), range);
-                let of = one.machine_name.clone().unwrap_or_default();
-                let (name, id) = (one.name.clone(), one.resource.clone());
+                let of = one.machine_name.as_deref().map_or_else(String::new, visible);
+                let (name, id) = (visible(&one.name), visible(&one.resource));
                 table.row([name.into(), id.into(), of.into(), cents(one.observed).into(), list.into()]);
             }
-            text.push_str(&table.first(ROWS, paper));
+            text.push_str(&table.first(Limit::LIST, paper));
         }
         Ok(())
     }

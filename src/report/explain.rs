@@ -9,6 +9,7 @@ use super::machines::{MachineShown, Machines};
 use super::policies::{Policies, PolicyShown};
 use super::snapshots::{SnapshotShown, Snapshots};
 use super::status::machine_name;
+use super::stops::{self, Stop, Writer};
 use super::subject::Subject;
 use super::words;
 use crate::domain::backup::{Backup, Proof, Survivor};
@@ -41,6 +42,9 @@ pub struct Explanation {
     /// The journal is of a simulated cloud: nothing in it is real.
     pub simulated: bool,
     pub now: Timestamp,
+    /// What keeps everything from being made or from being deleted now, as far as it is about this; the
+    /// gravest first.
+    pub stops: Vec<Stop>,
     /// `backup`, `snapshot`, `machine`, `policy` or `slot`.
     pub subject: &'static str,
     /// What the state still knows of it; a backup that is over is forgotten after 30 days.
@@ -175,12 +179,14 @@ impl Listener {
     }
 
     /// `None`: neither the state nor any event knows it.
-    pub fn explain(mut self, state: &State, now: Timestamp, simulated: bool) -> Option<Explanation> {
+    pub fn explain(mut self, state: &State, now: Timestamp, writer: Writer) -> Option<Explanation> {
+        let simulated = writer.simulated;
         self.forget_the_oldest();
         let mut explanation = Explanation {
             schema_version: SCHEMA_VERSION,
             simulated,
             now,
+            stops: Vec::new(),
             subject: self.subject.word(),
             backup: None,
             machine: None,
@@ -215,12 +221,23 @@ impl Listener {
         if !explanation.rules.is_empty() {
             explanation.differences_from_restic = DIFFERENCES.to_vec();
         }
-        let is_known = explanation.backup.is_some()
-            || explanation.machine.is_some()
-            || explanation.policy.is_some()
-            || explanation.slot.is_some()
-            || !explanation.life.is_empty();
-        is_known.then_some(explanation)
+        let doomed = explanation.backup.as_ref().is_some_and(|one| one.doom.is_some());
+        explanation.stops = stops::stops(state, now, writer);
+        explanation.stops.retain(|stop| match &self.subject {
+            Subject::Backup { .. } => stop.stops_deletes && doomed,
+            Subject::Slot(slot) => {
+                stop.stops_creates && coming(state, now).iter().any(|one| one.slot == *slot)
+            }
+            Subject::Machine(_) | Subject::Policy(_) => true,
+        });
+        (!explanation.is_over() || !explanation.life.is_empty()).then_some(explanation)
+    }
+}
+
+impl Explanation {
+    /// Nothing is left of it but events.
+    pub fn is_over(&self) -> bool {
+        self.backup.is_none() && self.machine.is_none() && self.policy.is_none() && self.slot.is_none()
     }
 }
 

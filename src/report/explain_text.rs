@@ -3,14 +3,18 @@
 use super::explain::{Explanation, ProofShown, SlotExplained};
 use super::foreign::visible;
 use super::snapshots_text;
-use super::table::{Cell, Paper, Table, Tone};
-use super::words::instant;
+use super::stops;
+use super::table::{Cell, Limit, Paper, Table, Tone};
+use super::words::{self, count, instant};
 
-/// Rows of one list; the rest is counted, and `--json` has more.
-const ROWS: usize = 60;
+/// What is read at a glance; a policy may have years of events.
+const GLANCE: Limit = Limit { rows: 10, all: "--all shows them" };
+/// Of a machine or a policy: proofs of which each is a page.
+const PROOFS: usize = 2;
 
-pub fn text(explained: &Explanation, paper: Paper) -> String {
-    let mut text = String::new();
+pub fn text(explained: &Explanation, is_all: bool, paper: Paper) -> String {
+    let limit = if is_all { Limit::NONE } else { GLANCE };
+    let mut text = stops::text(&explained.stops, paper);
     if let Some(backup) = &explained.backup {
         text.push_str(&snapshots_text::in_full(backup, paper));
     }
@@ -18,22 +22,27 @@ pub fn text(explained: &Explanation, paper: Paper) -> String {
         text.push_str(&machine.in_full(paper));
     }
     if let Some(policy) = &explained.policy {
-        text.push_str(&policy.in_full(paper));
+        text.push_str(&policy.in_full(limit, paper));
     }
     if let Some(slot) = &explained.slot {
         text.push_str(&slot_text(slot, paper));
     }
-    if text.is_empty() {
+    if explained.is_over() {
         text.push_str(&format!(
             "a {} that is over for more than 30 days: only its events are left\n",
             explained.subject
         ));
     }
-    text.push_str(&rules(explained, paper));
-    for proof in &explained.proofs {
-        text.push_str(&proof_text(proof, paper));
+    text.push_str(&rules(explained, limit, paper));
+    let older = if is_all { 0 } else { explained.proofs.len().saturating_sub(PROOFS) };
+    for proof in explained.proofs.iter().skip(older) {
+        text.push_str(&proof_text(proof, limit, paper));
     }
-    text.push_str(&life(explained, paper));
+    if older > 0 {
+        let count = count(older, "older proof", "older proofs");
+        text.push_str(&paper.wrap(&format!("  … and {count}; {}\n", limit.all)));
+    }
+    text.push_str(&life(explained, limit, paper));
     text
 }
 
@@ -41,15 +50,15 @@ fn slot_text(slot: &SlotExplained, paper: Paper) -> String {
     let (policy, machine) = (visible(slot.policy.as_str()), visible(&slot.machine_name));
     let title =
         paper.toned(&format!("the slot of {policy} on {machine}, due {}", instant(slot.due)), Tone::Head);
-    format!("{title}\n{}\n", paper.clip(&format!("  {}", slot.outcome)))
+    format!("{title}\n{}\n", paper.wrap(&format!("  {}", slot.outcome)))
 }
 
-fn rules(explained: &Explanation, paper: Paper) -> String {
+fn rules(explained: &Explanation, limit: Limit, paper: Paper) -> String {
     if explained.rules.is_empty() {
         return String::new();
     }
     let this = explained.backup.as_ref().and_then(|backup| backup.backup.as_ref());
-    let mut table = Table::new(["", "taken", "backup", "verdict", "why"]);
+    let mut table = Table::new(["", "taken", "backup", "verdict", "why"]).below(&[4, 3, 1]);
     for one in &explained.rules {
         let tone = if one.verdict == "expire" { Tone::Warning } else { Tone::Plain };
         table.row([
@@ -60,19 +69,19 @@ fn rules(explained: &Explanation, paper: Paper) -> String {
             one.why.join(", ").into(),
         ]);
     }
-    let mut text = paper.title("what the rules make of its policy and machine") + &table.first(ROWS, paper);
+    let mut text = paper.title("what the rules make of its policy and machine") + &table.first(limit, paper);
     text.push_str(&paper.title("where these rules differ from restic's"));
     for difference in &explained.differences_from_restic {
-        text.push_str(&paper.clip(&format!("  {difference}\n")));
+        text.push_str(&paper.wrap(&format!("  {difference}\n")));
     }
     text
 }
 
-fn proof_text(proof: &ProofShown, paper: Paper) -> String {
+fn proof_text(proof: &ProofShown, limit: Limit, paper: Paper) -> String {
     let (of, backup) = (proof.of, visible(proof.backup.as_str()));
     let mut text =
         paper.title(&format!("why {backup} was {of} (event {}, {})", proof.seq, instant(proof.at)));
-    let mut line = |said: String| text.push_str(&paper.clip(&format!("  {said}\n")));
+    let mut line = |said: String| text.push_str(&paper.wrap(&format!("  {said}\n")));
     line(format!(
         "by the policies of event {}, and a complete listing {}",
         proof.policy_event, proof.inventory
@@ -82,16 +91,17 @@ fn proof_text(proof: &ProofShown, paper: Paper) -> String {
         (None, Some(_)) => line("the proof derives again from the events before it".to_owned()),
         (None, None) => {}
     }
-    let mut table = Table::new(["that stayed", "kept by"]);
+    let mut table = Table::new(["that stayed", "kept by"]).below(&[1]);
     for one in proof.kept.iter() {
         table.row([visible(one.backup.as_str()).into(), one.reasons.join(", ").into()]);
     }
-    if table.is_empty() { text } else { text + &table.first(ROWS, paper) }
+    if table.is_empty() { text } else { text + &table.first(limit, paper) }
 }
 
-fn life(explained: &Explanation, paper: Paper) -> String {
-    let mut table = Table::new(["event", "when (UTC)", "what", "backup", "said"]).right(&[0]);
-    for one in &explained.life {
+fn life(explained: &Explanation, limit: Limit, paper: Paper) -> String {
+    let older = explained.life.len().saturating_sub(limit.rows);
+    let mut table = Table::new(["event", "when (UTC)", "what", "backup", "said"]).right(&[0]).below(&[4, 3]);
+    for one in explained.life.iter().skip(older) {
         // Of one backup every line is about the same.
         let backup = one.backup.as_ref().filter(|_| explained.subject != "backup");
         table.row([
@@ -105,9 +115,17 @@ fn life(explained: &Explanation, paper: Paper) -> String {
     if table.is_empty() {
         return paper.title("life") + "  no event is about it\n";
     }
-    let older = match explained.left_out {
-        0 => String::new(),
-        count => paper.clip(&format!("  … {count} older events are left out; `log list` has them\n")),
+    let left_out = usize::try_from(explained.left_out).unwrap_or(usize::MAX);
+    let older = match (older, left_out) {
+        (0, 0) => String::new(),
+        (0, count) => {
+            let events = words::count(count, "older event", "older events");
+            paper.wrap(&format!("  … {events}, which `log list` has\n"))
+        }
+        (older, left_out) => {
+            let events = words::count(older.saturating_add(left_out), "older event", "older events");
+            paper.wrap(&format!("  … {events}; {}\n", limit.all))
+        }
     };
     paper.title("life") + &older + &table.text(paper)
 }
@@ -120,6 +138,7 @@ mod tests {
     use crate::domain::state::State;
     use crate::domain::time::Seconds;
     use crate::report::explain::Listener;
+    use crate::report::stops::Writer;
     use crate::report::subject::Subject;
 
     fn explain(world: &World, asked: &str) -> Result<Explanation, String> {
@@ -133,7 +152,9 @@ mod tests {
             let Some(again) = listener.again() else { break };
             listener = again;
         }
-        listener.explain(&world.state, world.now, true).ok_or_else(|| "unknown".to_owned())
+        listener
+            .explain(&world.state, world.now, Writer { simulated: true, runs: true })
+            .ok_or_else(|| "unknown".to_owned())
     }
 
     /// One machine under `keep_last 2`; the oldest of four is being deleted.
@@ -166,7 +187,7 @@ mod tests {
         let proof = explained.proofs.iter().find(|proof| proof.of == "deleted").unwrap();
         assert_eq!((proof.derives_again, proof.objection.as_deref()), (Some(true), None));
         assert!(proof.kept.iter().all(|one| !one.reasons.is_empty()) && !proof.kept.is_empty());
-        let text = text(&explained, Paper::default());
+        let text = text(&explained, true, Paper::default());
         assert!(text.contains("the proof derives again") && text.contains("differ from restic's"), "{text}");
         // By the cloud's id it is the same.
         let id = explained.backup.unwrap().snapshot.unwrap();

@@ -11,7 +11,12 @@ use crate::domain::time::Timestamp;
 
 /// One sentence each, the gravest first. None: all is as it should be.
 pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
-    let mut found: Vec<String> = status.alarms.iter().map(|alarm| one_line(&alarm.said)).collect();
+    let mut found = Vec::new();
+    // What a simulation left behind has no daemon, and is not meant to have one.
+    if !status.daemon_runs && !status.simulated {
+        found.push("no daemon is at work on this journal: nothing is backed up until one is".to_owned());
+    }
+    found.extend(status.alarms.iter().map(|alarm| one_line(&alarm.said)));
     if status.mode.is_none() {
         found.push("no policies were adopted yet".to_owned());
     }
@@ -75,7 +80,8 @@ mod tests {
     use crate::report::status::Source;
 
     fn found(world: &World) -> Vec<String> {
-        let source = Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None };
+        let source =
+            Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
         findings(&world.state, world.now, &Status::of(&world.state, world.now, source))
     }
 

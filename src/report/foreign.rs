@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use crate::domain::unseen::is_unseen;
+
 /// Longer texts are cut; no name of the cloud's is as long.
 const LONGEST: usize = 120;
 
@@ -38,6 +40,23 @@ pub fn harmless(message: &str) -> String {
     shown
 }
 
+/// JSON with what is unseen in its texts as `\uXXXX`: the same document, which does nothing to a terminal.
+pub fn harmless_json(document: &str) -> String {
+    let mut shown = String::with_capacity(document.len());
+    for character in document.chars() {
+        // Between its texts it has line ends only; in them there is none.
+        if character == '\n' || !is_unseen(character) {
+            shown.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+    }
+    shown
+}
+
 fn push(shown: &mut String, character: char) {
     if is_unseen(character) {
         // Writing to a String cannot fail.
@@ -45,20 +64,6 @@ fn push(shown: &mut String, character: char) {
     } else {
         shown.push(character);
     }
-}
-
-fn is_unseen(character: char) -> bool {
-    let is_format = matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}'
-    );
-    character.is_control() || is_format
 }
 
 #[cfg(test)]
@@ -70,6 +75,14 @@ mod tests {
         assert_eq!(visible("tränér-1 ok"), "tränér-1 ok");
         assert_eq!(visible("a\x1b[2Jb\nc\u{9b}"), r"a\u{1b}[2Jb\u{a}c\u{9b}");
         assert_eq!(visible("a\u{202e}b"), r"a\u{202e}b");
+    }
+
+    #[test]
+    fn a_document_stays_the_same_and_shows_only_what_is_seen() {
+        let value = serde_json::json!({"a\u{202e}": "\u{1b}[2J\u{9b}\u{7f}\u{e0041} tränér\n"});
+        let shown = harmless_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!shown.chars().any(|character| character != '\n' && is_unseen(character)), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

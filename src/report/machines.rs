@@ -111,7 +111,7 @@ impl Machines {
             "name", "machine", "status", "region", "gpu", "an hour", "policies", "good", "newest", "next",
             "note",
         ];
-        let mut table = Table::new(heads).right(&[7]);
+        let mut table = Table::new(heads).right(&[7]).below(&[10, 3, 4, 5, 9, 6, 2, 7, 8]);
         for one in &self.machines {
             let policies: Vec<&str> = one.policies.iter().map(|cover| cover.policy.as_str()).collect();
             let next = one.policies.iter().filter_map(|cover| cover.next_start).min();
@@ -163,7 +163,7 @@ impl MachineShown {
         let mut text = paper.toned(&visible(&self.name), Tone::Head);
         let mut line = |word: &str, said: String| {
             if !said.is_empty() {
-                text.push_str(&paper.clip(&format!("\n  {word:<12} {said}")));
+                text.push_str(&paper.wrap(&format!("\n  {word:<12} {said}")));
             }
         };
         line("machine", visible(self.machine.as_str()));
@@ -184,7 +184,8 @@ impl MachineShown {
         if self.policies.is_empty() {
             return text + "  NO POLICY is for it: nothing backs it up\n";
         }
-        let mut table = Table::new(["policy", "good", "newest", "next", "note"]).right(&[1]);
+        let mut table =
+            Table::new(["policy", "good", "newest", "next", "note"]).right(&[1]).below(&[4, 3, 2]);
         for cover in &self.policies {
             table.row([
                 cover.policy.as_str().into(),

@@ -4,6 +4,7 @@
 
 pub mod foreign;
 pub mod words;
+pub mod stops;
 pub mod alarm;
 pub mod money;
 pub mod costs;

@@ -11,6 +11,7 @@ use super::asked::{self, Requested};
 use super::foreign::visible;
 use super::happening::{backup_of, cause, happening};
 use super::status::{DoomStatus, doomed, machine_name};
+use super::stops::{self, Stop, Writer};
 use super::words;
 use crate::domain::draft::{Action, Hold};
 use crate::domain::event::Event;
@@ -31,6 +32,8 @@ pub struct Planned {
     /// The journal is of a simulated cloud: nothing in it is real.
     pub simulated: bool,
     pub now: Timestamp,
+    /// What keeps everything from being made or from being deleted now, the gravest first.
+    pub stops: Vec<Stop>,
     /// `None`: no policies were adopted yet.
     pub mode: Option<Mode>,
     /// Policies create and delete nothing; what is shown would be done under another mode.
@@ -95,7 +98,7 @@ pub struct HeldShown {
 }
 
 impl Planned {
-    pub fn of(state: &State, now: Timestamp, simulated: bool) -> Self {
+    pub fn of(state: &State, now: Timestamp, writer: Writer) -> Self {
         let Outlook { events, plan } = outlook(state, now);
         let holds: BTreeMap<BackupId, Hold> = plan.holds.iter().cloned().collect();
         let slots: Vec<SlotShown> = coming(state, now).iter().map(|one| slot(state, one)).collect();
@@ -104,8 +107,9 @@ impl Planned {
         let adopted = state.adopted.as_ref();
         Self {
             schema_version: SCHEMA_VERSION,
-            simulated,
+            simulated: writer.simulated,
             now,
+            stops: stops::stops(state, now, writer),
             mode: adopted.map(|adopted| adopted.set.mode),
             observing: adopted.is_some() && state.mode() == Mode::Observe,
             looks_first: looks::due(state, now).iter().map(|scope| scope.word().to_owned()).collect(),
@@ -181,7 +185,7 @@ mod tests {
     use crate::report::table::Paper;
 
     fn planned(world: &World) -> Planned {
-        Planned::of(&world.state, world.now, true)
+        Planned::of(&world.state, world.now, Writer { simulated: true, runs: true })
     }
 
     #[test]

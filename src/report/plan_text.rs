@@ -3,24 +3,19 @@
 use super::agenda::ToCome;
 use super::foreign::visible;
 use super::plan::{Planned, SlotShown};
-use super::table::{Cell, Paper, Table, Tone};
+use super::stops::{self, Stop};
+use super::table::{Cell, Limit, Paper, Table, Tone};
 use super::words::instant;
 
-/// Rows of one list; the rest is counted, and `--json` has all.
-const ROWS: usize = 40;
-
 pub fn text(planned: &Planned, paper: Paper) -> String {
-    let mut text = String::new();
+    let mut text = stops::text(&planned.stops, paper);
     let mut say = |line: &str, tone: Tone| {
-        text.push_str(&paper.toned(&paper.clip(line), tone));
+        text.push_str(&paper.toned(&paper.wrap(line), tone));
         text.push('\n');
     };
     match planned.mode {
         None => say("mode       none yet: the daemon has not run with a configuration", Tone::Plain),
         Some(mode) => say(&format!("mode       {}", mode.word()), Tone::Plain),
-    }
-    if planned.observing {
-        say("OBSERVING: policies create and delete nothing.", Tone::Warning);
     }
     say(&format!("as of      {} UTC", instant(planned.now)), Tone::Plain);
     if !planned.looks_first.is_empty() {
@@ -37,7 +32,7 @@ pub fn text(planned: &Planned, paper: Paper) -> String {
 }
 
 fn now(planned: &Planned, paper: Paper) -> String {
-    let mut table = Table::new(["what", "machine", "backup", "why"]);
+    let mut table = Table::new(["what", "machine", "backup", "why"]).below(&[3, 1]);
     let told = planned.conclusions.len() + planned.actions.len();
     for one in &planned.conclusions {
         table.row([one.what.into(), "".into(), one.about.as_str().into(), one.said.as_str().into()]);
@@ -53,12 +48,15 @@ fn now(planned: &Planned, paper: Paper) -> String {
     }
     match told {
         0 => format!("{}  nothing is due, and nothing goes\n", paper.title("now")),
+        _ if planned.stops.iter().any(Stop::is_beyond_the_plan) => {
+            section("now, once nothing of the above stops it", &table, paper)
+        }
         _ => section("now", &table, paper),
     }
 }
 
 fn slots<'a>(title: &str, slots: impl Iterator<Item = &'a SlotShown>, paper: Paper) -> String {
-    let mut table = Table::new(["starts", "slot", "policy", "machine", "note"]);
+    let mut table = Table::new(["starts", "slot", "policy", "machine", "note"]).below(&[4, 1, 0]);
     for slot in slots {
         let of_slot = if slot.due == slot.start { String::new() } else { instant(slot.due) };
         let note = match (&slot.obstacle, slot.is_due) {
@@ -78,7 +76,7 @@ fn slots<'a>(title: &str, slots: impl Iterator<Item = &'a SlotShown>, paper: Pap
 }
 
 fn goes(planned: &Planned, paper: Paper) -> String {
-    let mut table = Table::new(["not before", "backup", "machine", "held by"]);
+    let mut table = Table::new(["not before", "backup", "machine", "held by"]).below(&[3, 2, 0]);
     for doom in &planned.doomed {
         let held = doom.held.as_deref().unwrap_or("nothing: it goes when its time has come");
         table.row([
@@ -92,7 +90,7 @@ fn goes(planned: &Planned, paper: Paper) -> String {
 }
 
 fn requests(planned: &Planned, paper: Paper) -> String {
-    let mut table = Table::new(["asked", "verb", "backup", "held by"]);
+    let mut table = Table::new(["asked", "verb", "backup", "held by"]).below(&[3, 0]);
     for one in &planned.requests {
         table.row([
             instant(one.asked_at).into(),
@@ -105,7 +103,7 @@ fn requests(planned: &Planned, paper: Paper) -> String {
 }
 
 fn agenda(agenda: &[ToCome], paper: Paper) -> String {
-    let mut table = Table::new(["when", "about", "what"]);
+    let mut table = Table::new(["when", "about", "what"]).below(&[2, 0]);
     for one in agenda {
         table.row(one.line().map(Cell::from));
     }
@@ -114,5 +112,5 @@ fn agenda(agenda: &[ToCome], paper: Paper) -> String {
 
 /// A title and its table, if anything stands in it.
 fn section(title: &str, table: &Table, paper: Paper) -> String {
-    if table.is_empty() { String::new() } else { paper.title(title) + &table.first(ROWS, paper) }
+    if table.is_empty() { String::new() } else { paper.title(title) + &table.first(Limit::LIST, paper) }
 }

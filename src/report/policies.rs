@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::foreign::visible;
 use super::machines::{newest_cell, newest_good};
 use super::status::{NewestGood, machine_name};
-use super::table::{Cell, Paper, Table, Tone};
+use super::table::{Cell, Limit, Paper, Table, Tone};
 use super::words::{self, instant};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::busy::Asks;
@@ -126,7 +126,7 @@ impl Policies {
             return "no policies yet: the daemon has not run with a configuration\n".to_owned();
         }
         let heads = ["policy", "mode", "machines", "schedule", "zone", "next", "keeps", "note"];
-        let mut table = Table::new(heads).right(&[2]);
+        let mut table = Table::new(heads).right(&[2]).below(&[7, 6, 4, 1, 3, 2, 5]);
         for one in &self.policies {
             let count = one.machines.len().to_string();
             table.row([
@@ -144,13 +144,13 @@ impl Policies {
         for one in &self.removed {
             let what = if one.is_retired { "retired, and these are the last" } else { "no longer in force" };
             let (name, count) = (visible(one.policy.as_str()), one.backups);
-            text.push_str(&paper.clip(&format!("  {name}: {what}; {count} backups are still there\n")));
+            text.push_str(&paper.wrap(&format!("  {name}: {what}; {count} backups are still there\n")));
         }
         text
     }
 
     pub fn in_full(&self, paper: Paper) -> String {
-        self.policies.iter().map(|one| one.in_full(paper)).collect::<Vec<_>>().join("\n")
+        self.policies.iter().map(|one| one.in_full(Limit::LIST, paper)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -165,11 +165,11 @@ impl PolicyShown {
         }
     }
 
-    pub fn in_full(&self, paper: Paper) -> String {
+    pub fn in_full(&self, machines: Limit, paper: Paper) -> String {
         let mut text = paper.toned(&visible(self.policy.as_str()), Tone::Head);
         let mut line = |word: &str, said: &str| {
             if !said.is_empty() {
-                text.push_str(&paper.clip(&format!("\n  {word:<11} {said}")));
+                text.push_str(&paper.wrap(&format!("\n  {word:<11} {said}")));
             }
         };
         line("was", &self.was.iter().map(PolicyName::as_str).collect::<Vec<_>>().join(", "));
@@ -191,7 +191,9 @@ impl PolicyShown {
         );
         line("edited", &self.edited_at.map_or_else(String::new, instant));
         line("held", self.held.as_deref().unwrap_or(""));
-        let mut table = Table::new(["machine", "id", "status", "good", "newest", "next", "note"]).right(&[3]);
+        let mut table = Table::new(["machine", "id", "status", "good", "newest", "next", "note"])
+            .right(&[3])
+            .below(&[6, 5, 2, 3, 4]);
         for one in &self.machines {
             table.row([
                 visible(&one.name).into(),
@@ -207,7 +209,7 @@ impl PolicyShown {
         if table.is_empty() {
             text + "  no machine is chosen by it\n"
         } else {
-            text + "\n" + &table.text(paper)
+            text + "\n" + &table.first(machines, paper)
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn text(found: &Snapshots, group_by: Option<GroupBy>, paper: Paper) -> Strin
             found.matching
         ));
     }
-    text.push_str(&paper.clip(&format!(
+    text.push_str(&paper.wrap(&format!(
         "\n{} snapshots, {} in all; {} restorable; {} machines can be snapshotted now\n{} ours, {} suspect, {} of others\n",
         totals.snapshots,
         size(totals.storage_bytes),
@@ -71,7 +71,7 @@ fn group(one: &SnapshotShown, by: GroupBy) -> String {
 
 fn table(rows: &mut dyn Iterator<Item = &SnapshotShown>, paper: Paper) -> String {
     let heads = ["taken (UTC)", "name", "snapshot", "machine", "region", "state", "size", "policy", "why"];
-    let mut table = Table::new(heads).right(&[6]);
+    let mut table = Table::new(heads).right(&[6]).below(&[8, 4, 7, 6, 3, 0, 5]);
     for one in rows {
         table.row([
             one.taken_at.map_or_else(|| "?".to_owned(), instant).into(),
@@ -109,7 +109,7 @@ pub fn in_full(one: &SnapshotShown, paper: Paper) -> String {
     let mut text = paper.toned(&visible(&one.name), Tone::Head);
     let mut line = |word: &str, said: Option<String>| {
         if let Some(said) = said.filter(|said| !said.is_empty()) {
-            text.push_str(&paper.clip(&format!("\n  {word:<12} {said}")));
+            text.push_str(&paper.wrap(&format!("\n  {word:<12} {said}")));
         }
     };
     line("snapshot", one.snapshot.as_ref().map(|id| visible(id.as_str())));

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::alarm::{self, Alarm};
 use super::asked::{self, Kept, Requested, Thawed};
 use super::money::Money;
+use super::stops::{self, Stop, Writer};
 use super::waste::{self, Waste};
 use super::words;
 use crate::domain::cover::{Lateness, covers};
@@ -38,6 +39,10 @@ pub struct Status {
     pub mode_since: Option<Timestamp>,
     /// Nothing is backed up, whatever the policies say.
     pub observing: bool,
+    /// A process is at work on this journal. What cannot be found out counts as true.
+    pub daemon_runs: bool,
+    /// What keeps everything from being made or from being deleted now, the gravest first.
+    pub stops: Vec<Stop>,
     /// The instant that ages are counted to.
     pub now: Timestamp,
     pub head: HeadShown,
@@ -178,12 +183,14 @@ pub struct Source {
     pub seq: u64,
     pub hash: String,
     pub last_event_at: Option<Timestamp>,
+    pub daemon_runs: bool,
 }
 
 impl Status {
     pub fn of(state: &State, now: Timestamp, source: Source) -> Self {
         let adopted = state.adopted.as_ref();
         let holds: BTreeMap<BackupId, Hold> = outlook(state, now).plan.holds.into_iter().collect();
+        let writer = Writer { simulated: source.simulated, runs: source.daemon_runs };
         let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -191,6 +198,8 @@ impl Status {
             mode: adopted.map(|adopted| adopted.set.mode),
             mode_since: adopted.map(|adopted| adopted.mode_since),
             observing: adopted.is_some() && state.mode() == Mode::Observe,
+            daemon_runs: source.daemon_runs,
+            stops: stops::stops(state, now, writer),
             now,
             head: HeadShown { seq: source.seq, hash: source.hash },
             last_event_at: source.last_event_at,
@@ -199,7 +208,7 @@ impl Status {
             overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state),
             open_effects: state.unresolved().map(open_effect).collect(),
-            alarms: alarm::alarms(state),
+            alarms: alarm::alarms(state, now),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
             paused_until: state.paused(now),
             images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),

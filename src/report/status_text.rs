@@ -1,36 +1,36 @@
 //! The status as text for a terminal: the loud things first, then backups, then what waits.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::alarm::Alarm;
 use super::asked::{Kept, Requested};
 use super::foreign::{harmless, visible};
 use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
+use super::table::Paper;
 use super::words::{SIMULATED, instant, span};
 use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
 const ROWS: usize = 40;
 
-pub fn text(status: &Status) -> String {
+pub fn text(status: &Status, paper: Paper) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_all(status, &mut text);
-    text
+    paper.wrap(&text)
 }
 
 fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if status.simulated {
         writeln!(text, "{SIMULATED}")?;
     }
+    for stop in &status.stops {
+        writeln!(text, "{}", stop.line())?;
+    }
     write_mode(status, text)?;
-    if let Some(frozen) = &status.frozen {
-        writeln!(text, "FROZEN until {}: {}", instant(frozen.until), visible(&frozen.reason))?;
-    }
-    if let Some(until) = status.paused_until {
-        writeln!(text, "PAUSED until {}: policies make and delete nothing", instant(until))?;
-    }
     if let Some(refused) = &status.refused_file {
         let (file, at) = (visible(&refused.file), instant(refused.at));
         writeln!(
@@ -53,7 +53,11 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if status.images_said_absent {
         writeln!(text, "images     said to be none: that decides where the cloud does not tell")?;
     }
-    write_list(text, "alarms", &status.alarms, |alarm| {
+    // What stops everything stands at the top already.
+    let stops: BTreeSet<&str> = status.stops.iter().map(|stop| stop.said.as_str()).collect();
+    let others: Vec<&Alarm> =
+        status.alarms.iter().filter(|alarm| !stops.contains(alarm.said.as_str())).collect();
+    write_list(text, "alarms", &others, |alarm| {
         let since = alarm.since.map_or_else(String::new, |at| format!("since {}: ", instant(at)));
         // One line each: a message of the cloud's must not begin another.
         format!("{since}{}", harmless(&alarm.said).replace('\n', " "))
@@ -133,9 +137,6 @@ fn write_mode(status: &Status, text: &mut String) -> fmt::Result {
     let Some(mode) = status.mode else {
         return writeln!(text, "mode       none yet: the daemon has not run with a configuration");
     };
-    if status.observing {
-        writeln!(text, "OBSERVING: nothing is backed up and nothing is deleted.")?;
-    }
     let since = status.mode_since.map_or_else(String::new, |since| format!(" since {}", instant(since)));
     writeln!(text, "mode       {}{since}", mode.word())
 }
@@ -216,28 +217,37 @@ mod tests {
 
     #[test]
     fn an_account_that_was_never_looked_at_says_so() {
-        let source = Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None };
+        let source =
+            Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
         let mut status = Status::of(&State::default(), Timestamp::from_seconds(1_800), source);
-        assert!(text(&status).contains("last looks machines never, snapshots never\n"));
+        assert!(text(&status, Paper::default()).contains("last looks machines never, snapshots never\n"));
         status.machines_seen_at = Some(Timestamp::from_seconds(600));
-        assert!(text(&status).contains("last looks machines 20 min ago, snapshots never\n"));
+        assert!(
+            text(&status, Paper::default()).contains("last looks machines 20 min ago, snapshots never\n")
+        );
     }
 
     #[test]
     fn a_key_that_the_cloud_refuses_is_told_with_its_beginning() {
         let mut state = State::default();
-        let source = || Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None };
+        let source = || Source {
+            simulated: false,
+            seq: 0,
+            hash: String::new(),
+            last_event_at: None,
+            daemon_runs: true,
+        };
         let now = Timestamp::from_seconds(1_800);
         for (seq, status) in [(1, 401), (2, 403)] {
             let event = Event::KeyJudged(KeyJudged { refused: Some(status) });
             state.apply(&Recorded { seq, at: Timestamp::from_seconds(60 * seq as i64), event });
         }
-        let told = text(&Status::of(&state, now, source()));
+        let told = text(&Status::of(&state, now, source()), Paper::default());
         let expected =
             "since 1970-01-01 00:01:00: the cloud refuses the key (HTTP 403); nothing is backed up";
         assert!(told.contains(expected), "{told}");
         let event = Event::KeyJudged(KeyJudged { refused: None });
         state.apply(&Recorded { seq: 3, at: now, event });
-        assert!(!text(&Status::of(&state, now, source())).contains("refuses the key"));
+        assert!(!text(&Status::of(&state, now, source()), Paper::default()).contains("refuses the key"));
     }
 }

@@ -31,6 +31,11 @@ pub fn span(length: Duration) -> String {
     }
 }
 
+/// `1 backup`, `2 backups`: a number with the word that fits it.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// To the cent, towards zero: JSON has every digit.
 pub fn cents(sum: Nanos) -> String {
     let (sign, cents) = (if sum.0 < 0 { "-" } else { "" }, sum.0.unsigned_abs() / 10_000_000);

@@ -4,6 +4,7 @@
 
 use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
+use crate::sim::answer::json_text;
 use crate::sim::books::SNAPSHOT_HOURLY;
 use crate::sim::dialect::Dialect;
 use crate::sim::fate::Account;
@@ -13,10 +14,13 @@ use crate::sim::render::{self, Kind, Value};
 /// A rupee price is the dollar price times this; nothing here converts money.
 const INR_FACTOR: i64 = 100;
 
-pub fn pricing(now: Timestamp) -> String {
+pub fn pricing(dialect: Dialect, now: Timestamp) -> String {
     let models: Vec<String> = GPU_MODELS
         .iter()
-        .map(|(model, hourly)| format!(r#""{model}":{{"prices":{}}}"#, prices(*hourly)))
+        .map(|(model, hourly)| {
+            let model = render::place(dialect, model);
+            format!(r#"{}:{{"prices":{}}}"#, json_text(&model), prices(*hourly))
+        })
         .collect();
     let gpus = format!(r#"{{"pricing":{{"legacy":{{{}}},"advanced":{{}}}}}}"#, models.join(","));
     let snapshots = format!(

@@ -47,6 +47,8 @@ pub enum Way {
     OtherPaths,
     /// `page_size` for `pageSize`, and `per_page` for `limit`.
     OtherParameters,
+    /// What people can name has names that want out of wherever they are shown; so has what is said of errors.
+    HostileNames,
 }
 
 /// A set of ways. The empty one is plain.
@@ -83,6 +85,9 @@ const TOLD: [(&str, Way); 5] = [
     ("other-parameters", Way::OtherParameters),
 ];
 
+/// Named only, and drawn by no seed: its long texts would make each look of a long run slow.
+const NAMED: [(&str, Way); 1] = [("hostile-names", Way::HostileNames)];
+
 /// Of each group at most one can be.
 const EXCLUSIVE: [&[Way]; 3] = [
     &[Way::XApiKey, Way::ApiKeyHeader, Way::ApiKeyScheme],
@@ -114,7 +119,8 @@ impl Dialect {
                     dialect = dialect.with(Way::SmallPages)?.with(Way::NoUniqueNames)?;
                 }
                 _ => {
-                    let (_, way) = WAYS.iter().chain(&TOLD).find(|(known, _)| *known == name)?;
+                    let (_, way) =
+                        WAYS.iter().chain(&TOLD).chain(&NAMED).find(|(known, _)| *known == name)?;
                     dialect = dialect.with(*way)?;
                 }
             }
@@ -137,7 +143,7 @@ impl Dialect {
 
     /// What `named` takes, alone or, the ways among them, joined.
     pub fn names() -> Vec<&'static str> {
-        let ways = WAYS.iter().map(|(name, _)| *name);
+        let ways = WAYS.iter().chain(&NAMED).map(|(name, _)| *name);
         [PLAIN].into_iter().chain(ways).chain([SMALL_AND_TRUSTING, SEEDED]).collect()
     }
 
@@ -152,8 +158,13 @@ impl Dialect {
     }
 
     pub fn name(self) -> String {
-        let names: Vec<&str> =
-            WAYS.iter().chain(&TOLD).filter(|(_, way)| self.has(*way)).map(|(name, _)| *name).collect();
+        let names: Vec<&str> = WAYS
+            .iter()
+            .chain(&TOLD)
+            .chain(&NAMED)
+            .filter(|(_, way)| self.has(*way))
+            .map(|(name, _)| *name)
+            .collect();
         match names.as_slice() {
             [] => PLAIN.to_owned(),
             ["no-unique-names", "small-pages"] => SMALL_AND_TRUSTING.to_owned(),

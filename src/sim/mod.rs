@@ -35,6 +35,7 @@ mod answer;
 mod catalogue;
 mod page;
 mod person;
+mod spite;
 mod stream;
 #[cfg(test)]
 pub(crate) mod probe;

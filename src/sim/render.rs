@@ -2,6 +2,7 @@
 //!
 //! There is one truth; what differs from dialect to dialect differs here and nowhere else.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::StatusCode;
@@ -10,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::sim::answer::{Answer, json_text, wire_time};
 use crate::sim::dialect::{Dialect, Way};
 use crate::sim::page::Page;
+use crate::sim::spite::{is_sacred, spiteful};
 
 /// The value of a field, before a dialect writes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,19 +66,46 @@ const WORDS: [(&str, &[&str]); 8] = [
 const EXTRA: &str =
     r#""_links":{"self":null,"id":"0"},"labels":"a,b","zone":{"rack":[1,{"status":"ERROR"}]},"x":1e400"#;
 
+/// What people name, and what they write.
+const NAMES: [&str; 2] = ["name", "description"];
+/// What many things share: each place has one name.
+const PLACES: [&str; 2] = ["region", "gpu_type"];
+
+/// The name of a place or a model, the same in every list.
+pub fn place(dialect: Dialect, name: &str) -> Cow<'_, str> {
+    if dialect.has(Way::HostileNames) { spiteful(name, 1).into() } else { name.into() }
+}
+
+/// A snapshot of the daemon's, whose name and description must come back as they were sent.
+fn is_ours(fields: &Fields) -> bool {
+    fields
+        .iter()
+        .any(|(name, value)| *name == "name" && matches!(value, Value::Text(text) if is_sacred(text)))
+}
+
 /// One object, for a list or alone. `number` tells it from its like.
 pub fn object(dialect: Dialect, kind: Kind, number: u64, fields: &Fields) -> String {
     let mut text = String::from("{");
     if dialect.has(Way::ExtraFields) {
         text.push_str(EXTRA);
     }
+    // The name of a machine is what it is in all places, bills too; the world knows it.
+    let hostile = dialect.has(Way::HostileNames) && kind != Kind::Machine && !is_ours(fields);
     for (name, value) in fields {
         if text.len() > 1 {
             text.push(',');
         }
         // Writing to a string cannot fail.
         _ = write!(text, "\"{}\":", field_name(dialect, kind, name));
-        write_value(&mut text, dialect, number, value);
+        match value {
+            Value::Text(content) if PLACES.contains(name) => {
+                text.push_str(&json_text(&place(dialect, content)));
+            }
+            Value::Text(content) if hostile && NAMES.contains(name) => {
+                text.push_str(&json_text(&spiteful(content, number)));
+            }
+            _ => write_value(&mut text, dialect, number, value),
+        }
     }
     text.push('}');
     text

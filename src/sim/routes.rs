@@ -211,7 +211,7 @@ pub async fn balance(State(cloud): State<Cloud>) -> Answer {
 pub async fn pricing(State(cloud): State<Cloud>) -> Answer {
     cloud.enter(|inside| {
         let id = inside.request_id();
-        found(&catalogue::pricing(inside.world.now()), &id)
+        found(&catalogue::pricing(cloud.dialect, inside.world.now()), &id)
     })
 }
 

@@ -3,18 +3,20 @@
 //! It refuses and stamps; what an answer says is up to the routes.
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, Uri, header};
 
-use crate::sim::answer::{Answer, http_date};
+use crate::sim::answer::{Answer, http_date, json_text};
 use crate::sim::cloud::{Cloud, Inside};
 use crate::sim::dialect::Way;
 use crate::sim::front;
 use crate::sim::record::Actor;
 use crate::sim::routes::{self, bills, machines, stores};
+use crate::sim::spite::spiteful;
 
 /// Requests per minute; the rest of the minute is refused.
 const RATE_LIMIT: u32 = 500;
@@ -87,10 +89,26 @@ async fn gate(State(cloud): State<Cloud>, mut request: Request, next: Next) -> R
             response.headers_mut().insert(header::RETRY_AFTER, wait.clone());
         }
     }
+    if cloud.dialect.has(Way::HostileNames) && response.status().as_u16() >= 400 {
+        response = spoken_ill(response).await;
+    }
     if let Some(date) = cloud.shown_date() {
         response.headers_mut().insert(header::DATE, date);
     }
     response
+}
+
+/// The same refusal, in words that nobody would choose.
+async fn spoken_ill(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    // Every body is in memory already, and short; an empty one would be noticed at once.
+    let text = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    for field in [r#""message":""#, r#""request_id":""#] {
+        let spite = json_text(&spiteful("", 1));
+        text = text.replacen(field, &format!("{field}{}", spite.trim_matches('"')), 1);
+    }
+    Response::from_parts(parts, Body::from(text))
 }
 
 fn refusal(inside: &mut Inside, actor: Option<Actor>) -> Result<Actor, Answer> {

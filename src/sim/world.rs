@@ -24,6 +24,7 @@ use crate::sim::person::Person;
 use crate::sim::record::{Actor, Record, Slot};
 use crate::sim::rules::Rules;
 use crate::sim::snapshot::{Snapshot, Stage, ripening};
+use crate::sim::spite::{is_sacred, spiteful};
 use crate::sim::truth::Truth;
 use crate::sim::world::stores::Stores;
 
@@ -121,6 +122,9 @@ impl World {
             let mut machine = Machine::drawn(origin.seed, number, origin.epoch);
             // The first is spared: a fleet of nothing else would prove nothing.
             machine.unsupported = number > 1 && world.is_unsupported(number);
+            if origin.dialect.has(Way::HostileNames) {
+                machine.name = spiteful(&machine.name, number);
+            }
             let (id, name) = (machine.id.clone(), machine.name.clone());
             let subject = Subject::Machine { id, name, gpu_type: machine.gpu_type };
             world.machine_ledger.open(number, subject, machine.hourly, origin.epoch);
@@ -256,7 +260,9 @@ impl World {
                 machine.status = MachineStatus::Shutoff;
             }
         }
-        let subject = Subject::Snapshot { id: snapshot.id.clone(), name: snapshot.name.clone() };
+        let is_plain = !self.dialect.has(Way::HostileNames) || is_sacred(&snapshot.name);
+        let billed = if is_plain { snapshot.name.clone() } else { spiteful(&snapshot.name, number) };
+        let subject = Subject::Snapshot { id: snapshot.id.clone(), name: billed };
         self.snapshot_ledger.open(number, subject, SNAPSHOT_HOURLY, self.now);
         self.snapshots.insert(number, snapshot);
         self.befall_new(number, by);

@@ -55,7 +55,7 @@ fn what_people_keep_pause_and_ask_for_stands_in_the_status() {
     assert_eq!(shown()["requests"].as_array().unwrap().len(), 0);
 
     assert_eq!(ask(&["pause"]).0, 0);
-    assert!(ask(&["status"]).1.contains("PAUSED until "));
+    assert!(ask(&["status"]).1.contains("PAUSED: policies make and delete nothing until "));
     assert_eq!(ask(&["resume"]).0, 0);
     assert_eq!(shown()["paused_until"], Value::Null);
     assert_eq!(ask(&["policies", "retire", "nobody"]).0, 1);

@@ -4,146 +4,31 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod alone;
+mod codes;
 mod doctor;
+mod liars;
 mod mail;
+mod names;
 mod reload;
 mod hostile;
+mod rights;
+mod served;
 mod service;
+mod signals;
+mod site;
 mod socket;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
-/// For whatever a process is waited for; a slow machine is no failure.
-const PATIENCE: Duration = Duration::from_secs(60);
-const KEY: &str = "s3cret-of-the-tests";
-
-fn quartermaster(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).args(arguments).output().unwrap()
-}
-
-fn told(output: &Output) -> (i32, String) {
-    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-fn json(output: &Output) -> Value {
-    assert!(output.status.success(), "{:?}", told(output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// A folder with a key file and a configuration, whose cloud is at `port`.
-struct Site {
-    folder: TempDir,
-    port: u16,
-    clock: String,
-    mode: &'static str,
-}
-
-impl Site {
-    fn new() -> Self {
-        let site =
-            Self { folder: tempfile::tempdir().unwrap(), port: 1, clock: String::new(), mode: "observe" };
-        site.write_key(KEY, 0o600);
-        site
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).display().to_string()
-    }
-
-    fn write_key(&self, key: &str, mode: u32) {
-        fs::write(self.path("key"), key).unwrap();
-        fs::set_permissions(self.path("key"), fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    fn configuration(&self) -> String {
-        let text = format!(
-            "mode = \"{}\"\nemail = \"off\"\ndata_dir = \"{}\"\n[cloud]\nbase_url = \"http://127.0.0.1:{}/api\"\n\
-             key_file = \"{}\"\n{}[[policy]]\nname = \"often\"\nmachines = [\"*\"]\n\
-             schedule = \"0 * * * *\"\nmay_restart = true\n",
-            self.mode,
-            self.text("data"),
-            self.port,
-            self.text("key"),
-            self.clock
-        );
-        fs::write(self.path("qm.toml"), text).unwrap();
-        self.text("qm.toml")
-    }
-
-    fn run(&self) -> Process {
-        Process::start(&["run", "--config", &self.configuration()])
-    }
-}
-
-/// A process that ends with its test.
-struct Process(Child);
-
-impl Process {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(PROGRAM);
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().unwrap())
-    }
-
-    fn lines(&mut self, count: usize) -> Vec<String> {
-        let out = BufReader::new(self.0.stdout.as_mut().unwrap());
-        out.lines().take(count).map(Result::unwrap).collect()
-    }
-
-    fn terminate(&mut self) -> i32 {
-        let killed = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(killed.success());
-        self.0.wait().unwrap().code().unwrap_or(-1)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// A simulated cloud on a free port, and a site that knows it.
-fn simulated(speed: u32, mode: &'static str) -> (Process, Site) {
-    let mut site = Site::new();
-    let (speed, key) = (speed.to_string(), site.text("key"));
-    let mut cloud = Process::start(&["sim", "serve", "--speed", &speed, "--key-file", &key]);
-    let lines = cloud.lines(8);
-    let port = lines[0].split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
-    site.port = port.parse().unwrap();
-    site.clock = format!("{}\n", lines[5..].join("\n"));
-    site.mode = mode;
-    (cloud, site)
-}
-
-fn status(site: &Site) -> Option<Value> {
-    let output = quartermaster(&["status", "--data-dir", &site.text("data"), "--json"]);
-    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
-}
-
-fn demo(folder: &Path, seed: &str) -> Value {
-    let folder = folder.display().to_string();
-    json(&quartermaster(&["demo", "--for", "2d", "--seed", seed, "--json", "--data-dir", &folder]))
-}
+use site::{
+    KEY, PROGRAM, Process, Site, demo, json, quartermaster, simulated, simulated_as, status, told, until,
+};
 
 #[test]
 fn every_fault_of_a_configuration_is_told_and_the_code_is_78() {

@@ -120,3 +120,58 @@ fn what_is_not_known_is_said_and_nothing_in_it_reaches_the_terminal() {
     let output = run(&["snapshots", "list", "--state", "lost", "--data-dir", &DEMO.data]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("restorable"), "the known states are told");
 }
+
+/// What a verb shows on a terminal of so many columns.
+fn on_a_terminal(columns: usize, verb: &str) -> Vec<String> {
+    let command = format!("stty cols {columns}; NO_COLOR=1 {PROGRAM} {verb} --data-dir {}", DEMO.data);
+    let output = Command::new("script").args(["-qec", &command, "/dev/null"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
+}
+
+#[test]
+fn on_a_narrow_terminal_no_name_and_no_id_is_cut() {
+    let snapshots = DEMO.json(&["snapshots", "list"]);
+    let machines = DEMO.json(&["machines", "list"]);
+    let words = |document: &Value, list: &str, fields: [&str; 2]| -> Vec<String> {
+        let each = document[list].as_array().unwrap().iter();
+        each.flat_map(|one| fields.map(|field| one[field].as_str().unwrap().to_owned())).collect()
+    };
+    let of_snapshots = words(&snapshots, "snapshots", ["name", "snapshot"]);
+    let of_machines = words(&machines, "machines", ["name", "machine"]);
+    let newest = DEMO.json(&["status"])["shelves"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|shelf| shelf["newest_good"]["backup"].as_str().unwrap().to_owned())
+        .collect();
+    let doomed = words(&DEMO.json(&["plan"]), "doomed", ["backup", "machine_name"]);
+    for (verb, whole) in [
+        ("snapshots list", &of_snapshots),
+        ("machines list", &of_machines),
+        ("status", &newest),
+        ("plan", &doomed),
+    ] {
+        for columns in [80, 60] {
+            let lines = on_a_terminal(columns, verb);
+            let text = lines.join("\n");
+            assert!(whole.len() > 2 && whole.iter().all(|word| text.contains(word.as_str())), "{text}");
+            assert!(!text.contains("\u{2026}\n") && !text.contains("\u{2026} "), "{verb} is cut:\n{text}");
+            assert!(lines.iter().all(|line| line.chars().count() <= columns), "{verb} at {columns}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn an_explanation_of_a_policy_is_read_at_a_glance_and_all_of_it_can_be_asked_for() {
+    for what in ["policy:daily".to_owned(), format!("machine:{}", DEMO.machine())] {
+        let short = DEMO.text(&["explain", &what]);
+        let all = DEMO.text(&["explain", &what, "--all"]);
+        assert!(short.lines().count() < 70 && short.contains("older events; --all shows them"), "{short}");
+        assert!(all.lines().count() > 100 && !all.contains("--all shows"), "{}", all.lines().count());
+        // Of what happened, the newest stands in both.
+        let newest = |text: &str| text.lines().last().unwrap().split_whitespace().next().unwrap().to_owned();
+        assert_eq!(newest(&short), newest(&all));
+    }
+}

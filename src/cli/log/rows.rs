@@ -18,7 +18,7 @@ use crate::journal::entry::{Row, Seq};
 use crate::journal::reader::Reader;
 use crate::journal::record::KINDS;
 use crate::journal::shown;
-use crate::report::foreign::{harmless, visible};
+use crate::report::foreign::{harmless, harmless_json, visible};
 
 const AT_ONCE: usize = 4_096;
 /// More than this are for `export`, which holds none of them.
@@ -177,9 +177,8 @@ impl ExportArguments {
         let progress = Progress::start("exporting", end.0);
         let mut out = BufWriter::new(io::stdout().lock());
         each(&reader, Seq(self.from - 1), end, |row| {
-            serde_json::to_writer(&mut out, &stored(&row))
-                .map_err(|error| screen::unwritten(error.into()))?;
-            out.write_all(b"\n").map_err(screen::unwritten)?;
+            let line = harmless_json(&serde_json::to_string(&stored(&row)).map_err(Ending::failed)?);
+            writeln!(out, "{line}").map_err(screen::unwritten)?;
             // On a terminal the events themselves show how far it is.
             if !io::stdout().is_terminal() {
                 progress.reached(row.seq.0);

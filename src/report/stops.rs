@@ -1,0 +1,168 @@
+//! Stops: what keeps everything from being made or from being deleted now, each in one sentence.
+//!
+//! The status, the plan and every explanation say the same, and say it from here.
+
+use serde::Serialize;
+
+use super::foreign::harmless;
+use super::table::{Paper, Tone};
+use super::words::instant;
+use crate::domain::alert::matter::Matter;
+use crate::domain::policy::Mode;
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// `no_daemon`, `disk_full`, `cloud_unreachable`, `key_refused`, `observing`, `paused`,
+    /// `account_refused` or `frozen`.
+    pub kind: &'static str,
+    /// `None`: it has no beginning that was written down.
+    pub since: Option<Timestamp>,
+    /// With words of the cloud or of a person in it: to be made visible before it is shown.
+    pub said: String,
+    pub stops_creates: bool,
+    pub stops_deletes: bool,
+}
+
+/// What the journal cannot know of the process that writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// The journal is of a simulated cloud.
+    pub simulated: bool,
+    /// A process holds the journal, or answers for it.
+    pub runs: bool,
+}
+
+impl Stop {
+    fn all(kind: &'static str, since: Option<Timestamp>, said: impl Into<String>) -> Self {
+        Self { kind, since, said: said.into(), stops_creates: true, stops_deletes: true }
+    }
+
+    /// The planner knows nothing of it: what it proposes waits all the same.
+    pub fn is_beyond_the_plan(&self) -> bool {
+        ["no_daemon", "disk_full", "cloud_unreachable", "key_refused"].contains(&self.kind)
+    }
+
+    /// `KEY REFUSED since 2026-03-01 02:00:07: the cloud refuses the key`
+    pub fn line(&self) -> String {
+        let kind = self.kind.replace('_', " ").to_uppercase();
+        let since = self.since.map_or_else(String::new, |at| format!(" since {}", instant(at)));
+        // One line: a message of the cloud's must not begin another.
+        format!("{kind}{since}: {}", harmless(&self.said).replace('\n', " "))
+    }
+}
+
+/// The gravest first.
+pub fn stops(state: &State, now: Timestamp, writer: Writer) -> Vec<Stop> {
+    let nobody = (!writer.runs).then(|| match writer.simulated {
+        true => Stop::all("no_daemon", None, "the simulation is over, and nothing goes on with this journal"),
+        false => Stop::all(
+            "no_daemon",
+            None,
+            "none is at work on this journal: nothing is backed up or deleted until one is",
+        ),
+    });
+    nobody.into_iter().chain(known(state, now)).collect()
+}
+
+/// Those that the journal tells of.
+pub fn known(state: &State, now: Timestamp) -> Vec<Stop> {
+    let mut stops = Vec::new();
+    let since = |matter: Matter| state.alerts.active.get(&matter).map(|active| active.since);
+    if let Some(since) = since(Matter::DiskFull) {
+        let said =
+            "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
+        stops.push(Stop::all("disk_full", Some(since), said));
+    }
+    if let Some(since) = since(Matter::ApiUnreachable) {
+        let said = "the cloud cannot be reached: nothing is backed up";
+        stops.push(Stop::all("cloud_unreachable", Some(since), said));
+    }
+    if let Some(refused) = &state.key_refused {
+        let said = format!("the cloud refuses the key (HTTP {}); nothing is backed up", refused.status);
+        stops.push(Stop::all("key_refused", Some(refused.since), said));
+    }
+    if state.adopted.is_some() && state.mode() == Mode::Observe {
+        stops.push(Stop::all("observing", None, "nothing is backed up and nothing is deleted"));
+    }
+    if let Some(until) = state.paused(now) {
+        let said = format!("policies make and delete nothing until {}", instant(until));
+        stops.push(Stop::all("paused", None, said));
+    }
+    if let Some(halt) = &state.halts.account {
+        let said = format!(
+            "no creates: {}; asked once a day, or at once after `quartermaster retry --account`",
+            halt.refusal.words()
+        );
+        let stop = Stop::all("account_refused", Some(halt.since), said);
+        stops.push(Stop { stops_deletes: false, ..stop });
+    }
+    if let Some(freeze) = state.frozen.as_ref().filter(|freeze| now < freeze.until) {
+        let (until, reason) = (instant(freeze.until), &freeze.reason);
+        let said = match freeze.by_itself {
+            true => format!(
+                "nothing is deleted until {until}: frozen by itself, {reason}; look first at `quartermaster \
+                 machines list` and at the cloud's own console, and end it with `quartermaster thaw` only if \
+                 that was meant"
+            ),
+            false => format!("nothing is deleted until {until}: {reason}"),
+        };
+        let stop = Stop::all("frozen", Some(freeze.since), said);
+        stops.push(Stop { stops_creates: false, ..stop });
+    }
+    stops
+}
+
+/// One line for each, and nothing where nothing stops.
+pub fn text<'a>(stops: impl IntoIterator<Item = &'a Stop>, paper: Paper) -> String {
+    let line = |stop: &Stop| format!("{}\n", paper.toned(&paper.wrap(&stop.line()), Tone::Warning));
+    stops.into_iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ask::Ask;
+    use crate::domain::examples::world::World;
+    use crate::domain::time::Seconds;
+    use crate::report::plan::Planned;
+    use crate::report::plan_text;
+    use crate::report::status::{Source, Status};
+    use crate::report::status_text;
+
+    #[test]
+    fn status_and_plan_say_what_stops_in_the_same_words() {
+        let mut world = World::new(1);
+        world.wait_for_slot();
+        world.look_at_all();
+        let until = world.now + Seconds::hours(2);
+        world.ask(Ask::Freeze { until, reason: "an audit\n\x1b[2J".to_owned() });
+        world.ask(Ask::Pause { until });
+        let source =
+            Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: false };
+        let status = status_text::text(&Status::of(&world.state, world.now, source), Paper::default());
+        let writer = Writer { simulated: false, runs: false };
+        let planned = Planned::of(&world.state, world.now, writer);
+        let plan = plan_text::text(&planned, Paper::default());
+        let kinds: Vec<&str> = planned.stops.iter().map(|stop| stop.kind).collect();
+        assert_eq!(kinds, ["no_daemon", "paused", "frozen"]);
+        for stop in &planned.stops {
+            assert!(status.contains(&stop.line()) && plan.contains(&stop.line()), "{status}\n{plan}");
+        }
+        assert!(
+            !plan.contains('\x1b') && plan.contains("\nnow, once nothing of the above stops it\n"),
+            "{plan}"
+        );
+    }
+
+    #[test]
+    fn a_freeze_stops_no_creates_and_one_that_is_over_stops_nothing() {
+        let mut world = World::new(1);
+        let until = world.now + Seconds::hours(2);
+        world.ask(Ask::Freeze { until, reason: "an audit".to_owned() });
+        let found = known(&world.state, world.now);
+        assert_eq!((found[0].stops_creates, found[0].stops_deletes), (false, true));
+        assert!(known(&world.state, until).is_empty());
+    }
+}
