@@ -138,7 +138,11 @@ fn write_mode(status: &Status, text: &mut String) -> fmt::Result {
         return writeln!(text, "mode       none yet: the daemon has not run with a configuration");
     };
     let since = status.mode_since.map_or_else(String::new, |since| format!(" since {}", instant(since)));
-    writeln!(text, "mode       {}{since}", mode.word())
+    writeln!(text, "mode       {}{since}", mode.word())?;
+    match &status.would_go_under_enforce {
+        Some(would_go) => writeln!(text, "enforce    {}", would_go.line()),
+        None => Ok(()),
+    }
 }
 
 fn write_list<Row>(
