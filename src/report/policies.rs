@@ -146,8 +146,9 @@ impl Policies {
         let mut text = table.text(paper);
         for one in &self.removed {
             let what = if one.is_retired { "retired, and these are the last" } else { "no longer in force" };
-            let (name, count) = (visible(one.policy.as_str()), one.backups);
-            text.push_str(&paper.wrap(&format!("  {name}: {what}; {count} backups are still there\n")));
+            let name = visible(one.policy.as_str());
+            let backups = words::count(one.backups, "backup is", "backups are");
+            text.push_str(&paper.wrap(&format!("  {name}: {what}; {backups} still there\n")));
         }
         text
     }

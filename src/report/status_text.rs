@@ -10,7 +10,7 @@ use super::foreign::{harmless, visible};
 use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::table::Paper;
-use super::words::{SIMULATED, instant, span};
+use super::words::{SIMULATED, count, instant, span};
 use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
@@ -35,8 +35,8 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         let (file, at) = (visible(&refused.file), instant(refused.at));
         writeln!(
             text,
-            "REFUSED    {file}, read {at}: {} faults; the one before goes on",
-            refused.faults.len()
+            "REFUSED    {file}, read {at}: {}; the one before goes on",
+            count(refused.faults.len(), "fault", "faults")
         )?;
     }
     writeln!(text, "as of      {} UTC", instant(status.now))?;
