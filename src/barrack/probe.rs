@@ -30,6 +30,8 @@ pub mod shape;
 pub mod parameter;
 pub mod saved;
 mod redact;
+mod harmless;
+mod words;
 mod walked;
 
 /// A status, or why there is none.

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::cli::argument;
 use crate::cli::ending::Ending;
+use crate::cli::interrupt;
 use crate::cli::place::{Found, Seen};
 use crate::cli::way::Taken;
 use crate::domain::backup::Life;
@@ -25,6 +26,8 @@ use crate::report::foreign::visible;
 use crate::report::words;
 
 const POLL: Duration = Duration::from_secs(1);
+/// How soon Ctrl-C is heard.
+const GLANCE: Duration = Duration::from_millis(50);
 const AT_ONCE: usize = 4_096;
 
 #[derive(Debug, Args)]
@@ -56,6 +59,7 @@ impl Waiting {
         let mut shown = Line::default();
         let polls = u64::try_from(self.timeout.duration().as_millis() / POLL.as_millis()).unwrap_or(u64::MAX);
         let mut last = String::new();
+        let stop = interrupt::listen()?;
         for _ in 0..=polls {
             let seen = found.read().map_err(|ending| unseen(&ending))?;
             match sight(found, taken, &seen)? {
@@ -67,7 +71,13 @@ impl Waiting {
                 Sight::Failed(why) => return Err(Ending::Failed(why.into())),
                 Sight::KeyRefused(why) => return Err(Ending::KeyRefused(why.into())),
             }
-            thread::sleep(POLL);
+            for _ in 0..POLL.as_millis() / GLANCE.as_millis() {
+                if stop.is_cancelled() {
+                    let said = format!("no longer waited for: {last}; it goes on, and `status` shows it");
+                    return Err(Ending::Failed(said.into()));
+                }
+                thread::sleep(GLANCE);
+            }
         }
         let said = format!("not done within {}: {last}; it goes on, and `status` shows it", self.timeout);
         Err(Ending::Failed(said.into()))

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -151,6 +151,7 @@ impl Publisher {
                 objections: engine.objections() as u64,
             },
             trouble,
+            series: OnceLock::new(),
         };
         self.sender.send_replace(Present::Live(Arc::new(live)));
     }

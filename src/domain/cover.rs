@@ -4,7 +4,7 @@
 //! as soon as a policy selects a machine, before its first backup, and for as long as something stands
 //! on it. A pause and a freeze excuse nothing: what is lost with a machine is lost all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use super::fleet::{Machine, MachineStatus};
 use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Mode, Policy};
 use super::selection::Selector;
-use super::state::{Adopted, Known, State};
+use super::state::{Known, State};
 use super::time::{Seconds, Timestamp};
 
 /// One (policy, machine).
@@ -95,19 +95,19 @@ impl Cover<'_> {
 
 /// All shelves, in the order of their names.
 pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineId), Cover<'_>> {
-    let mut covers: BTreeMap<(&PolicyName, &MachineId), Cover<'_>> = BTreeMap::new();
+    // A scrape asks for thousands: each is found by one hash, and put in order at the end.
+    let mut covers: HashMap<(&PolicyName, &MachineId), Cover<'_>> = HashMap::new();
     for shelf in state.shelves.keys() {
         covers.entry((&shelf.policy, &shelf.machine)).or_default();
     }
-    if let Some(adopted) = &state.adopted {
-        for (name, policy) in &adopted.set.policies {
-            let promise = promise(state, adopted, name, policy, now);
-            let selector = Selector::of(policy);
-            for (machine, known) in &state.fleet.machines {
-                // One listing without it is no proof that it is gone: what was late stays late.
-                if !state.is_lost(machine) && selector.selects(&known.item) {
-                    covers.entry((name, machine)).or_default().expected = Some(owed(promise, known));
-                }
+    for (name, policy) in state.adopted.iter().flat_map(|adopted| &adopted.set.policies) {
+        let Some(promise) = promise(state, name, policy, now) else { continue };
+        let selector = Selector::of(policy);
+        for (machine, known) in &state.fleet.machines {
+            // One listing without it is no proof that it is gone: what was late stays late.
+            let is_there = known.missing_since.is_none() || !state.is_lost(machine);
+            if is_there && selector.selects(&known.item) {
+                covers.entry((name, machine)).or_default().expected = Some(owed(promise, known));
             }
         }
     }
@@ -121,11 +121,12 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
             cover.newest_good = cover.newest_good.max(Some((backup.taken_at, id)));
         }
     }
-    covers
+    covers.into_iter().collect()
 }
 
 /// What a policy owes to each of its machines.
-fn promise(state: &State, adopted: &Adopted, name: &PolicyName, policy: &Policy, now: Timestamp) -> Expected {
+fn promise(state: &State, name: &PolicyName, policy: &Policy, now: Timestamp) -> Option<Expected> {
+    let adopted = state.adopted.as_ref()?;
     let scheduled_since = adopted.scheduled_since.get(name).copied().unwrap_or(now);
     let slack = policy.timing.jitter.0.saturating_add(state.alert_rules().late_margin.0);
     let with_slack = |gap: Seconds| Seconds(gap.0.saturating_add(slack));
@@ -133,13 +134,13 @@ fn promise(state: &State, adopted: &Adopted, name: &PolicyName, policy: &Policy,
     // An edit of the schedule makes nothing late that was in time until then, and excuses nothing else.
     let is_new = now.since(scheduled_since) <= age.duration();
     let before = adopted.gap_before.get(name).filter(|_| is_new).map(|gap| with_slack(*gap));
-    Expected {
+    Some(Expected {
         age: before.map_or(age, |before| before.max(age)),
         since: scheduled_since.max(state.mode_since(name).unwrap_or(now)),
         next_due: adopted.schedules.get(name).and_then(|schedule| schedule.next_after(now)),
         sleeps: false,
         observes: policy.mode.min(adopted.set.mode) == Mode::Observe,
-    }
+    })
 }
 
 fn owed(promise: Expected, known: &Known<Machine>) -> Expected {

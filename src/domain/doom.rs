@@ -20,13 +20,14 @@ use super::time::Timestamp;
 /// and nothing new comes out of it until the next one.
 const DOOM_WITHIN: u32 = 4;
 
-/// Dooms what no rule keeps, and spares what one keeps again. Only right after a complete look.
+/// Dooms what no rule keeps, only right after a complete look, and spares what one keeps again, at any
+/// time: what is left out of an old listing can make a backup stay, and must not let one go.
 pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
     let Some(adopted) = &state.adopted else { return };
     let read_at = state.fleet.snapshot_look.read_at;
     let bound = adopted.set.rules.fresh.duration() / DOOM_WITHIN;
-    let fresh = read_at.is_some_and(|read_at| now.since(read_at) <= bound);
-    if adopted.set.mode != Mode::Enforce || !fresh || state.fleet.doubtful_since.is_some() {
+    let is_fresh = read_at.is_some_and(|read_at| now.since(read_at) <= bound);
+    if adopted.set.mode != Mode::Enforce || state.fleet.doubtful_since.is_some() {
         return;
     }
     for ((policy_name, _), backups) in shelves(state) {
@@ -34,21 +35,29 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
             Some(policy) => policy.mode == Mode::Enforce,
             None => state.retired.contains(policy_name),
         };
-        if enforces && let Some(weighed) = weigh_shelf(state, now, adopted, policy_name, &backups) {
-            doom_shelf(state, now, adopted, &weighed, &backups, plan);
+        let is_wanted = is_fresh || backups.iter().any(|(_, backup)| backup.doom.is_some());
+        if enforces
+            && is_wanted
+            && let Some(weighed) = weigh_shelf(state, now, adopted, policy_name, &backups)
+        {
+            if is_fresh {
+                doom_shelf(state, now, adopted, &weighed, plan);
+            }
+            spare_shelf(&weighed, &backups, plan);
         }
     }
-    doom_expired(state, now, adopted, plan);
+    doom_expired(state, now, adopted, is_fresh, plan);
 }
 
 /// What a person had made, and said when it ends.
-fn doom_expired(state: &State, now: Timestamp, adopted: &Adopted, plan: &mut Plan) {
+fn doom_expired(state: &State, now: Timestamp, adopted: &Adopted, is_fresh: bool, plan: &mut Plan) {
     let of_nobody = state.backups.iter().filter(|(_, backup)| backup.slot.is_none());
     for (id, backup) in of_nobody {
         let is_over = backup.expires_at.is_some_and(|at| at <= now)
             && backup.life == Life::Good
             && !backup.is_protected(now);
-        if is_over && backup.doom.is_none() && state.sole_snapshot(backup).is_some() {
+        let is_new = backup.doom.is_none() && state.sole_snapshot(backup).is_some();
+        if is_over && is_fresh && is_new {
             let proof = bare_proof(state, now, adopted);
             plan.events.push(Event::Doomed(Doomed { backup: id.clone(), proof }));
         } else if !is_over && backup.doom.is_some() && backup.life == Life::Good {
@@ -200,14 +209,7 @@ fn bare_proof(state: &State, now: Timestamp, adopted: &Adopted) -> Proof {
     Proof { inventory, policy_seq: adopted.seq, kept: [].into(), judged_at: Some(now) }
 }
 
-fn doom_shelf(
-    state: &State,
-    now: Timestamp,
-    adopted: &Adopted,
-    weighed: &Weighed,
-    backups: &[(&BackupId, &Backup)],
-    plan: &mut Plan,
-) {
+fn doom_shelf(state: &State, now: Timestamp, adopted: &Adopted, weighed: &Weighed, plan: &mut Plan) {
     let is_new = |backup: &Backup| backup.doom.is_none() && state.sole_snapshot(backup).is_some();
     let condemned = weighed.expired.iter().filter(|(_, backup, _)| is_new(backup));
     let mut proof = None;
@@ -215,6 +217,9 @@ fn doom_shelf(
         let proof = proof.get_or_insert_with(|| weighed.proof(state, now, adopted)).clone();
         plan.events.push(Event::Doomed(Doomed { backup: (*id).clone(), proof }));
     }
+}
+
+fn spare_shelf(weighed: &Weighed, backups: &[(&BackupId, &Backup)], plan: &mut Plan) {
     for (id, backup) in backups {
         let is_open = matches!(backup.life, Life::Good | Life::Failed | Life::Bad | Life::Disputed);
         if backup.doom.is_some() && is_open && !weighed.expired.iter().any(|(expired, ..)| expired == id) {

@@ -66,6 +66,7 @@ impl State {
                 self.watch_machines(began);
                 self.weigh_machines(at);
             }
+            (Scope::Images, LookResult::Complete) => self.forget_images(began),
             (Scope::Prices, _) => self.forget(at),
             (Scope::Balance, LookResult::Complete) => self.ledger.see_balance(&self.fleet.balance, began),
             _ => {}
@@ -180,9 +181,7 @@ impl State {
                 see(&mut self.fleet.machines, machine.id.clone(), machine.clone(), at);
             }
             Change::Seen(Item::Snapshot(snapshot)) => self.see_snapshot(snapshot, at),
-            Change::Seen(Item::Image(image)) => {
-                self.fleet.images.insert(image.id.clone(), image.clone());
-            }
+            Change::Seen(Item::Image(image)) => self.see_image(image),
             Change::Seen(Item::Balance(balance)) => self.see_balance(balance),
             Change::Seen(Item::Prices(prices)) => self.fleet.prices = Some(prices.clone()),
             Change::Seen(Item::Links { snapshot, images }) => {
@@ -203,9 +202,7 @@ impl State {
                     self.fleet.snapshots.remove(id);
                 }
             },
-            Change::ImageMissing(id) => {
-                self.fleet.images.remove(id);
-            }
+            Change::ImageMissing(id) => self.lose_image(id, at),
         }
     }
 

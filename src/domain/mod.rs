@@ -38,6 +38,7 @@ mod fold_reuse;
 mod fold_time;
 mod fold_doubt;
 mod fold_halt;
+mod fold_image;
 mod fold_billing;
 mod fold_alert;
 pub mod snapshot_price;

@@ -281,7 +281,7 @@ fn was_refused(state: &State, now: Timestamp, id: &BackupId) -> bool {
 /// An image names it; or one names nothing, or nobody can tell, and it could be made from it.
 pub(super) fn link_hold(state: &State, adopted: &Adopted, backup: &Backup) -> Option<Hold> {
     let fleet = &state.fleet;
-    let mut images = fleet.images.values();
+    let mut images = fleet.possible_images();
     let names_it = |image: &Image| image.snapshot.as_ref().is_some_and(|of| backup.snapshots.contains(of));
     let asked = fleet.links.as_ref();
     let is_answered =

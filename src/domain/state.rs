@@ -115,6 +115,8 @@ pub struct Fleet {
     pub machines: BTreeMap<MachineId, Known<Machine>>,
     pub snapshots: BTreeMap<SnapshotId, Known<Snapshot>>,
     pub images: BTreeMap<ImageId, Image>,
+    /// Images that a complete list left out, and since when: its silence is not believed for a while.
+    pub lost_images: BTreeMap<ImageId, (Image, Timestamp)>,
     pub balance: BTreeMap<Currency, Nanos>,
     pub prices: Option<Prices>,
     pub machine_look: Freshness,

@@ -40,7 +40,7 @@ pub async fn metrics(State(shown): State<Shown>) -> Response {
         Err(why) => return plain(StatusCode::SERVICE_UNAVAILABLE, &why),
     };
     // A large fleet has thousands of series: not on the thread that answers everybody and sends the letters.
-    match tokio::task::spawn_blocking(move || metrics::text(&live.scrape())).await {
+    match tokio::task::spawn_blocking(move || live.metrics()).await {
         Ok(Ok(text)) => {
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             ([(header::CONTENT_TYPE, kind)], text).into_response()

@@ -1,12 +1,12 @@
 //! What the engine publishes after each pass: a state that no longer changes, and how the process fares.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::draft::Hold;
 use crate::domain::id::BackupId;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
-use crate::metrics::{Process, Scrape};
+use crate::metrics::{self, MetricsError, Process, Scrape};
 use crate::report::foreign::harmless;
 use crate::report::status::Source;
 use crate::report::stops::Writer;
@@ -39,6 +39,8 @@ pub struct Live {
     pub process: Process,
     /// Why the last pass was given up.
     pub trouble: Option<String>,
+    /// What a scrape of this shows, from the first one on.
+    pub series: OnceLock<String>,
 }
 
 impl Live {
@@ -56,8 +58,10 @@ impl Live {
         Writer { simulated: self.simulated, runs: true }
     }
 
-    pub fn scrape(&self) -> Scrape<'_> {
-        Scrape { state: &self.state, now: self.now, holds: &self.holds, process: &self.process }
+    /// The answer to a scrape; of many scrapes of one state only the first has to make it.
+    pub fn metrics(&self) -> Result<String, MetricsError> {
+        let scrape = Scrape { state: &self.state, now: self.now, holds: &self.holds, process: &self.process };
+        metrics::with_process(self.series.get_or_init(|| metrics::series(&scrape)))
     }
 }
 

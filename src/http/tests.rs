@@ -1,7 +1,7 @@
 //! The page as text: what it answers, and what no name can do to it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::page::html;
 use super::present::{Live, Present};
@@ -28,6 +28,7 @@ fn published(world: &World) -> Present {
         holds: Vec::new(),
         process: Process { head: "0123456789ab@17".to_owned(), ..Process::default() },
         trouble: None,
+        series: OnceLock::new(),
     }))
 }
 
@@ -174,4 +175,24 @@ fn backups_are_searched_and_shown_a_page_at_a_time() {
     assert!(at("", 99).contains("101 to 120 of 120"), "beyond the last page is the last");
     assert!(at("HAND-007", 1).contains("1 to 1 of 1"));
     assert!(at("no such thing", 1).contains("Nothing fits."));
+}
+
+#[test]
+fn of_many_scrapes_of_one_state_the_first_makes_the_series_and_the_process_is_told_anew() {
+    let mut world = World::new(2);
+    world.take_all();
+    let Present::Live(live) = published(&world) else { panic!() };
+    let first = live.metrics().unwrap();
+    let made = live.series.get().unwrap();
+    let (at, length) = (made.as_ptr(), made.len());
+    let second = live.metrics().unwrap();
+    assert_eq!((live.series.get().unwrap().as_ptr(), first[..length] == second[..length]), (at, true));
+    for text in [&first, &second] {
+        assert!(text.starts_with(made.as_str()) && text[length..].starts_with("# HELP process_"), "{text}");
+    }
+    assert!(!made.contains("process_"));
+    // Another state has series of its own.
+    world.wait(Seconds::days(1));
+    let Present::Live(other) = published(&world) else { panic!() };
+    assert!(other.series.get().is_none());
 }

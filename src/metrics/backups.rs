@@ -11,34 +11,41 @@ use crate::domain::id::{MachineId, PolicyName};
 use crate::domain::slot::Held;
 use crate::domain::state::State;
 
-type Row<'a> = (&'a PolicyName, &'a MachineId, Cover<'a>);
+/// The labels of its series, made once, and what they tell.
+struct Row<'a> {
+    labels: [String; 2],
+    cover: Cover<'a>,
+}
 
 pub fn tell(scrape: &Scrape<'_>, families: &mut Families) {
     let Scrape { state, now, holds, .. } = scrape;
     let covers = covers(state, *now);
     let count = covers.len();
-    let rows = covers.into_iter().take(MOST_SHOWN).map(|((policy, machine), cover)| (policy, machine, cover));
-    let rows: Vec<Row<'_>> = rows.collect();
+    let row = |((policy, machine), cover): ((&PolicyName, &MachineId), _)| Row {
+        labels: [policy.to_string(), id(machine.as_str())],
+        cover,
+    };
+    let rows: Vec<Row<'_>> = covers.into_iter().take(MOST_SHOWN).map(row).collect();
     // One that no policy covers any more would be late for ever.
-    let expected = || rows.iter().filter_map(|row| Some((row, row.2.expected.as_ref()?)));
+    let expected = || rows.iter().filter_map(|row| Some((row, row.cover.expected.as_ref()?)));
     let newest = expected().map(|(row, _)| {
-        let newest = row.2.newest_good.map(|(taken_at, _)| taken_at);
-        (labels(row), seconds(newest))
+        let newest = row.cover.newest_good.map(|(taken_at, _)| taken_at);
+        (row.labels(), seconds(newest))
     });
     families.tell(&names::NEWEST_GOOD, newest);
-    let awaited = expected().filter(|(row, _)| row.2.newest_good.is_none());
+    let awaited = expected().filter(|(row, _)| row.cover.newest_good.is_none());
     families.tell(
         &names::AWAITED_SINCE,
-        awaited.map(|(row, expected)| (labels(row), seconds(Some(expected.since)))),
+        awaited.map(|(row, expected)| (row.labels(), seconds(Some(expected.since)))),
     );
     // Where no age is too great, whoever compares the two needs to know nothing else.
     let ages = expected().map(|(row, expected)| {
         let is_excused = expected.sleeps || expected.observes;
         let age = if is_excused { f64::INFINITY } else { expected.age.0 as f64 };
-        (labels(row), age)
+        (row.labels(), age)
     });
     families.tell(&names::EXPECTED_AGE, ages);
-    families.tell(&names::GOOD, rows.iter().map(|row| (labels(row), row.2.good as f64)));
+    families.tell(&names::GOOD, rows.iter().map(|row| (row.labels(), row.cover.good as f64)));
     families.tell_one(&names::SHELVES_LEFT_OUT, count.saturating_sub(MOST_SHOWN) as f64);
     families.tell(&names::BACKUPS, states(state));
     let doomed = state.watched().filter(|(_, backup)| backup.doom.is_some()).count();
@@ -50,8 +57,10 @@ pub fn tell(scrape: &Scrape<'_>, families: &mut Families) {
     families.tell_one(&names::DELETED, state.counters.backups_deleted as f64);
 }
 
-fn labels((policy, machine, _): &Row<'_>) -> [String; 2] {
-    [policy.to_string(), id(machine.as_str())]
+impl Row<'_> {
+    fn labels(&self) -> [&str; 2] {
+        self.labels.each_ref().map(String::as_str)
+    }
 }
 
 /// What is in the cloud, on its way there, or failed; the deleted ones are a counter.

@@ -202,3 +202,24 @@ fn while_a_machine_is_off_no_age_of_its_newest_backup_is_too_great() {
     state.fleet.machines.get_mut(&MachineId::new("BRK-1")).unwrap().item.status = MachineStatus::Hibernated;
     assert!(age(&state).is_infinite());
 }
+
+#[test]
+fn a_number_is_written_as_exactly_as_it_is_known() {
+    let described = names::BALANCE;
+    for (value, text) in [
+        (0.0, "0"),
+        (-3.0, "-3"),
+        (0.25, "0.25"),
+        (1_772_330_407.5, "1772330407.5"),
+        (9_007_199_254_740_993.0, "9007199254740992"),
+        (1e300, &format!("1{}", "0".repeat(300))),
+        (f64::INFINITY, "+Inf"),
+        (f64::NEG_INFINITY, "-Inf"),
+        (f64::NAN, "NaN"),
+    ] {
+        let mut families = families::Families::default();
+        families.tell(&described, [(["USD"], value)]);
+        let line = families.into_text().lines().last().unwrap().to_owned();
+        assert_eq!(line, format!("quartermaster_balance_credits{{currency=\"USD\"}} {text}"));
+    }
+}

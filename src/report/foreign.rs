@@ -11,6 +11,10 @@ const LONGEST: usize = 120;
 
 /// The same text with everything that is not plainly visible written out, and cut where it is too long.
 pub fn visible(text: &str) -> String {
+    // Nearly every name is plain, and a scrape has thousands.
+    if text.len() <= LONGEST && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut shown = String::new();
     for (count, character) in text.chars().enumerate() {
         if count == LONGEST {

@@ -106,12 +106,12 @@ fn rehearse_all(first: u64, seeds: u64, days: u64) -> BTreeMap<u64, Result<Summa
 fn tell_end(seed: u64, days: u64, outcome: &Result<Summary, String>) {
     let dialect = dialect_of(seed, days).name();
     match outcome {
+        Ok(summary) if !summary.is_clean() => {
+            println!("seed {seed:>4}: WRONG, {dialect}: {:?}", summary.violations)
+        }
         Ok(summary) => println!(
-            "seed {seed:>4}: {:<5} in {:>6.1} s, {days} days, {} taken, {} deleted, {dialect}",
-            if summary.is_clean() { "clean" } else { "WRONG" },
-            summary.wall_seconds,
-            summary.backups_taken,
-            summary.backups_deleted,
+            "seed {seed:>4}: clean in {:>6.1} s, {days} days, {} taken, {} deleted, {dialect}",
+            summary.wall_seconds, summary.backups_taken, summary.backups_deleted,
         ),
         Err(error) => println!("seed {seed:>4}: {error}, {dialect}"),
     }

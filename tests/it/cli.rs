@@ -3,23 +3,29 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 mod alone;
+mod codes;
 mod doctor;
+mod liars;
 mod mail;
 mod names;
 mod reload;
 mod hostile;
+mod rights;
 mod served;
 mod service;
+mod signals;
 mod site;
 mod socket;
+mod words;
 
 use site::{
     KEY, PROGRAM, Process, Site, demo, json, quartermaster, simulated, simulated_as, status, told, until,

@@ -1,34 +1,18 @@
-//! What an answer says of persons, keys and addresses, taken out of it; its shape stays.
+//! What an answer says, with only that left in it which is known to name nobody; its shape stays.
 //!
-//! The same text becomes the same other text everywhere, so that what belonged together still does.
+//! What is not known goes: a field that nobody reads here, a name that a person gave, a text that is no
+//! JSON. The same text becomes the same other text everywhere, so that what belonged together still does.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::de::IgnoredAny;
 
-/// Parts of a field's name that is about a person, or opens something.
-const PERSONAL: [&str; 16] = [
-    "email",
-    "phone",
-    "password",
-    "secret",
-    "token",
-    "api_key",
-    "apikey",
-    "private_key",
-    "ssh_key",
-    "user",
-    "first_name",
-    "last_name",
-    "full_name",
-    "owner",
-    "company",
-    "customer",
-];
-/// A longer word of letters and digits could be a key.
-const LONGEST_WORD: usize = 23;
-/// Our own names are as long, and are known to hold nothing.
+use super::harmless::{self, Manner};
+use super::words;
+
+/// In place of an instant that could be a birthday.
+const SOME_INSTANT: &str = "2000-01-01T00:00:00Z";
+/// Our own names, whose last ten digits are a hash.
 const OURS: &str = "qm-";
 
 #[derive(Default)]
@@ -36,56 +20,28 @@ pub struct Redaction {
     known: BTreeMap<String, usize>,
 }
 
+/// What surrounds a value.
+struct Around {
+    manner: Manner,
+    /// Of a list: what it is called, and with it each of its items.
+    name: String,
+}
+
 impl Redaction {
     pub fn body(&mut self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
         let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
         let json = is_json.then(|| self.json(&text)).flatten();
-        json.unwrap_or_else(|| self.text(&text))
+        json.unwrap_or_else(|| match text.trim_start().chars().next() {
+            Some('{' | '[') => format!("{{ redacted: {} bytes that are no whole JSON", body.len()),
+            Some('<') => format!("<html>redacted: {} bytes</html>", body.len()),
+            Some(_) | None => self.text(&text),
+        })
     }
 
-    /// Word by word; what stands between them stays.
+    /// What stands for itself, such as an address below the base URL or what the cloud says.
     pub fn text(&mut self, text: &str) -> String {
-        let is_inside = |symbol: char| symbol.is_alphanumeric() || "@.:_+-%".contains(symbol);
-        let mut redacted = String::new();
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            let is_word = is_inside(first);
-            let end = rest.find(|symbol| is_inside(symbol) != is_word).unwrap_or(rest.len());
-            let (part, after) = rest.split_at(end);
-            if is_word {
-                redacted.push_str(&self.word(part))
-            } else {
-                redacted.push_str(part)
-            }
-            rest = after;
-        }
-        redacted
-    }
-
-    fn word(&mut self, word: &str) -> String {
-        let bare = word.trim_end_matches(['.', ':']);
-        let tail = &word[bare.len()..];
-        let number = |redaction: &mut Self| redaction.number(bare);
-        if bare.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')) {
-            return format!("person-{}@example.org{tail}", number(self));
-        }
-        let (host, port) = match bare.split_once(':') {
-            Some((host, port)) if host.parse::<Ipv4Addr>().is_ok() => (host, format!(":{port}")),
-            _ => (bare, String::new()),
-        };
-        match host.parse::<IpAddr>() {
-            Ok(IpAddr::V4(_)) => {
-                let last = u8::try_from(self.number(host) % 250 + 1).unwrap_or(1);
-                return format!("{}{port}{tail}", Ipv4Addr::new(192, 0, 2, last));
-            }
-            Ok(IpAddr::V6(_)) => {
-                let last = u16::try_from(self.number(host) % 60_000 + 1).unwrap_or(1);
-                return format!("{}{tail}", Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last));
-            }
-            Err(_) => {}
-        }
-        if is_like_a_key(bare) { format!("redacted-{}{tail}", number(self)) } else { word.to_owned() }
+        words::text(text, &mut |word| self.number(word))
     }
 
     fn number(&mut self, text: &str) -> usize {
@@ -93,26 +49,24 @@ impl Redaction {
         *self.known.entry(text.to_owned()).or_insert(next)
     }
 
-    /// Of valid JSON: strings one by one, and the numbers of personal fields.
+    /// Of valid JSON: strings and numbers one by one, each by what it is called and what surrounds it.
     fn json(&mut self, text: &str) -> Option<String> {
         let mut redacted = String::with_capacity(text.len());
-        // The names that the values at each depth stand under.
-        let (mut outer, mut name): (Vec<String>, String) = (Vec::new(), String::new());
+        let mut around: Vec<Around> = Vec::new();
+        let mut name = String::new();
         let mut at = 0;
         while let Some(symbol) = text[at..].chars().next() {
             let rest = &text[at..];
-            let is_about_a_person = is_personal(&name) || outer.iter().any(|outer| is_personal(outer));
+            let outer = around.last().map_or(Manner::Known, |around| around.manner);
             let mut length = symbol.len_utf8();
             match symbol {
                 '"' => {
                     length = literal(rest)?;
                     let content: String = serde_json::from_str(&rest[..length]).ok()?;
                     let is_name = text[at + length..].trim_start().starts_with(':');
-                    let other = match is_about_a_person {
-                        true if !is_name && !content.is_empty() => {
-                            format!("redacted-{}", self.number(&content))
-                        }
-                        _ => self.text(&content),
+                    let other = match is_name {
+                        true => self.field(&content, outer),
+                        false => self.string(&content, outer.of_value(&name)),
                     };
                     match other == content {
                         true => redacted.push_str(&rest[..length]),
@@ -122,22 +76,26 @@ impl Redaction {
                         name = content;
                     }
                 }
-                '0'..='9' | '-' if is_about_a_person => {
-                    length = rest.find([',', '}', ']', ' ', '\n']).unwrap_or(rest.len());
-                    redacted.push('1');
+                '0'..='9' | '-' => {
+                    let is_over = |symbol: char| !symbol.is_ascii_alphanumeric() && !"+-.".contains(symbol);
+                    length = rest.find(is_over).unwrap_or(rest.len());
+                    let is_kept = matches!(outer.of_value(&name), Manner::Known | Manner::Prices);
+                    redacted.push_str(if is_kept { &rest[..length] } else { "1" });
                 }
                 '{' | '[' => {
-                    outer.push(std::mem::take(&mut name));
+                    let inner = if symbol == '[' { name.clone() } else { String::new() };
+                    around.push(Around { manner: outer.within(&name), name: inner.clone() });
+                    name = inner;
                     redacted.push(symbol);
                 }
                 '}' | ']' => {
-                    outer.pop();
-                    name.clear();
+                    around.pop();
+                    name = around.last().map(|around| around.name.clone()).unwrap_or_default();
                     redacted.push(symbol);
                 }
                 _ => {
                     if symbol == ',' {
-                        name.clear();
+                        name = around.last().map(|around| around.name.clone()).unwrap_or_default();
                     }
                     redacted.push(symbol);
                 }
@@ -145,6 +103,51 @@ impl Redaction {
             at += length;
         }
         Some(redacted)
+    }
+
+    /// A field's own name tells the shape; one that nobody would call a field could be somebody's.
+    fn field(&mut self, name: &str, outer: Manner) -> String {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let is_field = name.bytes().all(is_word) && name.bytes().any(|byte| byte.is_ascii_alphabetic());
+        match outer {
+            Manner::Prices => self.text(name),
+            _ if is_field => self.text(name),
+            _ => format!("redacted_{}", self.number(name)),
+        }
+    }
+
+    fn string(&mut self, content: &str, manner: Manner) -> String {
+        let is_number = content.parse::<f64>().is_ok();
+        match manner {
+            _ if content.is_empty() || harmless::is_word(content) => content.to_owned(),
+            Manner::Known => self.text(content),
+            Manner::Given => self.given(content),
+            Manner::Prices if is_number => content.to_owned(),
+            Manner::Prices | Manner::Unknown => {
+                if words::is_instant(content) {
+                    return SOME_INSTANT.to_owned();
+                }
+                if is_number {
+                    return "1".to_owned();
+                }
+                // An address stays one; of anything else nothing is left.
+                match words::is_address(content) {
+                    true => self.text(content),
+                    false => format!("redacted-{}", self.number(content)),
+                }
+            }
+        }
+    }
+
+    /// A name that a person gave, and what of ours was made of it.
+    fn given(&mut self, name: &str) -> String {
+        let ours = name.strip_prefix(OURS).and_then(|rest| rest.rsplit_once('-'));
+        match ours
+            .filter(|(_, hash)| hash.len() == 10 && hash.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        {
+            Some((of, hash)) => format!("{OURS}redacted-{}-{hash}", self.number(of)),
+            None => format!("redacted-{}", self.number(name)),
+        }
     }
 }
 
@@ -162,55 +165,108 @@ fn literal(text: &str) -> Option<usize> {
     None
 }
 
-fn is_personal(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    PERSONAL.iter().any(|part| name.contains(part))
-}
-
-fn is_like_a_key(word: &str) -> bool {
-    let has = |is: fn(&u8) -> bool| word.bytes().any(|byte| is(&byte));
-    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
-    word.len() > LONGEST_WORD && is_mixed && !word.starts_with(OURS) && !is_uuid(word) && !is_instant(word)
-}
-
-/// Such ids tie answers to each other, and open nothing.
-fn is_uuid(word: &str) -> bool {
-    let lengths: Vec<usize> = word.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-}
-
-fn is_instant(word: &str) -> bool {
-    word.parse::<crate::domain::time::Timestamp>().is_ok() || word.parse::<jiff::civil::DateTime>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// As an account with much to hide could answer: none of it is asked for, and none may stay.
+    const PERSONAL: &str = r#"{"success":true,"total":1,"request_id":"5ec7e7ed","account":{"id":4711,"plan":"team-ada"},
+        "instances":[{"id":"BRK-1D","name":"ada-laptop","status":"ACTIVE","region":"CANADA-1","gpu_count":2,
+        "created_at":"2026-03-01T02:00:07.123456+05:30","public_ip":"203.0.113.7","ipv6":"2001:db8:77::1","mac":"0a:1b:2c:3d:4e:5f",
+        "owner":{"name":"Ada","tags":["x",7]},"user_id":4712,"login":"ada@adahost","billing_address":{"street":"12 Elm Street",
+        "zip":"N1 9GU","city":"Londres","country":"GB"},"organization":"ACME Gmbh","company":"ACME","phone":"+49 151 5555 0177",
+        "card":{"brand":"visa","last4":"4242","exp":"12/29"},"iban":"DE89370400440532013000","vat":"DE999999999",
+        "ssh_keys":["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKEYKEYKEYKEY ada@laptop"],"console":"https://vnc.example/?token=hunter2",
+        "date_of_birth":"1980-12-10","balance_of":{"ada@barrack.example":12.5},"notes":"ring Ada at 5","labels":["team=ada"],
+        "description":"before Ada's exam","volumes":["BRK-9V"],"keypair":"adas-key","lat":51.5072}]}"#;
+
     #[test]
-    fn persons_keys_and_addresses_go_and_the_shape_stays() {
-        let body = br#"{"success":true, "instances":[{"id":"BRK-1D","name":"trainer-1","public_ip":"203.0.113.7",
-            "ipv6":"2001:db8:77::1","created_at":"2026-03-01T02:00:07.123456+05:30","size_gb":1.50,
-            "user_id":4711,"owner":{"name":"Ada","tags":["x",7]},"note":"ask ada@barrack.example at 203.0.113.7:22.",
-            "key":"sk1aaaaaaaaaaaaaaaaaaaaaaaaaaaa9","name2":"qm-trainer-1-abcdefgh2345"}],
-            "ada@barrack.example":null,"uuid":"550e8400-e29b-41d4-a716-446655440000"}"#;
-        let mut redaction = Redaction::default();
-        let told = redaction.body(body);
-        for gone in ["203.0.113", "ada", "Ada", "4711", "sk1", "77::1"] {
+    fn of_fields_that_nobody_knows_no_value_stays_and_the_shape_does() {
+        let told = Redaction::default().body(PERSONAL.as_bytes());
+        assert!(serde_json::from_str::<IgnoredAny>(&told).is_ok(), "{told}");
+        for gone in [
+            "4711",
+            "4712",
+            "team-ada",
+            "ada-laptop",
+            "203.0.113",
+            "77::1",
+            "0a:1b",
+            "Ada",
+            "adahost",
+            "Elm",
+            "9GU",
+            "Londres",
+            "GB\"",
+            "ACME",
+            "0177",
+            "visa",
+            "4242",
+            "12/29",
+            "DE89",
+            "DE99",
+            "AAAA",
+            "hunter2",
+            "1980",
+            "12.5",
+            "ring",
+            "'s exam",
+            "adas",
+            "51.5",
+            "5ec7e7ed",
+            "vnc",
+            "=ada",
+            "ada@",
+        ] {
             assert!(!told.contains(gone), "{gone}: {told}");
         }
-        assert!(serde_json::from_str::<IgnoredAny>(&told).is_ok());
-        assert!(told.contains(&redaction.text("ada@barrack.example")), "the same everywhere: {told}");
-        for kept in
-            [r#""size_gb":1.50"#, "2026-03-01T02:00:07.123456+05:30", "qm-trainer-1-abcdefgh2345", "550e8400"]
-        {
+        for kept in [
+            r#""total":1"#,
+            r#""id":"BRK-1D""#,
+            r#""status":"ACTIVE""#,
+            r#""region":"CANADA-1""#,
+            r#""gpu_count":2"#,
+            r#""created_at":"2026-03-01T02:00:07.123456+05:30""#,
+            r#""volumes":["BRK-9V"]"#,
+            r#""public_ip":"192.0.2."#,
+            r#""billing_address":{"street":"#,
+            r#""user_id":1,"#,
+            r#""date_of_birth":"2000-01-01T"#,
+        ] {
             assert!(told.contains(kept), "{kept}: {told}");
         }
     }
 
     #[test]
-    fn what_is_no_json_is_redacted_word_by_word() {
-        let told = Redaction::default().body(b"<html>mail ada@barrack.example, from 10.0.0.1</html>");
-        assert_eq!(told, "<html>mail person-1@example.org, from 192.0.2.3</html>");
+    fn what_a_person_named_has_another_name_and_the_same_one_everywhere() {
+        let mut redaction = Redaction::default();
+        let machine = redaction.body(br#"{"instance":{"id":"BRK-1D","name":"trainer-1"}}"#);
+        let told =
+            redaction.body(br#"{"snapshots":[{"name":"qm-trainer-1-abcdefgh23","vm_name":"trainer-1"}]}"#);
+        assert_eq!(machine, r#"{"instance":{"id":"BRK-1D","name":"redacted-1"}}"#);
+        assert_eq!(told, r#"{"snapshots":[{"name":"qm-redacted-1-abcdefgh23","vm_name":"redacted-1"}]}"#);
+    }
+
+    #[test]
+    fn prices_and_bills_stay_to_the_last_digit_and_who_asked_for_them_does_not() {
+        let prices = r#"{"success":true,"pricing_data":{"gpus":{"pricing":{"legacy":{"RTX-A6000":{"prices":{"USD":0.690,"EUR":"0.61"}}}}},
+            "metadata":{"authenticated_user":4711,"timestamp":1772330407}}}"#;
+        let told = Redaction::default().body(prices.as_bytes());
+        assert_eq!(told, prices.replace("4711", "1"));
+        let bill = r#"{"records":[{"billing_id":"BRK-1DB","instance_id":"BRK-1D","total_cost":"2.4900","currency":"USD","status":"active",
+            "start_time":"2026-03-01T00:00:00Z","end_time":null}],"balances":[{"currency":"EUR","amount":"12.30"}],"balance":{"USD":1.5}}"#;
+        assert_eq!(Redaction::default().body(bill.as_bytes()), bill);
+    }
+
+    #[test]
+    fn of_what_is_no_json_only_plain_words_stay() {
+        let mut redaction = Redaction::default();
+        assert_eq!(redaction.body(b"<html>Hello Ada</html>"), "<html>redacted: 22 bytes</html>");
+        assert_eq!(
+            redaction.body(br#"{"company":"ACME","na"#),
+            "{ redacted: 21 bytes that are no whole JSON"
+        );
+        assert_eq!(redaction.body(b"no route to 10.0.0.1"), "no route to 192.0.2.2");
+        assert_eq!(redaction.body(b"\"Ada\""), "\"redacted-2\"");
     }
 }

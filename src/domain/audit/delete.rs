@@ -211,7 +211,7 @@ pub(super) fn is_unlinked(
     let plain = state.fleet.image_look.miscounted.is_none();
     let listed = plain && state.fleet.image_look.complete.is_some_and(is_recent);
     let named = |source: &Option<SnapshotId>| source.as_ref() == Some(snapshot);
-    let in_list = state.fleet.images.values().any(|image| named(&image.snapshot));
+    let in_list = state.fleet.possible_images().any(|image| named(&image.snapshot));
     require(!in_list, Changed("an image was made from it"))?;
     let list = &state.fleet.image_look;
     let said_absent =
@@ -228,7 +228,7 @@ pub(super) fn is_unlinked(
 
 /// No image is there whose source the cloud keeps to itself: it could be this one.
 pub(super) fn is_unsaid(state: &State) -> Verdict {
-    let unsaid = state.fleet.images.values().any(|image| image.snapshot.is_none());
+    let unsaid = state.fleet.possible_images().any(|image| image.snapshot.is_none());
     require(!unsaid, Changed("an image was made from something unnamed"))
 }
 

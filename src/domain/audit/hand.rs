@@ -103,7 +103,7 @@ fn spares_the_good(
 
 /// No image says that it was made from this one; that somebody keeps silent was overridden.
 fn is_not_proven_linked(state: &State, now: Timestamp, adopted: &Adopted, snapshot: &SnapshotId) -> Verdict {
-    let mut images = state.fleet.images.values();
+    let mut images = state.fleet.possible_images();
     let named = images.any(|image| image.snapshot.as_ref() == Some(snapshot));
     require(!named, Changed("an image was made from it"))?;
     let fresh = adopted.set.rules.fresh.duration();

@@ -131,3 +131,21 @@ fn a_preview_expires_what_the_next_pass_dooms() {
     let machine = machine_id(1);
     assert!(preview(&world.state, world.now, None, None).iter().all(|shelf| *shelf.machine == machine));
 }
+
+#[test]
+fn what_a_new_rule_keeps_is_spared_though_the_list_is_too_old_to_doom_by() {
+    let last = |count| Retention { keep_last: Some(Keep::Count(count)), ..Retention::default() };
+    let (mut world, backups) = nights(4, &last(2));
+    assert!(world.backup(&backups[0]).doom.is_some());
+    world.look_at_all();
+    world.wait(Seconds(60));
+    keep(&mut world, &last(4));
+    world.conclude();
+    assert!(backups.iter().all(|id| world.backup(id).doom.is_none()));
+    keep(&mut world, &last(2));
+    world.conclude();
+    assert!(backups.iter().all(|id| world.backup(id).doom.is_none()), "the list is a minute old");
+    world.look_at_all();
+    world.conclude();
+    assert!(world.backup(&backups[0]).doom.is_some());
+}

@@ -112,6 +112,21 @@ fn a_backup_that_the_image_list_names_is_not_deleted() {
 }
 
 #[test]
+fn an_image_that_a_list_leaves_out_holds_for_another_day() {
+    let mut ready = ready();
+    let of = Some(ready.world.snapshot_of(&ready.victim));
+    add_image(&mut ready, image(of));
+    let linked = (Some(Changed("an image was made from it")), Some(Hold::Linked));
+    assert_eq!(ready.judged(), linked);
+    ready.world.cloud.images.clear();
+    assert_eq!(ready.judged(), linked);
+    ready.world.wait(Seconds::hours(23));
+    assert_eq!(ready.judged(), linked);
+    ready.world.wait(Seconds::hours(1));
+    assert!(ready.is_permitted(), "{:?}", ready.judged());
+}
+
+#[test]
 fn an_image_of_unknown_source_could_be_of_any_backup() {
     let change = |ready: &mut Ready| add_image(ready, image(None));
     let objection = Changed("an image was made from something unnamed");

@@ -1,0 +1,188 @@
+//! What of an answer names nobody: the fields that are read here, what may stand around them, and the
+//! cloud's own words. Whatever is not in these lists is redacted.
+
+/// Objects and lists around what is known.
+const AROUND: [&str; 24] = [
+    "data",
+    "results",
+    "items",
+    "instances",
+    "instance",
+    "snapshots",
+    "snapshot",
+    "images",
+    "image",
+    "volumes",
+    "volume",
+    "records",
+    "relationship",
+    "relationships",
+    "image_ids",
+    "regions",
+    "stocks",
+    "balances",
+    "balance",
+    "credits",
+    "credit",
+    "labels",
+    "metadata",
+    "summary",
+];
+
+/// What begins a tree of prices, whose branches are called after models and tiers.
+const PRICES: [&str; 3] = ["pricing_data", "pricing", "prices"];
+
+/// Values of these stay, but for what in them looks like a person's, a key or an address.
+const FIELDS: [&str; 62] = [
+    "success",
+    "message",
+    "detail",
+    "error",
+    "error_code",
+    "code",
+    "total",
+    "count",
+    "page",
+    "limit",
+    "pageSize",
+    "page_size",
+    "total_pages",
+    "timestamp",
+    "authentication_type",
+    "id",
+    "instance_id",
+    "vm_id",
+    "snapshot_id",
+    "image_id",
+    "image_ids",
+    "volume_id",
+    "volumes",
+    "billing_id",
+    "status",
+    "region",
+    "tier",
+    "gpu_type",
+    "gpu_model",
+    "gpu_count",
+    "size_gb",
+    "size",
+    "volume_type",
+    "bootable",
+    "boot_source",
+    "is_image",
+    "created_at",
+    "start_time",
+    "end_time",
+    "total_duration_minutes",
+    "per_minute_rate",
+    "total_cost",
+    "currency",
+    "amount",
+    "balance",
+    "balances",
+    "credit",
+    "credits",
+    "available",
+    "eligible",
+    "reason",
+    "unit",
+    "usd",
+    "eur",
+    "inr",
+    "USD",
+    "EUR",
+    "INR",
+    "records",
+    "results",
+    "items",
+    "data",
+];
+
+/// What people call their things, and say of them.
+const GIVEN: [&str; 6] = ["name", "vm_name", "snapshot_name", "volume_name", "description", "labels"];
+
+/// The cloud's words, wherever they stand.
+const WORDS: [&str; 44] = [
+    "active",
+    "shutoff",
+    "stopped",
+    "hibernated",
+    "deleted",
+    "error",
+    "creating",
+    "build",
+    "starting",
+    "stopping",
+    "hibernating",
+    "restoring",
+    "rebooting",
+    "deleting",
+    "success",
+    "available",
+    "successful",
+    "complete",
+    "completed",
+    "pending",
+    "queued",
+    "uploading",
+    "failed",
+    "in-use",
+    "attached",
+    "detached",
+    "cloning",
+    "usd",
+    "eur",
+    "inr",
+    "legacy",
+    "advanced",
+    "norway-1",
+    "canada-1",
+    "us-1",
+    "finland-1",
+    "finland-2",
+    "finland-3",
+    "iceland-1",
+    "up",
+    "down",
+    "ssd",
+    "nvme",
+    "hdd",
+];
+
+/// How a value is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    Known,
+    Given,
+    Prices,
+    Unknown,
+}
+
+impl Manner {
+    /// Of a value of this name among such.
+    pub fn of_value(self, name: &str) -> Self {
+        match self {
+            Self::Known if FIELDS.contains(&name) => Self::Known,
+            Self::Known if GIVEN.contains(&name) => Self::Given,
+            Self::Prices if FIELDS.contains(&name) => Self::Known,
+            Self::Prices => Self::Prices,
+            Self::Known | Self::Given | Self::Unknown => Self::Unknown,
+        }
+    }
+
+    /// Of what stands in an object or a list of this name.
+    pub fn within(self, name: &str) -> Self {
+        match self {
+            Self::Known if PRICES.contains(&name) => Self::Prices,
+            Self::Known if name.is_empty() || AROUND.contains(&name) => Self::Known,
+            Self::Prices if name == "metadata" => Self::Known,
+            Self::Prices => Self::Prices,
+            Self::Known | Self::Given | Self::Unknown => Self::Unknown,
+        }
+    }
+}
+
+pub fn is_word(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase();
+    WORDS.contains(&text.as_str())
+}
