@@ -5,7 +5,7 @@ use crate::domain::counters::Decided;
 use crate::domain::policy::Mode;
 use crate::report::foreign::{harmless, visible};
 use crate::report::status::Status;
-use crate::report::words::instant;
+use crate::report::words::{count, instant};
 
 /// Alarms on the page; the rest is counted.
 const ALARMS: usize = 12;
@@ -61,10 +61,10 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
     }
     if let Some(refused) = &status.refused_file {
         let said = format!(
-            "{} was read at {} UTC and refused, {} faults; the configuration before it goes on. {}",
+            "{} was read at {} UTC and refused, {}; the configuration before it goes on. {}",
             visible(&refused.file),
             instant(refused.at),
-            refused.faults.len(),
+            count(refused.faults.len(), "fault", "faults"),
             refused.faults.first().map(|fault| visible(fault)).unwrap_or_default()
         );
         tell("bad", "CONFIGURATION REFUSED", said);
