@@ -20,7 +20,8 @@ pub struct StatusArguments {
     /// One JSON document
     #[arg(long)]
     json: bool,
-    /// End with exit code 3 and say why, if anything is not as it should be
+    /// End with exit code 3 and say why, if anything is not as it should be; no daemon at work on a
+    /// real journal is such a thing
     #[arg(long)]
     check: bool,
 }
