@@ -31,7 +31,7 @@ impl State {
         };
         let scheduled_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
-        let gap_before = gaps(before.as_ref(), &earlier, set, at);
+        let gap_before = gaps(before.as_ref(), earlier, set, at);
         let unchanged_mode = |name| {
             let (before, was) = (before.as_ref()?, earlier(name)?);
             let same = before.set.policies.get(&was)?.mode == set.policies.get(name)?.mode;
@@ -39,7 +39,7 @@ impl State {
         };
         let policy_mode_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_mode(name).unwrap_or(at))).collect();
-        let edited_at = edits(before.as_ref(), &earlier, set, at);
+        let edited_at = edits(before.as_ref(), earlier, set, at);
         self.retired.retain(|name| !set.policies.contains_key(name));
         if before.as_ref().is_none_or(|before| before.set != *set) {
             self.halts.policies.clear();

@@ -91,7 +91,7 @@ pub fn fresh(state: &State, now: Timestamp) -> Fresh {
         key(one).cmp(&key(other)).then_with(|| one.machine.cmp(&other.machine))
     });
     let count = |lateness: Lateness| rows.iter().filter(|row| row.lateness == lateness).count();
-    let (verdict, tone_of_all) = verdict(state, &count);
+    let (verdict, tone_of_all) = verdict(state, count);
     let total = rows.len().max(1);
     let mut start = 0;
     let part = |lateness: Lateness| {

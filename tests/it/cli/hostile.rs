@@ -90,3 +90,16 @@ fn a_daemon_that_works_says_its_key_to_nobody_but_the_cloud() {
     let log = fs::read(site.path("log")).unwrap();
     keeps_its_key(&site, &[&made.stdout, &made.stderr, &shown.stdout, &exported.stdout, &log]);
 }
+
+#[test]
+fn the_search_for_the_key_finds_it_in_each_form() {
+    use data_encoding::{BASE64, HEXLOWER};
+    assert!(!site::shows_key(b"another-key"));
+    assert!(site::shows_key(format!("Bearer {KEY}\n").as_bytes()));
+    assert!(site::shows_key(HEXLOWER.encode(KEY.as_bytes()).as_bytes()));
+    assert!(site::shows_key(KEY.replace("-the-", "-the=\r\n-").as_bytes()));
+    for before in ["", "x", "xx", "Bearer ", "quartermaster:"] {
+        let told = BASE64.encode(format!("{before}{KEY} and more").as_bytes());
+        assert!(site::shows_key(told.as_bytes()), "{before}: {told}");
+    }
+}
