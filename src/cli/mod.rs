@@ -95,6 +95,9 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 no daemon answers,
 `quartermaster VERB --help` tells more.
 ";
 
+/// Columns of a line of help, also where no terminal says how wide it is; longer lines are hard to read.
+const WIDEST: usize = 100;
+
 #[derive(Debug, Parser)]
 #[command(
     name = "quartermaster",
@@ -102,7 +105,8 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 no daemon answers,
     about = "Looks after the backups and the credits of a Barrack AI account",
     help_template = HELP,
     disable_help_subcommand = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    max_term_width = WIDEST
 )]
 pub struct Arguments {
     #[command(subcommand)]

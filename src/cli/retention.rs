@@ -24,6 +24,7 @@ use crate::domain::retention::{Calendar, Candidate, judge};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::report::foreign::visible;
 use crate::report::retention::{FleetPreview, Judged};
+use crate::report::words;
 
 /// A million lines; longer histories are not those of one machine.
 const LARGEST_INPUT: u64 = 128 << 20;
@@ -146,8 +147,12 @@ impl PreviewArguments {
         }
         let is_proposal = rules.has_rule() || rules.delete_after.is_some();
         let shelves = preview(&seen.state, now, only.as_ref(), is_proposal.then_some(rules));
-        let shown = FleetPreview::of(&seen.state, now, &shelves, is_proposal.then(|| rules.to_string()));
-        if self.json { screen::print_json(&shown) } else { screen::print(&shown.in_words()) }
+        let proposal = is_proposal.then(|| rules.to_string());
+        let shown = FleetPreview::of(&seen.state, now, seen.simulated, &shelves, proposal);
+        match self.json {
+            true => screen::print_json(&shown),
+            false => screen::print_read(seen.simulated, |_| shown.in_words()),
+        }
     }
 }
 
@@ -232,7 +237,7 @@ fn parse(bytes: &[u8], input: &Path) -> Result<BTreeMap<BackupId, (Timestamp, us
     let more = faults.len().saturating_sub(FAULTS_SHOWN);
     faults.truncate(FAULTS_SHOWN);
     if more > 0 {
-        faults.push(format!("… and {more} more bad lines"));
+        faults.push(format!("… and {}", words::count(more, "more bad line", "more bad lines")));
     }
     Err(Ending::usage(format!("--input {}: {}", input.display(), faults.join("\n  "))))
 }

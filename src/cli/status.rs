@@ -8,6 +8,7 @@ use crate::cli::screen;
 use crate::report::finding::findings;
 use crate::report::status::{Source, Status};
 use crate::report::status_text;
+use crate::report::words;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -47,7 +48,8 @@ pub fn show(arguments: &StatusArguments) -> Result<(), Ending> {
     match findings.len() {
         0 => Ok(()),
         count => {
-            let said = format!("{count} findings:\n  {}", findings.join("\n  "));
+            let said =
+                format!("{}:\n  {}", words::count(count, "finding", "findings"), findings.join("\n  "));
             Err(Ending::Findings(said.into()))
         }
     }

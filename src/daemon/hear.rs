@@ -2,6 +2,7 @@
 
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::inbox::{Answer, Inbox, Request};
+use crate::daemon::tell::chain;
 use crate::domain::ask::judge;
 use crate::domain::event::{Asked, Event};
 
@@ -17,6 +18,13 @@ impl Engine {
             self.take(request).await?;
         }
         self.take_tries().await
+    }
+
+    /// While nothing can be written down nobody waits for it in vain.
+    pub(super) fn refuse_asks(&mut self, trouble: &Trouble) {
+        while let Ok(request) = self.inbox.try_recv() {
+            drop(request.answer.send(told(trouble)));
+        }
     }
 
     async fn take(&mut self, Request { uid, ask, answer }: Request) -> Result<(), Trouble> {
@@ -45,7 +53,10 @@ impl Engine {
 /// Whoever asked must know whether to ask again.
 fn told(trouble: &Trouble) -> Answer {
     match trouble {
-        Trouble::NotStored(error) => Answer::NotTaken(error.to_string()),
+        Trouble::NotStored(error) => Answer::NotTaken(format!(
+            "the journal cannot be written ({}); nothing was written down: make room, and ask again",
+            chain(error)
+        )),
         Trouble::Fatal(error) => Answer::Unknown(error.to_string()),
     }
 }

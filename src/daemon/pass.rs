@@ -96,6 +96,7 @@ impl Engine {
                     tracing::error!(error = &trouble as &dyn std::error::Error, "a pass was given up");
                     self.given_up = Some(chain(&trouble));
                     self.is_starved = true;
+                    self.refuse_asks(&trouble);
                     RETRY
                 }
             };

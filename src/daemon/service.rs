@@ -60,9 +60,10 @@ pub(super) fn tell_status(engine: &Engine) {
     let good = state.backups.values().filter(|backup| backup.life == Life::Good).count();
     let head = engine.head();
     let said = format!(
-        "{}: {good} good backups of {} machines; passed at {} UTC; head {}@{}",
+        "{}: {} of {}; passed at {} UTC; head {}@{}",
         state.mode().word(),
-        state.fleet.machines.len(),
+        words::count(good, "good backup", "good backups"),
+        words::count(state.fleet.machines.len(), "machine", "machines"),
         words::instant(engine.now()),
         head.hash.short(),
         head.seq

@@ -4,7 +4,7 @@ use super::present::Present;
 use crate::domain::policy::Mode;
 use crate::report::foreign::{harmless, visible};
 use crate::report::status::Status;
-use crate::report::words::{self, instant};
+use crate::report::words::{count, instant, would_be_taken};
 
 /// Alarms on the page; the rest is counted.
 const ALARMS: usize = 12;
@@ -82,10 +82,10 @@ fn of_the_file(status: &Status) -> Vec<(&'static str, &'static str, String)> {
     let mut told = Vec::new();
     if let Some(refused) = &status.refused_file {
         let said = format!(
-            "{} was read at {} UTC and refused, {} faults; the configuration before it goes on. {}",
+            "{} was read at {} UTC and refused, {}; the configuration before it goes on. {}",
             visible(&refused.file),
             instant(refused.at),
-            refused.faults.len(),
+            count(refused.faults.len(), "fault", "faults"),
             refused.faults.first().map(|fault| visible(fault)).unwrap_or_default()
         );
         told.push(("bad", "CONFIGURATION REFUSED", said));
@@ -99,11 +99,11 @@ fn of_the_file(status: &Status) -> Vec<(&'static str, &'static str, String)> {
 }
 
 fn observing(present: &Present) -> String {
-    let count = match present {
+    let slots = match present {
         Present::Live(live) => live.state.observed_slots(),
         Present::Replaying | Present::Degraded { .. } => 0,
     };
-    format!("Nothing is backed up and nothing is deleted; {}.", words::would_be_taken(count))
+    format!("Nothing is backed up and nothing is deleted; {}.", would_be_taken(slots))
 }
 
 fn tone(kind: &str) -> &'static str {

@@ -6,7 +6,7 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
 use crate::report::snapshots::{Sieve, SnapshotShown, Snapshots, fate};
-use crate::report::words::{instant, size, span};
+use crate::report::words::{self, instant, size, span};
 
 /// Backups on one page.
 const PAGE: usize = 50;
@@ -85,8 +85,8 @@ pub fn shelf(state: &State, now: Timestamp, simulated: bool, wanted: &Wanted) ->
     ShelfPage {
         regions,
         totals: format!(
-            "{} snapshots in the account, {}; {} ours, {} restorable",
-            totals.snapshots,
+            "{} in the account, {}; {} ours, {} restorable",
+            words::count(totals.snapshots, "snapshot", "snapshots"),
             size(totals.storage_bytes),
             totals.ours,
             totals.restorable

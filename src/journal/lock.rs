@@ -4,6 +4,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 pub const NAME: &str = "journal.lock";
@@ -29,8 +30,10 @@ pub enum LockError {
 }
 
 pub fn take(path: &Path) -> Result<Lock, LockError> {
-    let file =
-        File::options().create(true).write(true).truncate(false).open(path).map_err(LockError::Failed)?;
+    let mut options = File::options();
+    // As the journal itself: nobody else has anything to do here, and who cannot open it cannot hold it.
+    options.create(true).write(true).truncate(false).mode(0o600);
+    let file = options.open(path).map_err(LockError::Failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { file }),
         Err(TryLockError::WouldBlock) => Err(LockError::Held),
@@ -48,7 +51,17 @@ pub fn is_free(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn the_lock_file_is_its_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(NAME);
+        let _lock = take(&path);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
 
     #[test]
     fn letting_go_holds_for_a_child_that_has_the_file_open_too() {

@@ -119,6 +119,11 @@ fn credits(news: &News, purse: &Purse) -> String {
     }
 }
 
+/// Too much was lost at once: whoever thaws before it is understood loses the rest of it.
+fn is_frozen_by_itself(news: &News) -> bool {
+    news.facts.iter().any(|fact| matches!(fact, Fact::Until { by_itself: true, .. }))
+}
+
 fn waits_for_a_person(news: &News) -> bool {
     let waits = |fact: &Fact| matches!(fact, Fact::Doom { hold, .. } if hold == "awaits_approval");
     news.facts.iter().all(waits)
@@ -227,6 +232,9 @@ fn done(news: &News) -> &'static str {
         Matter::DeletionsHeld => "They stay until what holds them is over.",
         Matter::DiskFull => "Nothing new is asked of the cloud until there is room.",
         Matter::ConfigurationRefused => "The configuration of before stays in force.",
+        Matter::Frozen if is_frozen_by_itself(news) => {
+            "Nothing is deleted until then: it froze by itself. Look first at what is gone, with the command below and in the cloud's own console. `quartermaster thaw` is for when that is understood, and was meant."
+        }
         Matter::Frozen => "Nothing is deleted until then.",
         Matter::Paused => "Policies do nothing until then; what a person asks for is done.",
         Matter::Observing => "It looks and plans, and changes nothing.",
@@ -258,6 +266,9 @@ fn command(news: &News) -> String {
         }
         (Matter::ConfigurationRefused, Some(Fact::File { file, .. })) => {
             format!("quartermaster check-config {}", visible(&word(file)))
+        }
+        (Matter::Frozen, _) if is_frozen_by_itself(news) => {
+            "quartermaster machines list    # then: quartermaster snapshots list --state vanished".to_owned()
         }
         (Matter::Frozen, _) => "quartermaster thaw".to_owned(),
         (Matter::Paused, _) => "quartermaster resume".to_owned(),

@@ -4,26 +4,13 @@ use crate::domain::alert::matter::{Fact, Purse, Refused};
 use crate::domain::id::MachineId;
 use crate::domain::money::Nanos;
 use crate::report::foreign::visible;
-use crate::report::words::{held, instant, span};
+use crate::report::words::{self, held, instant, span};
 
 pub fn line(fact: &Fact) -> String {
     match fact {
-        Fact::Late { policy, machine, name, newest, since, expected, held: why } => {
-            let newest = match newest {
-                Some(at) => format!("the newest good backup is of {}", instant(*at)),
-                None => format!("no good backup since {}", instant(*since)),
-            };
-            let why = why.as_ref().map_or_else(String::new, |why| format!("; held: {}", held(why)));
-            let expected = span(expected.duration());
-            format!(
-                "{}, policy {}: {newest}; it should never be older than {expected}{why}",
-                named(machine, name),
-                visible(policy.as_str())
-            )
-        }
+        Fact::Late { .. } => late(fact),
         Fact::Failed { backup, machine, name, life, said } => {
-            let said = if said.is_empty() { String::new() } else { format!(": {}", visible(said)) };
-            format!("{}: {} {life}{said}", named(machine, name), visible(backup.as_str()))
+            format!("{}: {} {life}{}", named(machine, name), visible(backup.as_str()), because(said))
         }
         Fact::Down { machine, name, status, backup, since } => format!(
             "{} is {} when looked at {}, after {}",
@@ -50,30 +37,56 @@ pub fn line(fact: &Fact) -> String {
             )
         }
         Fact::Refused { what, since, times, said } => {
-            format!("{} since {}, {times} times: {}", whom(what), instant(*since), visible(said))
+            format!(
+                "{} since {}, {}: {}",
+                whom(what),
+                instant(*since),
+                words::count(*times as usize, "time", "times"),
+                visible(said)
+            )
         }
         Fact::Key { status, since } => format!("HTTP {status} since {}", instant(*since)),
         Fact::Unreachable { since } => {
             format!("no listing could be read to its end since {}", instant(*since))
         }
-        Fact::Blind { misses } => format!("{misses} looks at the balance in a row failed"),
+        Fact::Blind { misses } => {
+            format!("{} at the balance in a row failed", words::count(*misses as usize, "look", "looks"))
+        }
         Fact::Balance(purse) => balance(purse),
         Fact::File { file, at, faults, more } => {
             let faults: Vec<String> = faults.iter().map(|fault| visible(fault)).collect();
             let more = if *more > 0 { format!("; and {more} more") } else { String::new() };
             format!("{}, read {}: {}{more}", visible(file), instant(*at), faults.join("; "))
         }
-        Fact::Until { until, reason } => {
-            let reason = if reason.is_empty() { String::new() } else { format!(": {}", visible(reason)) };
-            format!("until {}{reason}", instant(*until))
+        Fact::Until { until, reason, .. } => {
+            format!("until {}{}", instant(*until), because(reason))
         }
         Fact::DiskLow => {
             "the disk of the journal has less room than journal.free_space_mib asks for".to_owned()
         }
         Fact::Observed { slots, since } => {
-            format!("{slots} backups would have been taken since {}", instant(*since))
+            let backups = words::count(*slots as usize, "backup", "backups");
+            format!("{backups} would have been taken since {}", instant(*since))
         }
     }
+}
+
+/// Nothing of any other fact.
+fn late(fact: &Fact) -> String {
+    let Fact::Late { policy, machine, name, newest, since, expected, held: why } = fact else {
+        return String::new();
+    };
+    let newest = match newest {
+        Some(at) => format!("the newest good backup is of {}", instant(*at)),
+        None => format!("no good backup since {}", instant(*since)),
+    };
+    let why = why.as_ref().map_or_else(String::new, |why| format!("; held: {}", held(why)));
+    let expected = span(expected.duration());
+    format!(
+        "{}, policy {}: {newest}; it should never be older than {expected}{why}",
+        named(machine, name),
+        visible(policy.as_str())
+    )
 }
 
 /// What is left, how fast it goes, and until when it lasts.
@@ -138,6 +151,10 @@ const PRINTED_USD_A_MONTH: u64 = 73;
 pub fn printed_price(snapshots: u64) -> String {
     let usd = snapshots.saturating_mul(PRINTED_USD_A_MONTH);
     format!("up to {usd} USD a month at the printed price")
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {}", visible(reason)) }
 }
 
 /// One thing or many, in words.

@@ -3,7 +3,8 @@
 //! Every try ends: a server that says nothing costs the time limit and nothing more.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -159,8 +160,11 @@ async fn into_folder(folder: &Path, of: &Envelope<'_>, bytes: Vec<u8>) -> Result
     let work = tokio::task::spawn_blocking(move || -> io::Result<()> {
         fs::create_dir_all(&folder)?;
         let unfinished = written.with_extension("part");
-        fs::write(&unfinished, &bytes)?;
-        fs::File::open(&unfinished)?.sync_all()?;
+        // What a letter tells of an account is for whoever may read the folder's owner's files.
+        let mut options = fs::File::options();
+        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
         fs::rename(&unfinished, &written)
     });
     match tokio::time::timeout(LIMIT, work).await {

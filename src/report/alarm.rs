@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::status::word;
 use super::stops::{self, Stop};
+use super::words::count;
 use crate::domain::alert::matter::{Level, Matter};
 use crate::domain::backup::Life;
 use crate::domain::fleet::Scope;
@@ -84,7 +85,11 @@ pub fn alarms(state: &State, now: Timestamp) -> Vec<Alarm> {
         tell("second_daemon", Some(rival.since), said);
     }
     if let Some(halt) = &halts.credit {
-        let said = format!("not enough credit, {} times: {}", halt.refusals, halt.refusal.words());
+        let said = format!(
+            "not enough credit, {}: {}",
+            count(halt.refusals as usize, "time", "times"),
+            halt.refusal.words()
+        );
         tell("no_credit", Some(halt.since), said);
     }
     for (policy, halt) in halts.policies.iter().filter(|(_, halt)| halt.refusals >= REFUSALS_THAT_HOLD) {

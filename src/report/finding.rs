@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::foreign::{harmless, visible};
 use super::status::Status;
-use super::words::{instant, span};
+use super::words::{count, instant, span};
 use crate::domain::cover::{Lateness, covers};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -48,10 +48,15 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
     }));
     let waiting = state.awaiting_approval(now).count();
     if waiting > 0 {
-        found.push(format!("{waiting} deletions wait for a person: quartermaster plan approve --all"));
+        let waiting = count(waiting, "deletion waits", "deletions wait");
+        found.push(format!("{waiting} for a person: quartermaster plan approve --all"));
     }
     if !status.suspects.is_empty() {
-        found.push(format!("{} snapshots look like ours and are not in the journal", status.suspects.len()));
+        let suspects = match status.suspects.len() {
+            1 => "1 snapshot looks like ours and is".to_owned(),
+            many => format!("{many} snapshots look like ours and are"),
+        };
+        found.push(format!("{suspects} not in the journal"));
     }
     if let Some(frozen) = &status.frozen {
         let reason = visible(&frozen.reason);

@@ -59,7 +59,10 @@ pub fn happening(event: &Event) -> Happening {
                     ("reloaded", format!("{file} was read again; a restart is needed for {settings}"))
                 }
                 0 => ("reloaded", format!("{file} was read again")),
-                count => ("refused", format!("{file} has {count} faults; the one before goes on")),
+                count => {
+                    let faults = words::count(count, "fault", "faults");
+                    ("refused", format!("{file} has {faults}; the one before goes on"))
+                }
             }
         }
         Event::BusyAnswered(answered) => match &answered.busy {
@@ -269,6 +272,7 @@ fn judgement(judgement: &Judgement) -> Happening {
 fn proof(proof: &Proof) -> String {
     match proof.kept.len() {
         0 => "no rule keeps it".to_owned(),
+        1 => "no rule keeps it; 1 other of its machine and policy stays".to_owned(),
         count => format!("no rule keeps it; {count} others of its machine and policy stay"),
     }
 }
@@ -276,7 +280,9 @@ fn proof(proof: &Proof) -> String {
 fn ask(uid: u32, ask: &Ask) -> Happening {
     let name = |text: &str| visible(text);
     let (what, said) = match ask {
-        Ask::Approve { backups } => ("approved", format!("the deletion of {} backups", backups.len())),
+        Ask::Approve { backups } => {
+            ("approved", format!("the deletion of {}", words::count(backups.len(), "backup", "backups")))
+        }
         Ask::Freeze { until, reason } => ("frozen", format!("until {}: {}", instant(*until), name(reason))),
         Ask::Thaw => ("thawed", "deletions go on".to_owned()),
         Ask::Pause { until } => ("paused", format!("until {}", instant(*until))),

@@ -134,8 +134,8 @@ impl Machines {
             ]);
         }
         let covered = self.machines.iter().filter(|one| !one.policies.is_empty()).count();
-        let count = self.machines.len();
-        format!("{}\n{count} machines, {covered} of them under a policy\n", table.text(paper))
+        let count = words::count(self.machines.len(), "machine", "machines");
+        format!("{}\n{count}, {covered} of them under a policy\n", table.text(paper))
     }
 
     /// Everything about each, for `machines show`.

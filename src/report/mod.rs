@@ -11,6 +11,7 @@ pub mod costs;
 pub mod status;
 pub mod asked;
 pub mod waste;
+pub mod would_go;
 pub mod retention;
 pub mod status_text;
 pub mod table;

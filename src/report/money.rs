@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::foreign::visible;
-use super::words::cents;
+use super::words::{cents, count};
 use crate::domain::backup::Backup;
 use crate::domain::billing::record::BillKind;
 use crate::domain::burn::{Basis, Burn, Outlook, Payer, RunOut, outlooks};
@@ -89,8 +89,8 @@ impl Money {
         let credits = self.currencies.iter().map(|one| ("credits", one.line(now)));
         let shelves = self.snapshots.iter().map(|one| {
             let (amount, settled) = (range(one.per_month), &self.snapshot_price_settled_by);
-            let (count, currency) = (one.count, one.currency);
-            ("shelf", format!("{count} snapshots, {amount} {currency} a month at list price ({settled})"))
+            let (number, currency) = (count(one.count as usize, "snapshot", "snapshots"), one.currency);
+            ("shelf", format!("{number}, {amount} {currency} a month at list price ({settled})"))
         });
         let mut lines: Vec<(&str, String)> = credits.chain(shelves).collect();
         if self.currencies.is_empty() {

@@ -13,6 +13,7 @@ use super::happening::{backup_of, cause, happening};
 use super::status::{DoomStatus, doomed, machine_name};
 use super::stops::{self, Stop, Writer};
 use super::words;
+use super::would_go::{self, WouldGo};
 use crate::domain::draft::{Action, Hold};
 use crate::domain::event::Event;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
@@ -38,6 +39,8 @@ pub struct Planned {
     pub mode: Option<Mode>,
     /// Policies create and delete nothing; what is shown would be done under another mode.
     pub observing: bool,
+    /// What no rule keeps and the mode does. `None`: the mode is `enforce`, or there are no policies.
+    pub would_go_under_enforce: Option<WouldGo>,
     /// What the next pass looks at before it decides anything; the plan may be another then.
     pub looks_first: Vec<String>,
     /// What would be written down now.
@@ -112,6 +115,7 @@ impl Planned {
             stops: stops::stops(state, now, writer),
             mode: adopted.map(|adopted| adopted.set.mode),
             observing: adopted.is_some() && state.mode() == Mode::Observe,
+            would_go_under_enforce: would_go::of(state, now, None),
             looks_first: looks::due(state, now).iter().map(|scope| scope.word().to_owned()).collect(),
             conclusions: events.iter().map(|event| conclusion(state, event)).collect(),
             actions: plan.actions.iter().map(|action| self::action(state, action)).collect(),

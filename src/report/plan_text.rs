@@ -17,6 +17,9 @@ pub fn text(planned: &Planned, paper: Paper) -> String {
         None => say("mode       none yet: the daemon has not run with a configuration", Tone::Plain),
         Some(mode) => say(&format!("mode       {}", mode.word()), Tone::Plain),
     }
+    if let Some(would_go) = &planned.would_go_under_enforce {
+        say(&format!("enforce    {}", would_go.line()), Tone::Plain);
+    }
     say(&format!("as of      {} UTC", instant(planned.now)), Tone::Plain);
     if !planned.looks_first.is_empty() {
         let scopes = planned.looks_first.join(", ");

@@ -9,6 +9,7 @@ use super::machines::{newest_cell, newest_good};
 use super::status::{NewestGood, machine_name};
 use super::table::{Cell, Limit, Paper, Table, Tone};
 use super::words::{self, instant};
+use super::would_go::{self, WouldGo};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::busy::Asks;
 use crate::domain::halt::REFUSALS_THAT_HOLD;
@@ -66,6 +67,8 @@ pub struct PolicyShown {
     pub edited_at: Option<Timestamp>,
     /// The machines that it is for.
     pub machines: Vec<Chosen>,
+    /// What no rule keeps and its mode does. `None`: its mode is `enforce`.
+    pub would_go_under_enforce: Option<WouldGo>,
     /// What holds all of it.
     pub held: Option<String>,
 }
@@ -143,8 +146,9 @@ impl Policies {
         let mut text = table.text(paper);
         for one in &self.removed {
             let what = if one.is_retired { "retired, and these are the last" } else { "no longer in force" };
-            let (name, count) = (visible(one.policy.as_str()), one.backups);
-            text.push_str(&paper.wrap(&format!("  {name}: {what}; {count} backups are still there\n")));
+            let name = visible(one.policy.as_str());
+            let backups = words::count(one.backups, "backup is", "backups are");
+            text.push_str(&paper.wrap(&format!("  {name}: {what}; {backups} still there\n")));
         }
         text
     }
@@ -185,6 +189,7 @@ impl PolicyShown {
         }
         line("longest gap", &self.longest_gap);
         line("keeps", &self.keeps);
+        line("enforce", &self.would_go_under_enforce.as_ref().map_or_else(String::new, WouldGo::line));
         line(
             "in force",
             &self.scheduled_since.map_or_else(String::new, |at| format!("since {}", instant(at))),
@@ -258,6 +263,7 @@ fn shown(state: &State, now: Timestamp, adopted: &Adopted) -> Vec<PolicyShown> {
             scheduled_since: adopted.scheduled_since.get(name).copied(),
             edited_at: adopted.edited_at.get(name).copied(),
             machines: machines.collect(),
+            would_go_under_enforce: would_go::of(state, now, Some(name)),
             held: held(state, now, name, policy),
         }
     };

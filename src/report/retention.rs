@@ -108,6 +108,8 @@ impl Judged {
 #[derive(Clone, Debug, Serialize)]
 pub struct FleetPreview {
     pub schema_version: u32,
+    /// The journal is of a simulated cloud: nothing in it is real.
+    pub simulated: bool,
     pub now: Timestamp,
     /// The rules that were asked about; `None`: those in force.
     pub proposal: Option<String>,
@@ -141,7 +143,13 @@ pub struct Unjudged {
 }
 
 impl FleetPreview {
-    pub fn of(state: &State, now: Timestamp, shelves: &[ShelfPreview<'_>], proposal: Option<String>) -> Self {
+    pub fn of(
+        state: &State,
+        now: Timestamp,
+        simulated: bool,
+        shelves: &[ShelfPreview<'_>],
+        proposal: Option<String>,
+    ) -> Self {
         let prices = SnapshotPrices::of(state);
         let shelves: Vec<ShelfShown> =
             shelves.iter().map(|shelf| ShelfShown::of(state, shelf, &prices)).collect();
@@ -155,6 +163,7 @@ impl FleetPreview {
         };
         Self {
             schema_version: SCHEMA_VERSION,
+            simulated,
             now,
             proposal,
             hours_per_month: HOURS_A_MONTH,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::foreign::visible;
 use super::snapshots::{SnapshotShown, Snapshots, Whose, fate};
 use super::table::{Cell, Paper, Table, Tone};
-use super::words::{instant, size};
+use super::words::{count, instant, size};
 
 /// By what a list is parted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +44,11 @@ pub fn text(found: &Snapshots, group_by: Option<GroupBy>, paper: Paper) -> Strin
         ));
     }
     text.push_str(&paper.wrap(&format!(
-        "\n{} snapshots, {} in all; {} restorable; {} machines can be snapshotted now\n{} ours, {} suspect, {} of others\n",
-        totals.snapshots,
+        "\n{}, {} in all; {} restorable; {} can be snapshotted now\n{} ours, {} suspect, {} of others\n",
+        count(totals.snapshots, "snapshot", "snapshots"),
         size(totals.storage_bytes),
         totals.restorable,
-        totals.eligible_machines,
+        count(totals.eligible_machines, "machine", "machines"),
         totals.ours,
         totals.suspect,
         totals.foreign

@@ -12,6 +12,7 @@ use super::money::Money;
 use super::stops::{self, Stop, Writer};
 use super::waste::{self, Waste};
 use super::words;
+use super::would_go::{self, WouldGo};
 use crate::domain::cover::{Lateness, covers};
 use crate::domain::draft::Hold;
 use crate::domain::effect::Standing;
@@ -39,6 +40,8 @@ pub struct Status {
     pub mode_since: Option<Timestamp>,
     /// Nothing is backed up, whatever the policies say.
     pub observing: bool,
+    /// What no rule keeps and the mode does. `None`: the mode is `enforce`, or there are no policies.
+    pub would_go_under_enforce: Option<WouldGo>,
     /// A process is at work on this journal. What cannot be found out counts as true.
     pub daemon_runs: bool,
     /// What keeps everything from being made or from being deleted now, the gravest first.
@@ -200,6 +203,7 @@ impl Status {
             mode: adopted.map(|adopted| adopted.set.mode),
             mode_since: adopted.map(|adopted| adopted.mode_since),
             observing: adopted.is_some() && state.mode() == Mode::Observe,
+            would_go_under_enforce: would_go::of(state, now, None),
             daemon_runs: source.daemon_runs,
             stops: stops::stops(state, now, writer),
             now,

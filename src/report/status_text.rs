@@ -10,7 +10,7 @@ use super::foreign::{harmless, visible};
 use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::table::Paper;
-use super::words::{SIMULATED, instant, span};
+use super::words::{SIMULATED, count, instant, span};
 use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
@@ -35,8 +35,8 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
         let (file, at) = (visible(&refused.file), instant(refused.at));
         writeln!(
             text,
-            "REFUSED    {file}, read {at}: {} faults; the one before goes on",
-            refused.faults.len()
+            "REFUSED    {file}, read {at}: {}; the one before goes on",
+            count(refused.faults.len(), "fault", "faults")
         )?;
     }
     if !status.restart_needed.is_empty() {
@@ -142,7 +142,11 @@ fn write_mode(status: &Status, text: &mut String) -> fmt::Result {
         return writeln!(text, "mode       none yet: the daemon has not run with a configuration");
     };
     let since = status.mode_since.map_or_else(String::new, |since| format!(" since {}", instant(since)));
-    writeln!(text, "mode       {}{since}", mode.word())
+    writeln!(text, "mode       {}{since}", mode.word())?;
+    match &status.would_go_under_enforce {
+        Some(would_go) => writeln!(text, "enforce    {}", would_go.line()),
+        None => Ok(()),
+    }
 }
 
 fn write_list<Row>(

@@ -157,8 +157,8 @@ pub fn snapshots_are(state: &State) -> Option<String> {
     if let Some(median) = state.median_downtime() {
         return Some(format!("restarts, median {}", span(median.duration())));
     }
-    let count = state.downtimes.len();
-    (count > 0).then(|| format!("live so far, seen {count} times"))
+    let times = state.downtimes.len();
+    (times > 0).then(|| format!("live so far, seen {}", count(times, "time", "times")))
 }
 
 /// The cloud's no, in its own words.
@@ -178,6 +178,15 @@ pub fn size(bytes: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let said = |number| count(number, "finding", "findings");
+        assert_eq!(
+            (said(0), said(1), said(2)),
+            ("0 findings".into(), "1 finding".into(), "2 findings".into())
+        );
+    }
 
     #[test]
     fn money_is_shown_to_the_cent() {

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,7 +64,10 @@ pub fn rehearse(seed: u64, days: u64) -> Result<Summary, String> {
 
 /// The same under a policy that keeps something besides.
 pub fn rehearse_keeping(seed: u64, days: u64, also: Retention) -> Result<Summary, String> {
-    let directory = tempfile::tempdir().unwrap();
+    rehearse_in(tempfile::tempdir().unwrap().path(), seed, days, also)
+}
+
+fn rehearse_in(directory: &Path, seed: u64, days: u64, also: Retention) -> Result<Summary, String> {
     let setup = Setup {
         length: Seconds::days(days),
         machines: 3,
@@ -74,10 +78,21 @@ pub fn rehearse_keeping(seed: u64, days: u64, also: Retention) -> Result<Summary
         faults: "hostile".to_owned(),
         dialect: dialect_of(seed, days),
         durable: false,
-        directory: directory.path().to_owned(),
+        directory: directory.to_owned(),
         disturbances: Vec::new(),
     };
     run::run(&setup, Rc::new(RefCell::new(Nobody))).map_err(|error| format!("{error}: {error:?}"))
+}
+
+/// The journal of a seed that went wrong is kept, and named: it tells what happened.
+fn rehearse_and_tell(seed: u64, days: u64) -> Result<Summary, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let outcome = rehearse_in(directory.path(), seed, days, Retention::default());
+    tell_end(seed, days, &outcome);
+    if !outcome.as_ref().is_ok_and(Summary::is_clean) {
+        println!("seed {seed:>4}: its journal is in {}", directory.keep().display());
+    }
+    outcome
 }
 
 /// Every seed's rehearsal, in order of the seeds, on as many threads as there are processors.
@@ -92,8 +107,7 @@ fn rehearse_all(first: u64, seeds: u64, days: u64) -> BTreeMap<u64, Result<Summa
                     if seed >= first + seeds {
                         return;
                     }
-                    let summary = rehearse(seed, days);
-                    tell_end(seed, days, &summary);
+                    let summary = rehearse_and_tell(seed, days);
                     done.lock().unwrap().insert(seed, summary);
                 }
             });

@@ -25,6 +25,7 @@ mod service;
 mod signals;
 mod site;
 mod socket;
+mod words;
 
 use site::{
     KEY, PROGRAM, Process, Site, demo, json, quartermaster, simulated, simulated_as, status, told, until,

@@ -205,6 +205,15 @@ fn on_a_full_disk_a_running_daemon_asks_nothing_and_goes_on_when_there_is_room()
     thread::sleep(Duration::from_millis(1_500));
     assert_eq!(told(&report, "api_calls"), Some(calls), "{}", site.log());
     assert!(daemon.is_alive());
+    for ask in [&["pin", "qm-x"][..], &["freeze", "--reason", "x"], &["snapshots", "create", "m"]] {
+        let (began, mut asked) = (Instant::now(), Command::new(PROGRAM));
+        let output = asked.args(ask).arg("--config").arg(&site.configuration).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(began.elapsed() < Duration::from_secs(20), "{ask:?} waited in vain: {said}");
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("the daemon did not take it: the journal cannot be written ("), "{said}");
+        assert!(said.contains("nothing was written down: make room, and ask again"), "{said}");
+    }
     daemon.limit("unlimited");
     let taken = told(&report, "backups_taken").unwrap();
     until("another backup", || told(&report, "backups_taken") > Some(taken));

@@ -260,3 +260,20 @@ fn letters_promise_only_what_holds_and_say_nothing_twice() {
         assert!(said(matter).contains("up to 73 USD a month at the printed price"), "{}", said(matter));
     }
 }
+
+#[test]
+fn a_freeze_that_began_by_itself_says_what_to_look_at_before_it_is_thawed() {
+    let command = |by_itself: bool| {
+        let mut queued = about("trainer-1");
+        let Content::Alert(news) = &mut queued.content else { panic!() };
+        let reason = "3 of 4 machines were gone at once".to_owned();
+        (news.matter, news.level) = (Matter::Frozen, Level::Notice);
+        news.facts = vec![Fact::Until { until: Timestamp::from_seconds(60), reason, by_itself }];
+        let letter = letter::letter(&queued);
+        (letter.command, letter.done)
+    };
+    assert_eq!(command(false).0, "quartermaster thaw");
+    let (first, done) = command(true);
+    assert!(first.starts_with("quartermaster machines list "), "{first}");
+    assert!(done.contains("Look first at what is gone") && done.contains("`quartermaster thaw`"), "{done}");
+}

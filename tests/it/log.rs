@@ -184,6 +184,16 @@ fn a_backup_holds_the_whole_journal_replaces_nothing_and_is_for_its_owner_alone(
 }
 
 #[test]
+fn a_name_that_ends_in_a_slash_is_a_folder_and_never_becomes_a_file() {
+    let site = Site::new();
+    let said = String::from_utf8(site.log(&["backup", &format!("{}/", site.text("fresh"))]).stdout).unwrap();
+    let copies = databases(&site.path("fresh"));
+    assert_eq!(copies.len(), 1, "{said}");
+    assert!(said.starts_with("SIMULATED: ") && said.contains(copies[0].0.to_str().unwrap()), "{said}");
+    refused(&site.run(&["log", "backup", &site.text("no/such/")]), 1, "make the folder ");
+}
+
+#[test]
 fn a_damaged_journal_gives_no_backup() {
     let site = Site::new();
     let path = site.path("data/journal.db");

@@ -15,6 +15,7 @@ use crate::journal::reader::{ReadError, Reader};
 use crate::journal::verify;
 use crate::mail::mailer;
 use crate::report::doctor::Checks;
+use crate::report::words;
 
 /// Rows at the end of the log whose hashes are computed again; `log verify` does it for all.
 const TAIL: u64 = 10_000;
@@ -43,8 +44,8 @@ fn check_configuration(config: &Config, checks: &mut Checks) {
         checks.warn("configuration", warning.to_string(), "see config/example.toml for what it means");
     }
     if config.warnings.is_empty() {
-        let count = config.policies.len();
-        checks.ok("configuration", format!("mode {}, {count} policies", config.mode.word()));
+        let count = words::count(config.policies.len(), "policy", "policies");
+        checks.ok("configuration", format!("mode {}, {count}", config.mode.word()));
     }
 }
 

@@ -1,5 +1,8 @@
 //! `log backup` and `log restore`: a verified copy of the journal, and its way back.
 
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -19,7 +22,8 @@ use crate::report::words;
 
 #[derive(Debug, Args)]
 pub struct BackupArguments {
-    /// A directory, in which the copy is named after its time and its last event; or a file's new name
+    /// A directory, in which the copy is named after its time and its last event; or a file's new name.
+    /// One that ends in a slash is a directory, and made where it is missing
     #[arg(value_name = "DIR|FILE")]
     target: PathBuf,
     #[command(flatten)]
@@ -38,6 +42,13 @@ impl BackupArguments {
     pub fn backup(&self) -> Result<(), Ending> {
         let found = self.place.find()?;
         let reader = Reader::open(&found.directory).map_err(Ending::failed)?;
+        let is_meant_as_folder = self.target.as_os_str().as_bytes().ends_with(b"/");
+        if is_meant_as_folder && !self.target.is_dir() {
+            let failed = |error| format!("make the folder {}: {error}", self.target.display());
+            let made = fs::DirBuilder::new().mode(0o700).create(&self.target).map_err(failed);
+            made.map_err(|said| Ending::Failed(said.into()))?;
+        }
+        let is_simulated = reader.is_simulated();
         let target = match self.target.is_dir() {
             false => self.target.clone(),
             true => {
@@ -50,10 +61,14 @@ impl BackupArguments {
         drop(reader);
         let report = copy::backup(&found.directory, &target).map_err(Ending::failed)?;
         let (seq, head) = (report.head.seq, report.head);
-        screen::print(&format!(
-            "{}: {seq} events, every page and the whole chain verified\nhead {head}",
-            target.display()
-        ))
+        let target = std::path::absolute(&target).unwrap_or(target);
+        let events = words::count(usize::try_from(seq.0).unwrap_or(usize::MAX), "event", "events");
+        screen::print_read(is_simulated, |paper| {
+            paper.wrap(&format!(
+                "{}: {events}, every page and the whole chain verified\nhead {head}",
+                target.display()
+            ))
+        })
     }
 }
 

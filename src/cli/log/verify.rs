@@ -19,6 +19,7 @@ use crate::journal::entry::Seq;
 use crate::journal::fault::{Fault, Finding};
 use crate::journal::reader::{ReadError, Reader};
 use crate::journal::verify::{self, Report};
+use crate::report::words;
 
 const SCHEMA_VERSION: u32 = 1;
 const AT_ONCE: usize = 4_096;
@@ -119,7 +120,8 @@ fn show(json: bool, report: &Report, proofs: Option<u64>) -> Result<(), Ending> 
     let origin = if *simulated { "SIMULATED: these are the events of a simulated cloud.\n" } else { "" };
     let events = head.seq;
     let proofs = proofs.map_or_else(String::new, |count| {
-        format!("\nok: the proofs of {count} deletions derive again from the events before them")
+        let deletions = words::count(count as usize, "deletion", "deletions");
+        format!("\nok: the proofs of {deletions} derive again from the events before them")
     });
     screen::print(&format!(
         "{origin}ok: {events} events, the chain holds, and each can be read{proofs}\nhead {head}"

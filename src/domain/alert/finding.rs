@@ -8,7 +8,7 @@ use crate::domain::halt::{Halt, REFUSALS_THAT_HOLD};
 use crate::domain::id::MachineId;
 use crate::domain::money::Currency;
 use crate::domain::policy::Mode;
-use crate::domain::state::State;
+use crate::domain::state::{Freeze, State};
 use crate::domain::time::{Seconds, Timestamp};
 
 /// Looks at the balance in a row that failed before a person hears that nobody sees it.
@@ -83,9 +83,17 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
         Matter::ConfigurationRefused => Finding::of(Level::Warning, refused_file(state)),
         Matter::Frozen => {
             let freeze = state.frozen.as_ref().filter(|freeze| now < freeze.until);
-            until(now, freeze.map(|freeze| (freeze.until, freeze.reason.clone())))
+            let fact = |freeze: &Freeze| Fact::Until {
+                until: freeze.until,
+                reason: freeze.reason.clone(),
+                by_itself: freeze.by_itself,
+            };
+            until(now, freeze.map(|freeze| (freeze.until, fact(freeze))))
         }
-        Matter::Paused => until(now, state.paused(now).map(|until| (until, String::new()))),
+        Matter::Paused => {
+            let fact = |until| Fact::Until { until, reason: String::new(), by_itself: false };
+            until(now, state.paused(now).map(|until| (until, fact(until))))
+        }
         Matter::Observing => Finding::of(Level::Notice, observed(state)),
     }
 }
@@ -101,10 +109,10 @@ pub fn balance(state: &State, now: Timestamp, currency: Currency, purse: Option<
 }
 
 /// What ends by itself, and is graver shortly before it does.
-fn until(now: Timestamp, of: Option<(Timestamp, String)>) -> Finding {
+fn until(now: Timestamp, of: Option<(Timestamp, Fact)>) -> Finding {
     let ends_soon = of.as_ref().is_some_and(|(until, _)| until.since(now) <= ENDS_SOON.duration());
     let level = if ends_soon { Level::Warning } else { Level::Notice };
-    Finding::of(level, of.into_iter().map(|(until, reason)| Fact::Until { until, reason }).collect())
+    Finding::of(level, of.into_iter().map(|(_, fact)| fact).collect())
 }
 
 fn machines_down(state: &State) -> Vec<Fact> {

@@ -116,6 +116,9 @@ pub enum Fact {
     Until {
         until: Timestamp,
         reason: String,
+        /// Nobody asked for it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        by_itself: bool,
     },
     /// The disk of the journal has less room than the setting asks for.
     DiskLow,

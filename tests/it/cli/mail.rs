@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -158,6 +159,7 @@ fn letters_into_a_folder_are_files_that_appear_whole() {
     assert_eq!(files.len(), 1);
     assert!(files[0].extension().is_some_and(|extension| extension == "eml"));
     assert!(fs::read_to_string(&files[0]).unwrap().contains("Auto-Submitted: auto-generated"));
+    assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
