@@ -106,7 +106,10 @@ fn consider(
     match (&after, active, found) {
         (Some(after), _, Finding::Seen { level: Some(_), mut facts, .. }) => {
             let unsent = state.alerts.waiting.values().filter(|one| one.is_of(matter) && !one.taken).count();
-            if let Some(step) = after.due(matter, now, unsent > 0).filter(|_| unsent < UNSENT) {
+            if let Some(step) = after
+                .due(matter, state.alerts.quiet(matter, after), now, unsent > 0)
+                .filter(|_| unsent < UNSENT)
+            {
                 facts.sort_by_key(|fact| !after.untold.contains(&fact.subject()));
                 events.push(Event::LetterQueued(tell(step, after, facts)));
             }

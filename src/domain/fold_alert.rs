@@ -14,13 +14,13 @@ const GONE_FOR: Seconds = Seconds::hours(24);
 
 impl State {
     pub(super) fn change_alert(&mut self, changed: &AlertChanged, at: Timestamp) {
-        let active = &mut self.alerts.active;
         match changed.level {
             Some(level) => {
+                let active = &mut self.alerts.active;
                 let one = active.entry(changed.matter).or_insert_with(|| Active::new(at, level));
                 one.change(level, changed);
             }
-            None => _ = active.remove(&changed.matter),
+            None => self.alerts.end(changed.matter, at),
         }
     }
 
@@ -108,6 +108,6 @@ impl Alerts {
         }
         self.unreached_since = self.unreached_since.map(|_| at);
         self.digested_until = self.digested_until.map(|until| until.min(at));
-        self.gone.values_mut().for_each(|since| *since = moved(*since));
+        self.gone.values_mut().chain(self.ended.values_mut()).for_each(|since| *since = moved(*since));
     }
 }

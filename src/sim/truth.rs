@@ -307,13 +307,15 @@ impl Truth {
         }
     }
 
-    /// Whether another of its name was made in the same stroke, lives, and could be known of.
+    /// Whether another of its name was made in the same stroke, lives, and could be known of, and no person
+    /// has said whose it is.
     fn has_living_twin(&self, record: &Record) -> bool {
         let neighbours = record.number.saturating_sub(1)..=record.number + 1;
         self.records.range(neighbours).any(|(number, other)| {
             let is_other = *number != record.number && (other.is_twin || record.is_twin);
             let is_known = self.now.since(other.created_at) > TWIN_KNOWN_WITHIN;
-            is_other && other.name == record.name && other.deleted.is_none() && is_known
+            let is_decided = [record, other].iter().any(|one| one.adopted || one.disowned);
+            is_other && other.name == record.name && other.deleted.is_none() && is_known && !is_decided
         })
     }
 
@@ -392,8 +394,9 @@ mod tests {
 
     use crate::sim::agenda::Wanted;
     use crate::sim::cloud::Cloud;
+    use crate::sim::fault::Fault;
     use crate::sim::fault_plan::FaultPlan;
-    use crate::sim::probe::{cloud, create, delete, minutes, read, ready};
+    use crate::sim::probe::{cloud, create, delete, far, minutes, read, ready};
     use crate::sim::record::Actor;
     use crate::sim::world::World;
 
@@ -476,6 +479,27 @@ mod tests {
         assert_eq!(verdict(&cloud), (0, 0, 0));
         delete(&cloud, &id).await.unwrap();
         assert_eq!(verdict(&cloud), (0, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_of_two_made_in_one_stroke_may_go_only_after_a_person_told_them_apart() {
+        for is_adopted in [false, true] {
+            let faults = FaultPlan::only(7, far(), Fault::Twins, 10_000);
+            let cloud = cloud("no-unique-names", faults);
+            let id = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+            ready(&cloud, "qm-b", "2026-03-02T02:00:00Z").await;
+            minutes(120).await;
+            let twin = read(&cloud, "/snapshots/").await["snapshots"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|one| one["name"] == "qm-a" && one["id"] != *id)
+                .and_then(|one| one["id"].as_str().map(str::to_owned))
+                .unwrap();
+            assert!(!is_adopted || cloud.adopt(&twin));
+            let wrong = cloud.with_truth(|truth| truth.is_wrong_victim(&id)).unwrap_or_default();
+            assert_eq!(wrong.contains("shares its name"), !is_adopted, "{wrong}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 mod alone;
 mod codes;
 mod doctor;
+mod documents;
 mod liars;
 mod mail;
 mod names;

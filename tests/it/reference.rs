@@ -12,6 +12,7 @@ use quartermaster::journal::record::{KINDS, version};
 use quartermaster::metrics::names;
 
 mod documents;
+mod schemas;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -162,4 +163,20 @@ fn the_page_of_the_documents_has_every_field_of_every_json() {
     let text = page("JSON", "the types that each verb prints with `--json`, and their comments")
         + &documents::pages();
     hold("json.md", &text);
+}
+
+#[test]
+fn there_is_a_schema_of_each_document_and_no_other() {
+    let made = schemas::schemas();
+    let folder = root().join("docs/reference/json-schema");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::create_dir_all(&folder).unwrap();
+    }
+    for (name, text) in &made {
+        hold(&format!("json-schema/{name}"), text);
+    }
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(made.iter().any(|(made, _)| *made == name), "{name} is of no document");
+    }
 }

@@ -82,6 +82,17 @@ pub struct ExportArguments {
     to: Option<u64>,
 }
 
+/// Raised when a field changes its meaning or goes.
+const SCHEMA_VERSION: u32 = 1;
+
+/// One event as `log show` prints it.
+#[derive(Serialize)]
+struct OneStored<'a> {
+    schema_version: u32,
+    #[serde(flatten)]
+    event: Stored<'a>,
+}
+
 /// Every column as it is stored: instants in microseconds, bytes in hexadecimal digits, the body as
 /// the text that its hash is of.
 #[derive(Serialize)]
@@ -162,7 +173,10 @@ impl ShowArguments {
         let Some(row) = rows.first().filter(|row| row.seq.0 == self.seq) else {
             return Err(Ending::Failed(format!("event {} is missing: see log verify", self.seq).into()));
         };
-        if self.json { screen::print_json(&stored(row)) } else { screen::print(&in_full(row)) }
+        match self.json {
+            true => screen::print_json(&OneStored { schema_version: SCHEMA_VERSION, event: stored(row) }),
+            false => screen::print(&in_full(row)),
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Alerts {
     /// The counts at the last digest.
     pub made_then: u64,
     pub deleted_then: u64,
+    /// When matters that were told ended, as long as that makes a difference.
+    pub ended: BTreeMap<Matter, Timestamp>,
     /// Backups of ours that somebody else deleted within a day.
     pub gone: BTreeMap<BackupId, Timestamp>,
     pub queued: u64,
@@ -70,6 +72,29 @@ pub struct Waiting {
 /// Where many things fall ill one after another, they are told together, this far apart.
 const MORE_EVERY: Seconds = Seconds::hours(1);
 
+/// What ended and begins again within so long …
+const COMES_AND_GOES: Seconds = Seconds::hours(6);
+/// … is told again once it has lasted for this long.
+const STAYS: Seconds = Seconds::hours(1);
+
+impl Alerts {
+    /// How long a matter must last before a letter tells it. Where little is to be lost, what comes and goes
+    /// is told once: who hears of it ten times a day does not hear the eleventh.
+    pub fn quiet(&self, matter: Matter, active: &Active) -> Seconds {
+        let ended = self.ended.get(&matter);
+        let is_again = ended.is_some_and(|at| active.since.since(*at) < COMES_AND_GOES.duration());
+        let is_mild = active.level < Level::Urgent && !matches!(matter, Matter::Balance(_));
+        if is_again && is_mild { matter.quiet().max(STAYS) } else { matter.quiet() }
+    }
+
+    pub fn end(&mut self, matter: Matter, at: Timestamp) {
+        self.ended.retain(|_, ended| at.since(*ended) < COMES_AND_GOES.duration());
+        if self.active.remove(&matter).is_some_and(|active| active.told.is_some()) {
+            self.ended.insert(matter, at);
+        }
+    }
+}
+
 impl Active {
     pub fn new(at: Timestamp, level: Level) -> Self {
         let none = BTreeSet::new;
@@ -100,9 +125,9 @@ impl Active {
     }
 
     /// Whether a letter is due, and why. What only repeats or adds waits for the one before it.
-    pub fn due(&self, matter: Matter, now: Timestamp, has_waiting: bool) -> Option<Step> {
+    pub fn due(&self, matter: Matter, quiet: Seconds, now: Timestamp, has_waiting: bool) -> Option<Step> {
         let Some(told) = &self.told else {
-            return (now.since(self.since) >= matter.quiet().duration()).then_some(Step::Began);
+            return (now.since(self.since) >= quiet.duration()).then_some(Step::Began);
         };
         if self.level > told.level {
             return Some(Step::Worse);

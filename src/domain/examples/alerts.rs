@@ -209,6 +209,31 @@ fn whoever_ends_a_freeze_days_before_its_time_is_not_written_to() {
 }
 
 #[test]
+fn what_begins_again_soon_after_its_end_is_told_once_it_has_lasted_an_hour() {
+    let mut world = told();
+    let freeze = |world: &mut World| {
+        let until = world.now + Seconds::days(7);
+        world.ask(Ask::Freeze { until, reason: "moving".to_owned() });
+        world.tell_and_send()
+    };
+    let began = [(Matter::Frozen, Step::Began, Level::Notice)];
+    assert_eq!(freeze(&mut world), began);
+    for _ in 0..3 {
+        world.wait(Seconds::minutes(50));
+        world.ask(Ask::Thaw);
+        assert_eq!(world.tell_and_send(), []);
+        assert_eq!(freeze(&mut world), []);
+    }
+    world.wait(Seconds::minutes(60));
+    assert_eq!(world.tell_and_send(), began);
+    world.ask(Ask::Thaw);
+    world.tell_and_send();
+    world.wait(Seconds::hours(6));
+    world.tell_and_send();
+    assert_eq!(freeze(&mut world), began);
+}
+
+#[test]
 fn a_key_that_comes_and_goes_within_half_an_hour_is_one_episode() {
     let mut world = told();
     let mut told = Vec::new();

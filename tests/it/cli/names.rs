@@ -13,7 +13,7 @@ use super::*;
 const LONGEST_LINE: usize = 2_000;
 
 /// Six days under fire, whose journal all of these tests read.
-static LIVED: LazyLock<Lived> = LazyLock::new(|| {
+pub static LIVED: LazyLock<Lived> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().display().to_string();
     let lived = ["demo", "--for", "8d", "--machines", "4", "--seed", "7", "--faults", "hostile"];
@@ -23,8 +23,8 @@ static LIVED: LazyLock<Lived> = LazyLock::new(|| {
     Lived { data, _folder: folder }
 });
 
-struct Lived {
-    data: String,
+pub struct Lived {
+    pub data: String,
     _folder: TempDir,
 }
 
