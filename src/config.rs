@@ -44,6 +44,7 @@ pub mod verdict;
 pub mod schema;
 pub mod starter;
 pub mod whereabouts;
+mod restart;
 pub mod span;
 mod encoding;
 mod relations;

@@ -66,7 +66,7 @@ impl Client {
     }
 
     pub async fn look(&mut self, scope: &Scope) -> Walked {
-        self.line.forget_server_date();
+        self.line.begin();
         let paths = &self.settings.paths;
         match scope {
             Scope::Machines => self.list(Listing::Machines).await,
@@ -105,7 +105,7 @@ impl Client {
         book: &Book,
         now: Timestamp,
     ) -> (billing::Walked, Vec<Call>, Option<Timestamp>) {
-        self.line.forget_server_date();
+        self.line.begin();
         let paths = &self.settings.paths;
         let endpoint = match kind {
             BillKind::Instance => &paths.machine_billing,
@@ -128,6 +128,12 @@ impl Client {
     /// The next walks give all that they see: what the last ones saw came to nothing.
     pub fn forget_listings(&mut self) {
         self.memos.clear();
+    }
+
+    /// A look that was under way is over before its end: what it had asked of the cloud so far.
+    pub fn give_up(&mut self) -> Vec<Call> {
+        self.forget_listings();
+        self.line.give_up()
     }
 
     /// How long nothing will be sent: the cloud asked for it, or refuses the key.
@@ -259,6 +265,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::barrack::scripted::{self, Asked, answer, json};
+    use crate::barrack::transport::Local;
     use crate::domain::event::{Answer, Failure};
     use crate::domain::id::{BackupId, MachineId, SnapshotId};
     use std::io;
@@ -298,6 +305,29 @@ mod tests {
             (1, "/snapshots/", Some("BRK-1D"))
         );
         assert_eq!(calls[0].request_id.as_deref(), Some("abcd"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_is_given_up_leaves_each_call_that_it_made() {
+        let service = tower::service_fn(|request: http::Request<Bytes>| async move {
+            if request.uri().query().is_some_and(|query| query.starts_with("page=2")) {
+                std::future::pending::<()>().await;
+            }
+            let page = format!(r#"{{"snapshots":{},"total":120}}"#, scripted::items(0..50));
+            Ok::<_, io::Error>(answer(200, &page))
+        });
+        let settings = Settings::default();
+        let transport = Transport::local(Local::new(service), &settings);
+        let mut client = Client::new(transport, settings, "s3cret-key".to_owned().into()).unwrap();
+        for _ in 0..2 {
+            let patience = Duration::from_secs(7);
+            assert!(tokio::time::timeout(patience, client.look(&Scope::Snapshots)).await.is_err());
+            let calls = client.give_up();
+            let answers: Vec<_> = calls.iter().map(|call| (call.answer.clone(), call.duration_ms)).collect();
+            let given_up = Answer::Failure(Failure::GivenUp);
+            assert_eq!(answers, [(Answer::Status(200), 0), (given_up, 7_000)]);
+            assert!(client.give_up().is_empty(), "each call once");
+        }
     }
 
     #[tokio::test]

@@ -71,6 +71,10 @@ pub struct Line {
     rate: RateGate,
     key_gate: KeyGate,
     server_date: Option<HeaderValue>,
+    /// What was asked since the look began, for whoever gives it up.
+    made: Vec<Call>,
+    /// The request that has no answer yet, and when it was sent.
+    under_way: Option<(Call, Instant)>,
     /// The gates wait in the cloud's time, which passes `time_scale` times as fast from here on.
     origin: Instant,
     time_scale: u32,
@@ -98,6 +102,8 @@ impl Line {
             rate: RateGate::new(settings.rate_per_minute),
             key_gate: KeyGate::default(),
             server_date: None,
+            made: Vec::new(),
+            under_way: None,
             origin: Instant::now(),
             time_scale: settings.time_scale.max(1),
             heard: None,
@@ -207,24 +213,32 @@ impl Line {
         let address = self.heard.as_ref().map(|_| request.uri().to_string());
         let began = Instant::now();
         self.rate.note_sent(self.now());
+        let call = Call {
+            method: asking.method.to_string(),
+            endpoint: asking.endpoint.clone(),
+            object: asking.object.clone(),
+            answer: Answer::Failure(Failure::GivenUp),
+            duration_ms: 0,
+            request_id: None,
+            attempt,
+            bytes: 0,
+        };
+        self.under_way = Some((call.clone(), began));
         let answer = self.transport.send(request).await.map(|answer| self.without_key(asking, answer));
         let took = began.elapsed();
         if let Ok(answer) = &answer {
             self.note_answer(asking, answer, self.now());
             self.note_heard(asking, address, answer);
         }
+        let status = |answer: &RawAnswer| Answer::Status(answer.status);
         let call = Call {
-            method: asking.method.to_string(),
-            endpoint: asking.endpoint.clone(),
-            object: asking.object.clone(),
-            answer: answer
-                .as_ref()
-                .map_or_else(|failure| Answer::Failure(*failure), |answer| Answer::Status(answer.status)),
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            request_id: None,
-            attempt,
+            answer: answer.as_ref().map_or_else(|failure| Answer::Failure(*failure), status),
+            duration_ms: milliseconds(took),
             bytes: answer.as_ref().map_or(0, |answer| answer.body.len() as u64),
+            ..call
         };
+        self.under_way = None;
+        self.made.push(call.clone());
         Ok((call, answer))
     }
 
@@ -278,9 +292,19 @@ impl Line {
         key.max(self.rate.closed_for(now))
     }
 
-    /// From here on, only answers still to come tell the server's time.
-    pub fn forget_server_date(&mut self) {
+    /// A look begins: only answers still to come tell the server's time, and only they are its own.
+    pub fn begin(&mut self) {
         self.server_date = None;
+        self.made.clear();
+        self.under_way = None;
+    }
+
+    /// All that was asked since then, the request that nobody waits for any longer at the end.
+    pub fn give_up(&mut self) -> Vec<Call> {
+        let under_way = self.under_way.take();
+        let under_way =
+            under_way.map(|(call, began)| Call { duration_ms: milliseconds(began.elapsed()), ..call });
+        self.made.drain(..).chain(under_way).collect()
     }
 
     /// The server's clock in the last answer that showed it.
@@ -328,6 +352,10 @@ fn note_request_id(calls: &mut [Call], request_id: Option<String>) {
     if let Some(call) = calls.last_mut() {
         call.request_id = request_id;
     }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn rate_words(left: Duration) -> String {

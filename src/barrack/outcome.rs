@@ -99,7 +99,8 @@ pub fn judge(
         Ok(_) => classify(verb, status, body, &words, patterns),
         Err(Failure::NeverSent) => (Class::NeverSent, None),
         Err(Failure::Timeout) => (Class::Timeout, None),
-        Err(Failure::Reset) => (Class::Reset, None),
+        // Only reads are ever given up; of a change it would mean as much.
+        Err(Failure::Reset | Failure::GivenUp) => (Class::Reset, None),
         Err(Failure::TooLarge) => (Class::TooLarge, None),
     };
     // Every class has its row; a test says so. Without one, only a look could tell.

@@ -24,7 +24,7 @@ impl Engine {
         let walked = tokio::select! {
             biased;
             walked = self.client.look(scope) => walked,
-            () = self.stop.cancelled() => return Ok(()),
+            () = self.stop.cancelled() => return self.record_given_up(None).await,
             () = somebody_waits(&self.inbox, self.clock.is_simulated(), self.hurried) => {
                 return self.give_up_on(scope, began).await;
             }
@@ -54,12 +54,17 @@ impl Engine {
     /// whoever asks without end would keep it from seeing anything.
     pub(super) async fn give_up_on(&mut self, scope: &Scope, began: Timestamp) -> Result<(), Trouble> {
         self.hurried = true;
-        self.client.forget_listings();
         let result = LookResult::Incomplete("it was given up for a person who waited".to_owned());
         let scope = scope.clone();
         let (digest, miscount, server_date) = (Digest::default(), None, None);
         let look = Look { scope, began, result, digest, items: 0, server_date, miscount };
-        self.record(vec![Event::Looked(look)]).await
+        self.record_given_up(Some(Event::Looked(look))).await
+    }
+
+    /// No call goes without its row, whoever ended the look.
+    pub(super) async fn record_given_up(&mut self, look: Option<Event>) -> Result<(), Trouble> {
+        let calls = self.client.give_up();
+        self.record(calls.into_iter().map(Event::Called).chain(look).collect()).await
     }
 
     /// What the answers since the last time say of the key, where it is news.

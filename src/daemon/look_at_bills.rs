@@ -18,7 +18,7 @@ impl Engine {
         let (walked, calls, server_date) = tokio::select! {
             biased;
             walked = self.client.bills(kind, reach, book, began) => walked,
-            () = self.stop.cancelled() => return Ok(()),
+            () = self.stop.cancelled() => return self.record_given_up(None).await,
             () = somebody_waits(&self.inbox, self.clock.is_simulated(), self.hurried) => {
                 return self.give_up_on(&Scope::Billing(kind, reach), began).await;
             }

@@ -25,8 +25,8 @@ pub struct Reload {
 }
 
 impl Engine {
-    /// Between two passes. `started` is what the process was started with: the clock and the place of
-    /// the journal stay as they are until the next start.
+    /// Between two passes. `started` is what the process was started with: what only a start takes from
+    /// the file is written down, and stays as it is until then.
     pub async fn reload(&mut self, file: &Path, started: &Config) -> Result<(), Trouble> {
         let name = file.display().to_string();
         let (config, client) = match read(file, started) {
@@ -36,15 +36,9 @@ impl Engine {
         for warning in &config.warnings {
             tracing::warn!(line = warning.line, "{}", warning.said);
         }
-        if config.data_dir != started.data_dir || config.clock != started.clock {
-            tracing::warn!("data_dir and [clock] are taken from the file at the next start only");
-        }
-        if config.http != started.http || config.socket != started.socket || config.journal != started.journal
-        {
-            tracing::warn!("[http], [socket] and [journal] are taken from the file at the next start only");
-        }
         let policies = config.policy_set(self.clock.now());
-        let mut events = vec![Event::Reloaded(Reloaded { file: name, faults: Vec::new() })];
+        let (faults, restart) = (Vec::new(), config.waits_for_restart(started));
+        let mut events = vec![Event::Reloaded(Reloaded { file: name, faults, restart })];
         if self.state.adopted.as_ref().is_none_or(|adopted| adopted.set != policies) {
             events.push(Event::PoliciesAdopted(policies));
         }
@@ -57,7 +51,7 @@ impl Engine {
 
     /// The policies of before go on.
     pub async fn refuse(&mut self, file: String, faults: Vec<String>) -> Result<(), Trouble> {
-        self.record(vec![Event::Reloaded(Reloaded { file, faults })]).await
+        self.record(vec![Event::Reloaded(Reloaded { file, faults, restart: Vec::new() })]).await
     }
 }
 

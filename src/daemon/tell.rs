@@ -141,9 +141,12 @@ fn tell_odd(billed: &Billed) {
     }
 }
 
-fn tell_reload(Reloaded { file, faults }: &Reloaded) {
+fn tell_reload(Reloaded { file, faults, restart }: &Reloaded) {
     if faults.is_empty() {
         tracing::info!(%file, "the configuration was read again");
+    }
+    if !restart.is_empty() {
+        tracing::warn!(%file, "a restart is needed for {}: edited, and taken at the next start only", restart.join(", "));
     }
     for fault in faults {
         tracing::error!(%file, "configuration refused, the old one goes on: {fault}");

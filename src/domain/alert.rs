@@ -173,7 +173,7 @@ fn letter(
     let fields = ["letter".to_owned(), about.to_owned(), now.to_string(), state.counters.events.to_string()];
     let digest = Digest::of_fields(fields.iter().map(String::as_bytes)).to_string();
     let id = LetterId::new(digest.get(..32).unwrap_or(&digest));
-    let observing = (state.mode() == Mode::Observe).then_some(state.alerts.observed_slots);
+    let observing = (state.mode() == Mode::Observe).then_some(state.observed_slots());
     LetterQueued { id, root, head: sight.head.to_owned(), observing, content }
 }
 
@@ -188,6 +188,11 @@ impl State {
     pub fn alert_rules(&self) -> &AlertRules {
         static DEFAULT: std::sync::LazyLock<AlertRules> = std::sync::LazyLock::new(AlertRules::default);
         self.adopted.as_ref().map_or(&DEFAULT, |adopted| &adopted.set.alerts)
+    }
+
+    /// Slots that were due since the mode is to observe, and were not taken for that alone.
+    pub fn observed_slots(&self) -> u64 {
+        self.alerts.observed_slots
     }
 
     /// Alerts that go on, the gravest first.

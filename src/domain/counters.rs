@@ -62,6 +62,7 @@ pub enum CallFailure {
     Timeout,
     Reset,
     TooLarge,
+    GivenUp,
     /// 3xx, and 1xx.
     Redirected,
     /// 401 and 403.
@@ -90,11 +91,12 @@ pub enum Decided {
 }
 
 impl CallFailure {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NeverSent,
         Self::Timeout,
         Self::Reset,
         Self::TooLarge,
+        Self::GivenUp,
         Self::Redirected,
         Self::KeyRefused,
         Self::RateLimited,
@@ -108,6 +110,7 @@ impl CallFailure {
             Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::TooLarge => "too_large",
+            Self::GivenUp => "given_up",
             Self::Redirected => "redirected",
             Self::KeyRefused => "key_refused",
             Self::RateLimited => "rate_limited",
@@ -123,6 +126,7 @@ impl CallFailure {
             Answer::Failure(Failure::Timeout) => Self::Timeout,
             Answer::Failure(Failure::Reset) => Self::Reset,
             Answer::Failure(Failure::TooLarge) => Self::TooLarge,
+            Answer::Failure(Failure::GivenUp) => Self::GivenUp,
             Answer::Status(200..=299) => return None,
             Answer::Status(401 | 403) => Self::KeyRefused,
             Answer::Status(429) => Self::RateLimited,

@@ -82,6 +82,9 @@ pub struct Reloaded {
     /// Each with place, value and rule. With any, the file was refused and the old one goes on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+    /// Settings of an accepted file that are taken at the next start only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,6 +177,8 @@ pub enum Failure {
     Reset,
     /// More bytes than we read.
     TooLarge,
+    /// We ended it ourselves before an answer came: a person waited, or the daemon was told to stop.
+    GivenUp,
 }
 
 impl Failure {
@@ -183,6 +188,7 @@ impl Failure {
             Self::Timeout => "timeout",
             Self::Reset => "connection reset",
             Self::TooLarge => "answer too large",
+            Self::GivenUp => "given up",
         }
     }
 }

@@ -71,6 +71,7 @@ impl State {
     /// What was under way when the process before this one ended is open; nothing seen is fresh.
     fn start(&mut self, at: Timestamp) {
         self.counters.clean_stop = false;
+        self.awaits_restart.clear();
         self.wall.started();
         // Where the server tells no date, nobody notices a clock that was set while we were down.
         let unguarded = self.wall.offset_micros.is_none();

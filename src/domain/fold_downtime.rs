@@ -85,8 +85,12 @@ impl State {
     }
 
     pub(super) fn reload(&mut self, reloaded: &Reloaded, at: Timestamp) {
-        let Reloaded { file, faults } = reloaded;
+        let Reloaded { file, faults, restart } = reloaded;
         let refused = || RefusedFile { file: file.clone(), at, faults: faults.clone() };
         self.refused_file = (!faults.is_empty()).then(refused);
+        // A file that was refused says nothing of what waits.
+        if faults.is_empty() {
+            self.awaits_restart.clone_from(restart);
+        }
     }
 }

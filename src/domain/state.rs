@@ -64,6 +64,8 @@ pub struct State {
     pub machines_down: BTreeMap<MachineId, NotBack>,
     /// The file that was read again and refused; the policies of the one before go on.
     pub refused_file: Option<RefusedFile>,
+    /// Settings that were edited and are taken at the next start only.
+    pub awaits_restart: Vec<String>,
     /// Deletions that the audit let wait.
     pub postponed: BTreeMap<BackupId, Postponement>,
     /// What the cloud's refusals stop, and for whom.

@@ -1,11 +1,10 @@
 //! What must be known before anything else on the page is read, the gravest first.
 
 use super::present::Present;
-use crate::domain::counters::Decided;
 use crate::domain::policy::Mode;
 use crate::report::foreign::{harmless, visible};
 use crate::report::status::Status;
-use crate::report::words::{count, instant};
+use crate::report::words::{count, instant, would_be_taken};
 
 /// Alarms on the page; the rest is counted.
 const ALARMS: usize = 12;
@@ -59,15 +58,8 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
     if let Some(until) = status.paused_until {
         tell("warn", "PAUSED", format!("Policies create and delete nothing until {} UTC.", instant(until)));
     }
-    if let Some(refused) = &status.refused_file {
-        let said = format!(
-            "{} was read at {} UTC and refused, {}; the configuration before it goes on. {}",
-            visible(&refused.file),
-            instant(refused.at),
-            count(refused.faults.len(), "fault", "faults"),
-            refused.faults.first().map(|fault| visible(fault)).unwrap_or_default()
-        );
-        tell("bad", "CONFIGURATION REFUSED", said);
+    for (tone, word, said) in of_the_file(status) {
+        tell(tone, word, said);
     }
     for down in &status.machines_down {
         let (name, word) = (visible(&down.machine_name), visible(&down.status));
@@ -85,17 +77,33 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
     banners
 }
 
+/// What became of a configuration that was edited.
+fn of_the_file(status: &Status) -> Vec<(&'static str, &'static str, String)> {
+    let mut told = Vec::new();
+    if let Some(refused) = &status.refused_file {
+        let said = format!(
+            "{} was read at {} UTC and refused, {}; the configuration before it goes on. {}",
+            visible(&refused.file),
+            instant(refused.at),
+            count(refused.faults.len(), "fault", "faults"),
+            refused.faults.first().map(|fault| visible(fault)).unwrap_or_default()
+        );
+        told.push(("bad", "CONFIGURATION REFUSED", said));
+    }
+    if !status.restart_needed.is_empty() {
+        let settings = visible(&status.restart_needed.join(", "));
+        let said = format!("{settings}: edited in the file, and taken at the next start only.");
+        told.push(("warn", "RESTART NEEDED", said));
+    }
+    told
+}
+
 fn observing(present: &Present) -> String {
-    let count = match present {
-        Present::Live(live) => live.state.counters.slots.get(&Decided::Observed).copied().unwrap_or(0),
+    let slots = match present {
+        Present::Live(live) => live.state.observed_slots(),
         Present::Replaying | Present::Degraded { .. } => 0,
     };
-    let would = match count {
-        0 => "None was due so far.".to_owned(),
-        1 => "1 backup would have been taken.".to_owned(),
-        _ => format!("{count} backups would have been taken."),
-    };
-    format!("Nothing is backed up and nothing is deleted. {would}")
+    format!("Nothing is backed up and nothing is deleted; {}.", would_be_taken(slots))
 }
 
 fn tone(kind: &str) -> &'static str {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::page::html;
 use super::present::{Live, Present};
 use super::shelf::Wanted;
-use crate::domain::event::{Event, KeyJudged};
+use crate::domain::event::{Event, KeyJudged, Reloaded};
 use crate::domain::examples::world::World;
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::policy::Mode;
@@ -195,4 +195,41 @@ fn of_many_scrapes_of_one_state_the_first_makes_the_series_and_the_process_is_to
     world.wait(Seconds::days(1));
     let Present::Live(other) = published(&world) else { panic!() };
     assert!(other.series.get().is_none());
+}
+
+#[test]
+fn what_observing_comes_to_is_one_number_on_every_surface_and_begins_anew_with_the_mode() {
+    let mut world = World::new(2);
+    let observe = |world: &mut World, mode| {
+        world.adopt(|set| set.mode = mode);
+        if mode == Mode::Observe {
+            world.wait_for_slot();
+            world.pass();
+        }
+    };
+    // An earlier time of observing is told no more.
+    for mode in [Mode::Observe, Mode::Protect, Mode::Observe] {
+        observe(&mut world, mode);
+    }
+    let would = "2 backups would have been taken";
+    assert_eq!(world.state.observed_slots(), 2);
+    assert!(shown(&world).contains(would), "{}", shown(&world));
+    let stops = crate::report::stops::stops(
+        &world.state,
+        world.now,
+        crate::report::stops::Writer { simulated: true, runs: true },
+    );
+    assert!(stops.iter().any(|stop| stop.said.contains(would)), "{stops:?}");
+}
+
+#[test]
+fn a_restart_that_is_needed_is_loud() {
+    let mut world = World::new(1);
+    let restart = vec!["http.listen".to_owned()];
+    let reloaded = Reloaded { file: "/etc/qm.toml".to_owned(), faults: Vec::new(), restart };
+    world.record(Event::Reloaded(reloaded));
+    let page = shown(&world);
+    assert!(page.contains("<strong>RESTART NEEDED</strong>") && page.contains("http.listen"), "{page}");
+    world.restart();
+    assert!(!shown(&world).contains("RESTART NEEDED"));
 }

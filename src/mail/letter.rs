@@ -6,6 +6,7 @@ use super::letter_alert;
 use super::letter_digest;
 use crate::domain::alert::event::{Content, LetterQueued};
 use crate::report::foreign::harmless;
+use crate::report::words::would_be_taken;
 
 /// The parts in the order in which they are read. None of them but `items` spans lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +53,7 @@ pub fn subject(queued: &LetterQueued) -> String {
 
 /// The first line of whatever is told while nothing is backed up.
 pub fn observing(slots: u64) -> String {
-    match slots {
-        0 => "OBSERVING: nothing is backed up.".to_owned(),
-        1 => "OBSERVING: nothing is backed up; 1 backup would have been taken.".to_owned(),
-        many => format!("OBSERVING: nothing is backed up; {many} backups would have been taken."),
-    }
+    format!("OBSERVING: nothing is backed up; {}.", would_be_taken(slots))
 }
 
 /// A start that cannot write its journal.

@@ -7,7 +7,7 @@ use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
 use crate::report::foreign::visible;
 use crate::report::status::word;
-use crate::report::words::{instant, span};
+use crate::report::words::{instant, span, would_be_taken};
 
 pub fn subject(news: &News) -> String {
     let level = news.level.word();
@@ -104,10 +104,7 @@ fn happened(news: &News) -> String {
         },
         (Matter::Paused, _) => "all policies are paused".to_owned(),
         (Matter::Observing, Some(Fact::Observed { slots, .. })) => {
-            format!(
-                "OBSERVING: nothing is backed up; {} would have been taken",
-                count(*slots, "1 backup", "backups")
-            )
+            format!("OBSERVING: nothing is backed up; {}", would_be_taken(*slots))
         }
         (Matter::Observing, _) => "OBSERVING: nothing is backed up".to_owned(),
     }

@@ -68,6 +68,9 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
     if let Some(refused) = &status.refused_file {
         found.push(format!("{} was refused, and the one before goes on", visible(&refused.file)));
     }
+    if !status.restart_needed.is_empty() {
+        found.push(format!("a restart is needed for {}", visible(&status.restart_needed.join(", "))));
+    }
     found
 }
 

@@ -54,6 +54,10 @@ pub fn happening(event: &Event) -> Happening {
         Event::Reloaded(reloaded) => {
             let file = visible(&reloaded.file);
             match reloaded.faults.len() {
+                0 if !reloaded.restart.is_empty() => {
+                    let settings = visible(&reloaded.restart.join(", "));
+                    ("reloaded", format!("{file} was read again; a restart is needed for {settings}"))
+                }
                 0 => ("reloaded", format!("{file} was read again")),
                 count => {
                     let faults = words::count(count, "fault", "faults");

@@ -68,6 +68,8 @@ pub struct Status {
     pub waste: Vec<Waste>,
     /// The configuration was read again and refused; the one before goes on.
     pub refused_file: Option<RefusedFileShown>,
+    /// Settings that were edited, and that the daemon takes at its next start only.
+    pub restart_needed: Vec<String>,
     /// Whether snapshots restart machines: `live`, or `restarts, median 6 min`. `None`: not seen yet.
     pub snapshots_are: Option<String>,
     /// Machines that did not come back from a snapshot.
@@ -225,6 +227,7 @@ impl Status {
                 at: refused.at,
                 faults: refused.faults.clone(),
             }),
+            restart_needed: state.awaits_restart.clone(),
             snapshots_are: words::snapshots_are(state),
             machines_down: machines_down(state),
             balance: state.fleet.balance.clone(),

@@ -39,6 +39,10 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
             count(refused.faults.len(), "fault", "faults")
         )?;
     }
+    if !status.restart_needed.is_empty() {
+        let settings = visible(&status.restart_needed.join(", "));
+        writeln!(text, "RESTART    needed for {settings}: edited, and taken at the next start only")?;
+    }
     writeln!(text, "as of      {} UTC", instant(status.now))?;
     let (hash, seq) = (status.head.hash.get(..12).unwrap_or(&status.head.hash), status.head.seq);
     writeln!(text, "journal    {hash}@{seq}")?;

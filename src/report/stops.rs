@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::foreign::harmless;
 use super::table::{Paper, Tone};
-use super::words::instant;
+use super::words::{instant, would_be_taken};
 use crate::domain::alert::matter::Matter;
 use crate::domain::policy::Mode;
 use crate::domain::state::State;
@@ -84,7 +84,9 @@ pub fn known(state: &State, now: Timestamp) -> Vec<Stop> {
         stops.push(Stop::all("key_refused", Some(refused.since), said));
     }
     if state.adopted.is_some() && state.mode() == Mode::Observe {
-        stops.push(Stop::all("observing", None, "nothing is backed up and nothing is deleted"));
+        let would = would_be_taken(state.observed_slots());
+        let said = format!("nothing is backed up and nothing is deleted; {would}");
+        stops.push(Stop::all("observing", None, said));
     }
     if let Some(until) = state.paused(now) {
         let said = format!("policies make and delete nothing until {}", instant(until));

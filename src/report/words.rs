@@ -42,6 +42,15 @@ pub fn cents(sum: Nanos) -> String {
     format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
+/// What observing comes to: slots that were due, and were not taken for the mode alone.
+pub fn would_be_taken(slots: u64) -> String {
+    match slots {
+        0 => "none was due so far".to_owned(),
+        1 => "1 backup would have been taken".to_owned(),
+        many => format!("{many} backups would have been taken"),
+    }
+}
+
 /// Why a doomed backup stays.
 pub fn hold(hold: &Hold) -> String {
     match hold {

@@ -158,7 +158,7 @@ fn refused_file(state: &State) -> Vec<Fact> {
 }
 
 fn observed(state: &State) -> Vec<Fact> {
-    let slots = state.alerts.observed_slots;
+    let slots = state.observed_slots();
     let adopted = state.adopted.iter().filter(|adopted| adopted.set.mode == Mode::Observe && slots > 0);
     adopted.map(|adopted| Fact::Observed { slots, since: adopted.mode_since }).collect()
 }

@@ -282,9 +282,13 @@ fn the_digest_comes_each_week_even_when_all_is_well_and_once_for_weeks_that_were
 fn a_refused_configuration_and_deletions_that_wait_for_a_person_are_told() {
     let mut world = told();
     let faults = vec!["qm.toml:1:1: mode = \"obey\": must be one of …".to_owned()];
-    world.record(Event::Reloaded(Reloaded { file: "/etc/qm.toml".to_owned(), faults }));
+    world.record(Event::Reloaded(Reloaded { file: "/etc/qm.toml".to_owned(), faults, restart: Vec::new() }));
     assert_eq!(world.tell_and_send(), [(Matter::ConfigurationRefused, Step::Began, Level::Warning)]);
-    world.record(Event::Reloaded(Reloaded { file: "/etc/qm.toml".to_owned(), faults: Vec::new() }));
+    world.record(Event::Reloaded(Reloaded {
+        file: "/etc/qm.toml".to_owned(),
+        faults: Vec::new(),
+        restart: Vec::new(),
+    }));
     assert_eq!(world.tell_and_send(), [(Matter::ConfigurationRefused, Step::Over, Level::Warning)]);
     for _ in 0..5 {
         world.take_all();

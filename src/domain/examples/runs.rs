@@ -252,6 +252,32 @@ fn a_run_that_comes_to_nothing_costs_no_slot() {
     assert_eq!(superseded(&world), []);
 }
 
+/// A no can be mistaken: what was refused can turn up, and a slot that was asked for again would have two.
+#[test]
+fn a_run_that_the_cloud_refuses_costs_its_slots_what_a_refused_slot_costs_itself() {
+    for is_by_hand in [true, false] {
+        let mut world = World::new(1);
+        set_status(&mut world, MachineStatus::Hibernated);
+        world.wait_for_slot();
+        world.pass();
+        set_status(&mut world, MachineStatus::Active);
+        world.wait(Seconds::hours(1));
+        world.look_at_all();
+        let effect = if is_by_hand { asked(&mut world, 1) } else { creates(&world.pass()).pop().unwrap() };
+        world.perform(&effect, refused());
+        world.wait(Seconds::hours(1));
+        assert!(creates(&world.pass()).is_empty(), "by hand: {is_by_hand}");
+        world.appear(&effect, SnapshotStatus::Ready);
+        for _ in 0..3 {
+            world.wait(Seconds::minutes(1));
+            assert!(creates(&world.pass()).is_empty(), "by hand: {is_by_hand}");
+        }
+        assert_eq!(world.backup(effect.verb.backup()).life, Life::Good, "by hand: {is_by_hand}");
+        world.wait_for_slot();
+        assert_eq!(creates(&world.pass()).len(), 1, "the next slot has its own");
+    }
+}
+
 #[test]
 fn a_run_that_waits_holds_a_create_that_is_asked_for_again_and_ends_it_with_its_intent() {
     let mut world = World::new(1);

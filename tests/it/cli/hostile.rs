@@ -63,6 +63,9 @@ fn whatever_the_cloud_is_the_daemon_stays_up_and_takes_what_people_ask() {
         assert_eq!(daemon.terminate(), 0, "{what}");
         assert_eq!(told(&quartermaster(&["log", "verify", "--config", &path])).0, 0, "{what}");
         let exported = quartermaster(&["log", "export", "--config", &path]);
+        // Each call has its row, also the one that was ended for whoever asked, or at the end.
+        let given_up = String::from_utf8_lossy(&exported.stdout).matches("given_up").count();
+        assert_eq!(given_up > 0, what == "mute", "{what}: {given_up}");
         let log = fs::read(site.path("log")).unwrap();
         keeps_its_key(&site, &[&frozen.stdout, &refused.stderr, &shown.stdout, &exported.stdout, &log]);
     }
@@ -89,4 +92,17 @@ fn a_daemon_that_works_says_its_key_to_nobody_but_the_cloud() {
     assert!(exported.status.success() && exported.stdout.len() > 1_000);
     let log = fs::read(site.path("log")).unwrap();
     keeps_its_key(&site, &[&made.stdout, &made.stderr, &shown.stdout, &exported.stdout, &log]);
+}
+
+#[test]
+fn the_search_for_the_key_finds_it_in_each_form() {
+    use data_encoding::{BASE64, HEXLOWER};
+    assert!(!site::shows_key(b"another-key"));
+    assert!(site::shows_key(format!("Bearer {KEY}\n").as_bytes()));
+    assert!(site::shows_key(HEXLOWER.encode(KEY.as_bytes()).as_bytes()));
+    assert!(site::shows_key(KEY.replace("-the-", "-the=\r\n-").as_bytes()));
+    for before in ["", "x", "xx", "Bearer ", "quartermaster:"] {
+        let told = BASE64.encode(format!("{before}{KEY} and more").as_bytes());
+        assert!(site::shows_key(told.as_bytes()), "{before}: {told}");
+    }
 }

@@ -54,3 +54,42 @@ fn a_reload_adopts_a_good_file_and_keeps_the_old_one_beside_a_refused_one() {
     assert!(log.contains("configuration refused") && log.contains("protekt"), "{log}");
     assert!(!log.contains(KEY), "{log}");
 }
+
+#[test]
+fn what_waits_for_a_restart_is_named_everywhere_until_there_was_one() {
+    let (_cloud, site) = simulated(60, "observe");
+    let mut daemon = site.run();
+    until("a complete look", || status(&site).is_some_and(|status| !status["balance"]["USD"].is_null()));
+    let plain = fs::read_to_string(site.path("qm.toml")).unwrap();
+    let more = "[http]\nlisten = \"off\"\n[journal]\nfree_space_mib = 1\n[[policy]]";
+    fs::write(site.path("qm.toml"), plain.replacen("[[policy]]", more, 1)).unwrap();
+    let waiting = || status(&site).map(|status| status["restart_needed"].clone()).unwrap_or_default();
+    hang_up(&daemon);
+    let both = Value::from(vec!["http.listen", "journal.free_space_mib"]);
+    until("the settings that wait", || waiting() == both);
+    let path = site.text("qm.toml");
+    let shown = quartermaster(&["status", "--check", "--config", &path]);
+    let (text, (code, found)) = (String::from_utf8_lossy(&shown.stdout).into_owned(), told(&shown));
+    let said = "needed for http.listen, journal.free_space_mib";
+    assert!(code == 3 && text.contains(&format!("RESTART    {said}")), "{text}");
+    assert!(found.contains(&format!("a restart is {said}")), "{found}");
+    // What a refused file would want is not known, and what waits goes on waiting.
+    fs::write(site.path("qm.toml"), "mode = 7").unwrap();
+    hang_up(&daemon);
+    until("the refusal", || status(&site).is_some_and(|status| !status["refused_file"].is_null()));
+    assert_eq!(waiting(), both);
+    // As it was: nothing waits. Edited again, and started anew: neither.
+    fs::write(site.path("qm.toml"), &plain).unwrap();
+    hang_up(&daemon);
+    until("the old file", || waiting() == Value::Array(Vec::new()));
+    fs::write(site.path("qm.toml"), plain.replacen("[[policy]]", more, 1)).unwrap();
+    hang_up(&daemon);
+    until("the edit again", || waiting() == both);
+    assert_eq!(daemon.terminate(), 0);
+    let mut log = String::new();
+    std::io::Read::read_to_string(daemon.0.stderr.as_mut().unwrap(), &mut log).unwrap();
+    assert!(log.contains(&format!("a restart is {said}")), "{log}");
+    let mut again = Process::start(&["run", "--config", &path]);
+    until("the next start", || waiting() == Value::Array(Vec::new()));
+    assert_eq!(again.terminate(), 0);
+}

@@ -16,8 +16,23 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const KEY: &str = "s3cret-of-the-tests";
 
+/// What it says is searched for the key, in every test that uses it.
+#[track_caller]
 pub fn quartermaster(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).args(arguments).output().unwrap()
+    let output = Command::new(PROGRAM).args(arguments).output().unwrap();
+    for said in [&output.stdout, &output.stderr] {
+        assert!(!shows_key(said), "{arguments:?} says the key: {}", String::from_utf8_lossy(said));
+    }
+    output
+}
+
+/// As it is, in hexadecimal digits, in base 64, or broken over lines as in a letter.
+pub fn shows_key(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).replace("=\r\n", "");
+    let hex: String = KEY.bytes().map(|byte| format!("{byte:02x}")).collect();
+    // What stands before it decides how it begins and ends; its middle is one of three.
+    let base64 = ["czNjcmV0LW9mLXRoZS10ZXN0", "MzY3JldC1vZi10aGUtdGVzdH", "zM2NyZXQtb2YtdGhlLXRlc3Rz"];
+    text.contains(KEY) || text.contains(&hex) || base64.iter().any(|form| text.contains(form))
 }
 
 pub fn told(output: &Output) -> (i32, String) {
@@ -75,6 +90,28 @@ impl Site {
 
     pub fn run(&self) -> Process {
         Process::start(&["run", "--config", &self.configuration()])
+    }
+}
+
+/// Whatever a test leaves behind is searched for the key: journals, logs, letters, reports, answers.
+impl Drop for Site {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("key") {
+                    // A socket is a file that nobody reads.
+                    let shows = fs::read(&path).is_ok_and(|bytes| shows_key(&bytes));
+                    assert!(!shows, "the key is in {}", path.display());
+                }
+            }
+        }
     }
 }
 
