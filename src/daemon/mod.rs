@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod pass;
 mod look;
+mod look_back;
 mod look_at_bills;
 mod perform;
 mod alert;

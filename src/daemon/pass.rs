@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::daemon::engine::{Engine, Trouble};
+use crate::daemon::look_back::LookBack;
 use crate::daemon::tell::chain;
 use crate::domain::draft::Action;
 use crate::domain::event::Event;
@@ -51,35 +52,41 @@ impl Engine {
             drafted = plan(&self.state, self.clock.now());
         }
         self.holds = std::mem::take(&mut drafted.holds);
-        let (mut asked, mut performed) = (true, false);
-        for action in std::mem::take(&mut drafted.actions) {
+        self.act(std::mem::take(&mut drafted.actions)).await?;
+        self.alert().await?;
+        let now = self.clock.now();
+        Ok(looks::next_due(&self.state, now).max(now + LEAST_PAUSE))
+    }
+
+    async fn act(&mut self, actions: Vec<Action>) -> Result<(), Trouble> {
+        let mut back = LookBack::default();
+        for action in actions {
             if self.stop.is_cancelled() {
                 break;
             }
             self.take_asks().await?;
-            match action {
-                // Nothing was asked for, as the audit or a full disk let it wait: nothing new is to be seen.
-                Action::Look(_) if !asked => {}
-                Action::Look(scope) => {
-                    let before = self.state.fleet.snapshot_look.complete;
-                    self.look(&scope).await?;
-                    let is_seen = self.state.fleet.snapshot_look.complete != before;
-                    // What else went with the first delete must be known before anything goes after it.
-                    if performed && scope == Scope::Snapshots && !is_seen {
-                        break;
-                    }
-                }
+            let is_due = match action {
+                Action::Look => back.wanted(),
                 Action::Perform { effect } => {
-                    let (id, before) = (effect.id.clone(), self.attempts_at(&effect.id));
+                    let (id, is_create) = (effect.id.clone(), effect.verb.is_create());
+                    let before = self.attempts_at(&id);
                     self.perform(effect).await?;
-                    asked = self.attempts_at(&id) != before;
-                    performed |= asked;
+                    let is_asked = self.attempts_at(&id) != before;
+                    is_asked && !is_create && back.deleted()
                 }
+            };
+            // What else went with the deletion must be known before anything goes after it.
+            if is_due && !self.sees_the_list().await? {
+                break;
             }
         }
-        self.alert().await?;
-        let now = self.clock.now();
-        Ok(looks::next_due(&self.state, now).max(now + LEAST_PAUSE))
+        Ok(())
+    }
+
+    async fn sees_the_list(&mut self) -> Result<bool, Trouble> {
+        let before = self.state.fleet.snapshot_look.complete;
+        self.look(&Scope::Snapshots).await?;
+        Ok(self.state.fleet.snapshot_look.complete != before)
     }
 
     /// Passes until `wake`, which waits for the next one, says no, or with trouble that only a new

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::backup::{Backup, Life};
 use super::effect::{Effect, Outcome};
 use super::event::{Event, Settled};
-use super::fleet::Scope;
 use super::id::{BackupId, MachineId, PolicyName};
 use super::state::{EffectLife, State};
 use super::time::Timestamp;
@@ -21,8 +20,11 @@ pub struct Plan {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    Look(Scope),
-    Perform { effect: Effect },
+    /// The list of snapshots is read again, once a deletion went out.
+    Look,
+    Perform {
+        effect: Effect,
+    },
 }
 
 /// Why a doomed backup is not deleted.

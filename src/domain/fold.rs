@@ -145,8 +145,11 @@ impl State {
         }
         backup.ended_at = after.is_over().then_some(at);
         backup.life = after;
-        if after == Life::Deleted {
+        if let Life::Deleted | Life::Vanished = after {
+            // Nobody is asked to approve what is gone.
             backup.doom = None;
+        }
+        if after == Life::Deleted {
             self.counters.backups_deleted += 1;
             self.forget_snapshots_of(id);
         }

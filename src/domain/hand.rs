@@ -8,7 +8,7 @@ use super::backup::{Backup, Doom, Life};
 use super::draft::{Action, Hold, Plan, settled, shelves};
 use super::effect::{Cause, Outcome, Standing, Verb};
 use super::event::{Event, Lapsed};
-use super::fleet::{MachineStatus, Scope, SnapshotStatus};
+use super::fleet::{MachineStatus, SnapshotStatus};
 use super::id::{AskId, BackupId, MachineId};
 use super::policy::Mode;
 use super::prune;
@@ -119,7 +119,7 @@ pub(super) fn plan_requests(state: &State, now: Timestamp, plan: &mut Plan) {
                 left = left.saturating_sub(1);
                 machines.push(request.effect.verb.machine());
                 plan.actions.push(Action::Perform { effect: request.effect.clone() });
-                plan.actions.push(Action::Look(Scope::Snapshots));
+                plan.actions.push(Action::Look);
             }
         }
     }

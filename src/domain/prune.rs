@@ -6,7 +6,7 @@ use super::backup::{Backup, Doom, Life};
 use super::draft::{Action, Hold, Plan, Shelves, shelves};
 use super::due;
 use super::effect::{Cause, Effect, Standing, Verb};
-use super::fleet::{Image, LookResult, Scope, Snapshot, SnapshotStatus};
+use super::fleet::{Image, LookResult, Snapshot, SnapshotStatus};
 use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Images, Mode, Rules};
 use super::state::{Adopted, State};
@@ -42,7 +42,7 @@ pub(super) fn plan_deletes(state: &State, now: Timestamp, plan: &mut Plan) {
         {
             plan.actions.push(Action::Perform { effect });
             if machines.len() == 1 {
-                plan.actions.push(Action::Look(Scope::Snapshots));
+                plan.actions.push(Action::Look);
             }
         }
     }

@@ -17,6 +17,8 @@ use crate::sim::dialect::Way;
 use crate::sim::record::Actor;
 
 const MENDS_AFTER: Seconds = Seconds::hours(24);
+/// No list hides an image for longer.
+const HIDDEN_FOR: Seconds = Seconds::hours(3);
 const VISITS: Seconds = Seconds::minutes(50);
 /// One in so many visits keeps something by a pin or a hold, or lets go of it.
 const PIN_EVERY: u32 = 150;
@@ -36,6 +38,8 @@ pub struct Person {
     shows_images: bool,
     /// What the truth is told once the daemon has taken the ask.
     promised: Vec<(oneshot::Receiver<Answer>, Promise)>,
+    /// Whether the daemon took these before it died, only its journal tells.
+    unsure: Vec<Promise>,
     pub violations: Vec<String>,
 }
 
@@ -50,20 +54,21 @@ impl Person {
     pub fn new(cloud: Cloud, outlet: Outlet, setup: &Setup) -> Self {
         let rng = fastrand::Rng::with_seed(setup.seed ^ 0x9e37_79b9_7f4a_7c15);
         let (last_visit, is_restless) = (setup.begins(), setup.faults != "none");
-        let (promised, violations) = (Vec::new(), Vec::new());
+        let (promised, unsure, violations) = (Vec::new(), Vec::new(), Vec::new());
         let shows_images = !setup.dialect.has(Way::NoImages);
-        Self { cloud, outlet, rng, last_visit, is_restless, shows_images, promised, violations }
+        Self { cloud, outlet, rng, last_visit, is_restless, shows_images, promised, unsure, violations }
     }
 
     /// Asks go to the daemon that runs now.
     pub fn meet(&mut self, outlet: Outlet) {
         self.outlet = outlet;
-        self.promised.clear();
+        self.unsure.extend(self.promised.drain(..).map(|(_, promise)| promise));
     }
 
     /// Looks at what the daemon shows, and asks for what is due; whether anything was asked.
     pub fn visit(&mut self, state: &State, now: Timestamp) -> bool {
         self.keep_promises();
+        self.recall(state);
         if now.distance(self.last_visit) < VISITS.duration() {
             return false;
         }
@@ -101,9 +106,11 @@ impl Person {
         for id in &waiting {
             for snapshot in state.backups.get(id).into_iter().flat_map(|backup| &backup.snapshots) {
                 let wrong = self.cloud.with_truth(|truth| truth.is_wrong_victim(snapshot.as_str()));
-                // Where the cloud shows no images, nobody knows of them before a deletion asks.
+                // Where the cloud shows no images, or has not shown this one, nobody knows of it before a
+                // deletion asks.
                 let link = format!("{snapshot} is linked to an image");
-                if let Some(wrong) = wrong.filter(|wrong| self.shows_images || *wrong != link) {
+                let is_excused = |wrong: &str| wrong == link && !self.could_know_link(state, snapshot);
+                if let Some(wrong) = wrong.filter(|wrong| !is_excused(wrong)) {
                     self.violations.push(format!("a list to approve names {id}: {wrong}"));
                 }
             }
@@ -111,6 +118,14 @@ impl Person {
         if !waiting.is_empty() {
             self.ask(Ask::Approve { backups: waiting }, Promise::None);
         }
+    }
+
+    /// Whether the images were listed since one was made of this snapshot, and no list may hide it any more.
+    fn could_know_link(&self, state: &State, snapshot: &SnapshotId) -> bool {
+        let linked = self.cloud.with_truth(|truth| truth.linked_since(snapshot.as_str()));
+        let listed = state.fleet.image_look.complete;
+        let is_seen = |(linked, listed): (Timestamp, Timestamp)| listed.since(linked) > HIDDEN_FOR.duration();
+        self.shows_images && linked.zip(listed).is_some_and(is_seen)
     }
 
     /// A day after the cloud called a machine impossible, somebody has talked to its people.
@@ -216,21 +231,41 @@ impl Person {
         }
     }
 
+    /// What was adopted or disowned is so, though nobody heard the answer.
+    fn recall(&mut self, state: &State) {
+        for promise in self.unsure.drain(..) {
+            let is_taken = match &promise {
+                Promise::Adopt(id) => state.owners.contains_key(&SnapshotId::new(id)),
+                Promise::Disown(id) => state.disowned.contains_key(&SnapshotId::new(id)),
+                Promise::Pin(_) | Promise::None => false,
+            };
+            if is_taken {
+                promise.keep(&self.cloud);
+            }
+        }
+    }
+
     fn keep_promises(&mut self) {
         let cloud = self.cloud.clone();
         self.promised.retain_mut(|(taken, promise)| match taken.try_recv() {
             Ok(Answer::Taken { .. }) => {
-                match promise {
-                    Promise::Pin(id) => _ = cloud.pin(id),
-                    Promise::Adopt(id) => _ = cloud.adopt(id),
-                    Promise::Disown(id) => _ = cloud.disown(id),
-                    Promise::None => {}
-                }
+                promise.keep(&cloud);
                 false
             }
             Ok(Answer::Refused(_) | Answer::NotTaken(_) | Answer::Unknown(_))
             | Err(oneshot::error::TryRecvError::Closed) => false,
             Err(oneshot::error::TryRecvError::Empty) => true,
         });
+    }
+}
+
+impl Promise {
+    fn keep(&self, cloud: &Cloud) {
+        match self {
+            Self::Pin(id) => _ = cloud.pin(id),
+            Self::Adopt(id) => _ = cloud.adopt(id),
+            Self::Disown(id) => _ = cloud.disown(id),
+            Self::None => {}
+        }
     }
 }

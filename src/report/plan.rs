@@ -149,12 +149,12 @@ fn held(state: &State, id: &BackupId, hold: &Hold) -> HeldShown {
 
 fn action(state: &State, action: &Action) -> ActionShown {
     match action {
-        Action::Look(scope) => ActionShown {
+        Action::Look => ActionShown {
             verb: "look",
             backup: None,
             machine: None,
             machine_name: None,
-            why: format!("at {}, before anything else is deleted", scope.word()),
+            why: "at snapshots, before anything else is deleted".to_owned(),
         },
         Action::Perform { effect } => ActionShown {
             verb: if effect.verb.is_create() { "create" } else { "delete" },

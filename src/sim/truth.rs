@@ -122,6 +122,10 @@ impl Truth {
         self.numbers.get(&in_full(id)).copied()
     }
 
+    pub fn linked_since(&self, id: &str) -> Option<Timestamp> {
+        self.snapshot(id).and_then(|record| record.linked_since)
+    }
+
     pub fn pin(&mut self, id: &str) -> bool {
         self.change(id, |record| record.pinned = true)
     }

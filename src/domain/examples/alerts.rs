@@ -8,8 +8,9 @@ use crate::domain::alert::matter::{Fact, Level, Matter};
 use crate::domain::alert::review::review;
 use crate::domain::alert::{Sight, alert};
 use crate::domain::ask::Ask;
+use crate::domain::backup::Judgement;
 use crate::domain::digest::Digest;
-use crate::domain::event::{Event, KeyJudged, Observed, Reloaded};
+use crate::domain::event::{Event, Judged, KeyJudged, Observed, Reloaded};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
 use crate::domain::id::LetterId;
 use crate::domain::money::{Currency, Nanos};
@@ -372,6 +373,12 @@ fn an_approval_that_is_too_old_waits_for_a_person_again_wherever_it_is_counted()
     assert_eq!(count(&world), 0);
     world.wait(Seconds(world.state.rules().approval_life.0 + 1));
     assert_eq!(count(&world), all);
+    let one = world.state.awaiting_approval(world.now).map(|(id, _)| id.clone()).next().unwrap();
+    let snapshot = world.snapshot_of(&one);
+    world.cloud.snapshots.remove(&snapshot);
+    world.look_at_all();
+    world.record(Event::Judged(Judged { backup: one, judgement: Judgement::Vanished }));
+    assert_eq!(count(&world), all - 1, "nobody approves what is gone");
 }
 
 #[test]

@@ -233,7 +233,7 @@ impl History {
         let plan = self.world.pass();
         for action in plan.actions {
             match action {
-                Action::Look(scope) => self.world.look(&scope),
+                Action::Look => self.world.look(&crate::domain::fleet::Scope::Snapshots),
                 Action::Perform { effect, .. } => match self.world.audit(&effect) {
                     Ok(_) => self.meet(&effect, fate),
                     Err(Objection::Changed(_)) => {}

@@ -366,7 +366,7 @@ fn differences<K: Ord + Clone, Of: Clone + PartialEq>(
 fn effects(plan: &Plan, of_creates: bool) -> Vec<Effect> {
     let performed = plan.actions.iter().filter_map(|action| match action {
         Action::Perform { effect, .. } => Some(effect.clone()),
-        Action::Look(_) => None,
+        Action::Look => None,
     });
     performed.filter(|effect| effect.verb.is_create() == of_creates).collect()
 }
