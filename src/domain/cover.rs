@@ -36,8 +36,8 @@ pub struct Expected {
     pub since: Timestamp,
     /// When the next one is due.
     pub next_due: Option<Timestamp>,
-    /// The machine is off: nothing on it changes that could be lost.
-    pub sleeps: bool,
+    /// Since when the machine is off: nothing on it changed since that could be lost.
+    pub off_since: Option<Timestamp>,
     /// The mode takes nothing.
     pub observes: bool,
 }
@@ -48,7 +48,7 @@ pub struct Expected {
 pub enum Lateness {
     /// Its newest good backup is older than it may be, or the first one did not come in time.
     Late,
-    /// It would be late, and its machine is off.
+    /// It would be late, and its machine is off since before that.
     Asleep,
     /// There is none yet, and it is not late.
     Awaited,
@@ -80,11 +80,18 @@ impl Cover<'_> {
         }
         let is_old = now.since(self.waits_since(expected)) > expected.age.duration();
         match (is_old, self.newest_good) {
-            (true, _) if expected.sleeps => Lateness::Asleep,
+            (true, _) if self.sleeps(expected) => Lateness::Asleep,
             (true, _) => Lateness::Late,
             (false, None) => Lateness::Awaited,
             (false, Some(_)) => Lateness::Fresh,
         }
+    }
+
+    /// What is late already when its machine is switched off stays late: what was written since the
+    /// last good backup is on its disk alone.
+    pub fn sleeps(&self, expected: &Expected) -> bool {
+        let age_then = expected.off_since.map(|off| off.since(self.waits_since(expected)));
+        age_then.is_some_and(|age| age <= expected.age.duration())
     }
 
     /// What its age is counted from: its newest good backup, or the beginning of the wait for the first.
@@ -107,7 +114,7 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
             // One listing without it is no proof that it is gone: what was late stays late.
             let is_there = known.missing_since.is_none() || !state.is_lost(machine);
             if is_there && selector.selects(&known.item) {
-                covers.entry((name, machine)).or_default().expected = Some(owed(promise, known));
+                covers.entry((name, machine)).or_default().expected = Some(owed(promise, state, known));
             }
         }
     }
@@ -136,29 +143,28 @@ fn promise(state: &State, name: &PolicyName, policy: &Policy, now: Timestamp) ->
     let before = adopted.gap_before.get(name).filter(|_| is_new).map(|gap| with_slack(*gap));
     Some(Expected {
         age: before.map_or(age, |before| before.max(age)),
-        since: scheduled_since.max(state.mode_since(name).unwrap_or(now)),
+        since: adopted.owing_since.get(name).copied().unwrap_or(now),
         next_due: adopted.schedules.get(name).and_then(|schedule| schedule.next_after(now)),
-        sleeps: false,
+        off_since: None,
         observes: policy.mode.min(adopted.set.mode) == Mode::Observe,
     })
 }
 
-fn owed(promise: Expected, known: &Known<Machine>) -> Expected {
+fn owed(promise: Expected, state: &State, known: &Known<Machine>) -> Expected {
+    let off_since = match known.item.status {
+        // No backup of it can come any more: nothing is gained by telling that day after day.
+        MachineStatus::Deleted => Some(known.first_seen),
+        MachineStatus::Active
+        | MachineStatus::Shutoff
+        | MachineStatus::Hibernated
+        | MachineStatus::Error
+        | MachineStatus::Changing(_)
+        | MachineStatus::Unknown(_) => state.fleet.off_since.get(&known.item.id).copied(),
+    };
     Expected {
         since: promise.since.max(known.first_seen),
         next_due: promise.next_due.filter(|_| known.missing_since.is_none()),
-        sleeps: is_off(&known.item.status),
+        off_since,
         ..promise
-    }
-}
-
-/// Whether nothing runs on it that could change its disk. What nobody knows may well run.
-fn is_off(status: &MachineStatus) -> bool {
-    match status {
-        MachineStatus::Shutoff | MachineStatus::Hibernated | MachineStatus::Deleted => true,
-        MachineStatus::Active
-        | MachineStatus::Error
-        | MachineStatus::Changing(_)
-        | MachineStatus::Unknown(_) => false,
     }
 }

@@ -115,6 +115,16 @@ pub enum Change {
     ImageMissing(ImageId),
 }
 
+impl MachineStatus {
+    /// Whether nothing runs on it that could change its disk. What nobody knows may well run.
+    pub fn is_off(&self) -> bool {
+        match self {
+            Self::Shutoff | Self::Hibernated | Self::Deleted => true,
+            Self::Active | Self::Error | Self::Changing(_) | Self::Unknown(_) => false,
+        }
+    }
+}
+
 /// What one look is at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -72,7 +72,7 @@ impl State {
     fn start(&mut self, at: Timestamp) {
         self.counters.clean_stop = false;
         self.awaits_restart.clear();
-        self.wall.started();
+        self.wall.started(at);
         // Where the server tells no date, nobody notices a clock that was set while we were down.
         let unguarded = self.wall.offset_micros.is_none();
         for doom in self.backups.values_mut().filter_map(|backup| backup.doom.as_mut()) {

@@ -3,9 +3,9 @@
 use super::backup::Life;
 use super::downtime::{Downtime, NotBack, REMEMBERED, Watch};
 use super::event::{BusyAnswered, DowntimeSeen, Reloaded};
-use super::fleet::MachineStatus;
+use super::fleet::{Machine, MachineStatus};
 use super::id::{BackupId, MachineId};
-use super::state::{BusyAnswer, RefusedFile, State};
+use super::state::{BusyAnswer, Fleet, RefusedFile, State};
 use super::time::{Seconds, Timestamp};
 
 impl State {
@@ -91,6 +91,17 @@ impl State {
         // A file that was refused says nothing of what waits.
         if faults.is_empty() {
             self.awaits_restart.clone_from(restart);
+        }
+    }
+}
+
+impl Fleet {
+    /// Since when a machine is off: until then its disk could change.
+    pub(super) fn note_off(&mut self, machine: &Machine, at: Timestamp) {
+        if machine.status.is_off() {
+            self.off_since.entry(machine.id.clone()).or_insert(at);
+        } else {
+            self.off_since.remove(&machine.id);
         }
     }
 }

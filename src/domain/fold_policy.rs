@@ -3,7 +3,7 @@
 use super::backup::{Backup, Doom};
 use super::event::{Doomed, SlotDecided};
 use super::id::{BackupId, PolicyName};
-use super::policy::{Policy, PolicySet};
+use super::policy::{Mode, Policy, PolicySet};
 use super::schedule::Schedule;
 use super::slot::{Decision, Shelf};
 use super::state::{Adopted, ShelfState, State};
@@ -32,6 +32,12 @@ impl State {
         let scheduled_since =
             set.policies.keys().map(|name| (name.clone(), unchanged_schedule(name).unwrap_or(at))).collect();
         let gap_before = gaps(before.as_ref(), earlier, set, at);
+        let unchanged_owing = |name| {
+            let (before, was) = (before.as_ref()?, earlier(name)?);
+            (owes(&before.set, &was) == owes(set, name)).then(|| before.owing_since.get(&was).copied())?
+        };
+        let owing_since =
+            set.policies.keys().map(|name| (name.clone(), unchanged_owing(name).unwrap_or(at))).collect();
         let unchanged_mode = |name| {
             let (before, was) = (before.as_ref()?, earlier(name)?);
             let same = before.set.policies.get(&was)?.mode == set.policies.get(name)?.mode;
@@ -52,6 +58,7 @@ impl State {
             digest: digest(set),
             renamed: renamed.clone(),
             scheduled_since,
+            owing_since,
             gap_before,
             policy_mode_since,
             edited_at,
@@ -159,6 +166,11 @@ impl State {
             }
         }
     }
+}
+
+/// Whether a policy takes backups at all.
+fn owes(set: &PolicySet, name: &PolicyName) -> bool {
+    set.policies.get(name).is_some_and(|policy| policy.mode.min(set.mode) > Mode::Observe)
 }
 
 /// When what each policy keeps was last edited. The first adoption of all edits nothing.

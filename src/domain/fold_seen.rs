@@ -63,6 +63,7 @@ impl State {
         match (&look.scope, &look.result) {
             (Scope::Snapshots, LookResult::Complete) => self.weigh_listing(began, at),
             (Scope::Machines, LookResult::Complete) => {
+                self.fleet.machines_listed = Some(began);
                 self.watch_machines(began);
                 self.weigh_machines(at);
             }
@@ -178,6 +179,7 @@ impl State {
     pub(super) fn observe(&mut self, change: &Change, at: Timestamp) {
         match change {
             Change::Seen(Item::Machine(machine)) => {
+                self.fleet.note_off(machine, at);
                 see(&mut self.fleet.machines, machine.id.clone(), machine.clone(), at);
             }
             Change::Seen(Item::Snapshot(snapshot)) => self.see_snapshot(snapshot, at),

@@ -65,6 +65,9 @@ impl State {
             for since in adopted.policy_mode_since.values_mut() {
                 *since = moved(*since);
             }
+            for since in adopted.owing_since.values_mut() {
+                *since = moved(*since);
+            }
             for since in adopted.scheduled_since.values_mut() {
                 *since = (*since).min(at);
             }
@@ -102,6 +105,7 @@ impl State {
             is_there || backup.pinned || !backup.ended_at.is_some_and(old)
         });
         fleet.machines.retain(|_, known| !known.missing_since.is_some_and(old));
+        fleet.off_since.retain(|id, _| fleet.machines.contains_key(id));
         let backups = &self.backups;
         let is_doomed = |id: &BackupId| backups.get(id).is_some_and(|backup| backup.doom.is_some());
         self.postponed.retain(|id, _| is_doomed(id));
@@ -157,6 +161,10 @@ impl Fleet {
             if let Some(known) = &mut look.miscounted {
                 known.since = moved(known.since);
             }
+        }
+        self.machines_listed = self.machines_listed.map(&moved);
+        for since in self.off_since.values_mut() {
+            *since = moved(*since);
         }
         for known in self.machines.values_mut() {
             known.first_seen = moved(known.first_seen);

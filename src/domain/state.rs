@@ -99,6 +99,8 @@ pub struct Adopted {
     pub renamed: BTreeMap<PolicyName, PolicyName>,
     /// Since when the present schedule of each policy is in force.
     pub scheduled_since: BTreeMap<PolicyName, Timestamp>,
+    /// Since when each policy owes backups, or only observes, whatever else of it was edited.
+    pub owing_since: BTreeMap<PolicyName, Timestamp>,
     /// The longest gap of the schedule that each policy had before the present one, if any.
     #[serde(default)]
     pub gap_before: BTreeMap<PolicyName, Seconds>,
@@ -115,6 +117,10 @@ pub struct Adopted {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fleet {
     pub machines: BTreeMap<MachineId, Known<Machine>>,
+    /// Since when the machines that are off were seen to be.
+    pub off_since: BTreeMap<MachineId, Timestamp>,
+    /// When the last complete list of machines began; a start makes it old, and not untrue.
+    pub machines_listed: Option<Timestamp>,
     pub snapshots: BTreeMap<SnapshotId, Known<Snapshot>>,
     pub images: BTreeMap<ImageId, Image>,
     /// Images that a complete list left out, and since when: its silence is not believed for a while.
@@ -263,8 +269,8 @@ impl State {
     /// Whether a machine is lost: two complete listings in a row did not have it.
     pub fn is_lost(&self, machine: &MachineId) -> bool {
         let Some(known) = self.fleet.machines.get(machine) else { return true };
-        let looked = self.fleet.machine_look.complete;
-        known.missing_since.is_some_and(|since| looked.is_some_and(|began| began > since))
+        let listed = self.fleet.machines_listed;
+        known.missing_since.is_some_and(|since| listed.is_some_and(|began| began > since))
     }
 
     pub fn rules(&self) -> Rules {

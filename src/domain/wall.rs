@@ -3,10 +3,14 @@
 //! It is sane when it agreed with the server's `Date` in two looks running or, where the cloud gives
 //! none, when two looks passed without a step. Only sane clocks delete.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::time::{Seconds, Timestamp};
 
+/// What is late is not told for at most this long: a proxy's wrong date may never be mended.
+const DOUBT_HOLDS_AGES: Seconds = Seconds::hours(2);
 /// Creates wait at most this long for a step to be confirmed.
 const STEP_HOLDS_CREATES: Seconds = Seconds::minutes(30);
 const LOOKS_THAT_CONVINCE: u8 = 2;
@@ -25,6 +29,8 @@ pub struct WallCheck {
     pub offset_micros: Option<i64>,
     /// An unconfirmed step: when it was noticed.
     stepped_at: Option<Timestamp>,
+    /// Since when it is not sane, across restarts and steps.
+    unsure_since: Option<Timestamp>,
     /// The offset that the process before this one knew, until this one has its own.
     offset_before: Option<i64>,
     /// By how many microseconds the offset changed across the restart, if by more than clocks may
@@ -60,7 +66,9 @@ impl WallCheck {
             }
         }
         if self.is_sane() {
-            self.stepped_at = None;
+            (self.stepped_at, self.unsure_since) = (None, None);
+        } else {
+            self.unsure_since.get_or_insert(at);
         }
     }
 
@@ -72,18 +80,32 @@ impl WallCheck {
             let moved = |offset: i64| offset.saturating_add(by_micros);
             self.offset_micros = self.offset_micros.map(moved);
             self.offset_before = self.offset_before.map(moved);
+            self.unsure_since = self.unsure_since.map(|since| since.shifted(by_micros));
         }
+        self.unsure_since = Some(self.unsure_since.map_or(at, |since| since.min(at)));
         self.stepped_at = Some(at);
     }
 
     /// Nothing is believed across a restart until the looks agree again.
-    pub fn started(&mut self) {
+    pub fn started(&mut self, at: Timestamp) {
         self.agreeing = 0;
+        self.unsure_since.get_or_insert(at);
         self.offset_before = self.offset_micros;
     }
 
     pub fn is_sane(&self) -> bool {
         self.agreeing == LOOKS_THAT_CONVINCE
+    }
+
+    pub fn lets_judge_ages(&self, now: Timestamp) -> bool {
+        self.is_sane()
+            || self.unsure_since.is_some_and(|since| now.since(since) >= DOUBT_HOLDS_AGES.duration())
+    }
+
+    /// By how much the cloud's clock contradicts ours, and since when ours is not sure.
+    pub fn disagreement(&self, skew: Seconds) -> Option<(Duration, Option<Timestamp>)> {
+        let apart = Duration::from_micros(self.offset_micros?.unsigned_abs());
+        (!self.is_sane() && apart > skew.duration()).then_some((apart, self.unsure_since))
     }
 
     pub fn lets_create(&self, now: Timestamp) -> bool {

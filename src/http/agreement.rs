@@ -10,8 +10,8 @@ use crate::domain::alert::{Sight, alert};
 use crate::domain::ask::Ask;
 use crate::domain::cover::{Lateness, covers};
 use crate::domain::event::Event;
-use crate::domain::examples::world::{World, daily, machine_id};
-use crate::domain::fleet::MachineStatus;
+use crate::domain::examples::world::{World, daily, machine_id, policies};
+use crate::domain::fleet::{MachineStatus, Scope};
 use crate::domain::id::PolicyName;
 use crate::domain::policy::{Mode, PolicySet};
 use crate::domain::time::Seconds;
@@ -35,6 +35,12 @@ fn told(machines: u32) -> World {
         world.take_all();
     }
     world
+}
+
+/// The machine is seen to be so from now on.
+fn turn(world: &mut World, number: u32, status: MachineStatus) {
+    world.cloud.machines.get_mut(&machine_id(number)).unwrap().status = status;
+    world.pass();
 }
 
 fn id(number: u32) -> String {
@@ -217,18 +223,79 @@ fn a_schedule_that_was_edited_makes_nothing_late_at_once_and_excuses_nothing() {
 fn a_machine_that_the_policy_may_not_snapshot_is_late_and_one_that_is_off_is_not() {
     let mut world = told(2);
     world.adopt(|set| set.policies.values_mut().for_each(|policy| policy.may_restart = false));
-    world.wait_for_slot();
+    turn(&mut world, 2, MachineStatus::Hibernated);
     world.wait(Seconds::days(2));
     for status in [MachineStatus::Hibernated, MachineStatus::Shutoff] {
-        world.cloud.machines.get_mut(&machine_id(2)).unwrap().status = status;
-        world.pass();
+        turn(&mut world, 2, status);
         assert_eq!(agreed(&world), (of(&[1]), 1));
     }
     for status in [MachineStatus::Error, MachineStatus::Unknown("NAPPING".to_owned())] {
-        world.cloud.machines.get_mut(&machine_id(2)).unwrap().status = status;
-        world.pass();
+        turn(&mut world, 2, status);
         assert_eq!(agreed(&world), (of(&[1, 2]), 0), "nobody knows that nothing runs there");
     }
+}
+
+#[test]
+fn what_is_late_when_its_machine_is_switched_off_stays_late() {
+    let mut world = told(2);
+    turn(&mut world, 1, MachineStatus::Shutoff);
+    world.wait(Seconds::days(3));
+    assert_eq!(agreed(&world), (of(&[2]), 1), "the one that ran on, and the one that did not");
+    turn(&mut world, 2, MachineStatus::Shutoff);
+    assert_eq!(agreed(&world), (of(&[2]), 1));
+    world.restart();
+    world.wait(Seconds::days(3));
+    turn(&mut world, 2, MachineStatus::Hibernated);
+    assert_eq!(agreed(&world), (of(&[2]), 1));
+    // It ran for a moment: what it wrote then is in no backup.
+    turn(&mut world, 1, MachineStatus::Active);
+    turn(&mut world, 1, MachineStatus::Shutoff);
+    assert_eq!(agreed(&world), (of(&[1, 2]), 0));
+    // Of one that is deleted no backup can come any more.
+    turn(&mut world, 2, MachineStatus::Deleted);
+    assert_eq!(agreed(&world), (of(&[1]), 1));
+}
+
+#[test]
+fn no_edit_ends_the_wait_for_a_first_backup_and_observing_does() {
+    let edits: [fn(&mut PolicySet); 4] = [
+        |set| set.policies.values_mut().for_each(|policy| policy.schedule = "30 2 * * *".to_owned()),
+        |set| set.policies.values_mut().for_each(|policy| policy.timezone = "Europe/Zurich".to_owned()),
+        |set| set.policies.values_mut().for_each(|policy| policy.mode = Mode::Protect),
+        |set| set.mode = Mode::Protect,
+    ];
+    for edit in edits {
+        let mut world = told(0);
+        world.cloud = World::new(1).cloud;
+        world.look_at_all();
+        world.wait(Seconds::hours(27));
+        world.adopt(edit);
+        assert_eq!(agreed(&world).0, of(&[]));
+        world.wait(Seconds(1));
+        assert_eq!(agreed(&world).0, of(&[1]));
+        world.adopt(|set| *set = PolicySet { alerts: set.alerts.clone(), ..policies() });
+        assert_eq!(agreed(&world).0, of(&[1]), "nor does the way back");
+        world.adopt(|set| set.mode = Mode::Observe);
+        world.adopt(|set| set.mode = Mode::Enforce);
+        assert_eq!(agreed(&world).0, of(&[]));
+    }
+}
+
+#[test]
+fn an_edit_gives_a_first_backup_the_longer_gap_and_no_second_one() {
+    let mut world = told(0);
+    world.cloud = World::new(1).cloud;
+    world.look_at_all();
+    let begun = world.now;
+    let weeks = ["0 2 * * 1", "0 2 * * 2"].into_iter().cycle();
+    for schedule in weeks.take(10) {
+        world.adopt(|set| {
+            let policy = set.policies.get_mut(&daily()).unwrap();
+            (policy.schedule, policy.longest_gap) = (schedule.to_owned(), Seconds::days(7));
+        });
+        world.wait(Seconds::hours(20));
+    }
+    assert_eq!(agreed(&world).0, of(&[1]), "{}", world.now.since(begun).as_secs());
 }
 
 #[test]
@@ -273,6 +340,46 @@ fn one_listing_without_a_machine_leaves_it_late_and_two_end_that() {
     world.wait(Seconds(60));
     world.look_at_all();
     assert_eq!(agreed(&world), (of(&[]), 0));
+    // Nor does a start make late what is gone for long.
+    world.wait(Seconds::days(2));
+    world.restart();
+    assert_eq!(agreed(&world), (of(&[]), 0));
+    world.look(&Scope::Snapshots);
+    world.look(&Scope::Snapshots);
+    assert_eq!(agreed(&world), (of(&[]), 0));
+}
+
+#[test]
+fn a_clock_that_nobody_trusts_hides_what_is_late_for_two_hours_and_no_longer() {
+    let mut world = told(1);
+    world.wait(Seconds::days(2));
+    let is_said = |world: &World| {
+        let found = findings(&world.state, world.now, &status(world));
+        found.iter().any(|said| said.contains("our clock and the cloud's differ by 3 h"))
+    };
+    assert!(!is_said(&world));
+    // A proxy answers with an old date, again and again; steps and starts begin nothing anew.
+    world.cloud.date = Some(3 * 3_600 * 1_000_000);
+    world.look_at_all();
+    assert!(is_said(&world));
+    for upset in [|_: &mut World| (), |world: &mut World| world.step_clock(-600), World::restart] {
+        assert_eq!((in_letters(&world), judged(&world).0), (of(&[]), of(&[1])));
+        upset(&mut world);
+        world.wait(Seconds::minutes(39));
+        world.look_at_all();
+    }
+    assert_eq!(in_letters(&world), of(&[]));
+    world.wait(Seconds::minutes(3));
+    world.look_at_all();
+    assert_eq!(agreed(&world).0, of(&[1]));
+    world.cloud.date = Some(0);
+    world.look_at_all();
+    assert!(!is_said(&world));
+    // Nobody answers after a start: what was late is late.
+    world.restart();
+    assert_eq!(in_letters(&world), of(&[]));
+    world.wait(Seconds::hours(2));
+    assert_eq!(in_letters(&world), of(&[1]));
 }
 
 /// A fast clock puts hours between two passes: the state is of the last one, and the time is not.

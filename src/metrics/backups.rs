@@ -40,7 +40,7 @@ pub fn tell(scrape: &Scrape<'_>, families: &mut Families) {
     );
     // Where no age is too great, whoever compares the two needs to know nothing else.
     let ages = expected().map(|(row, expected)| {
-        let is_excused = expected.sleeps || expected.observes;
+        let is_excused = row.cover.sleeps(expected) || expected.observes;
         let age = if is_excused { f64::INFINITY } else { expected.age.0 as f64 };
         (row.labels(), age)
     });

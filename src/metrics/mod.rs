@@ -26,7 +26,7 @@ use families::Families;
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
 
 /// Shelves, and machines, that have series of their own; the rest is counted in
-/// `quartermaster_left_out`. With three series a shelf and one a machine this is about 10,000 series.
+/// `quartermaster_left_out`. With at most four series a shelf and one a machine these are 12,500 at most.
 const MOST_SHOWN: usize = 2_500;
 
 /// More than what the process tells of itself needs.

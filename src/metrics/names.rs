@@ -76,7 +76,7 @@ pub const NEWEST_GOOD: Described = gauge(
 pub const EXPECTED_AGE: Described = gauge(
     "quartermaster_backup_expected_age_seconds",
     &["policy", "machine"],
-    "How old the newest good backup may become before it is late; +Inf while its machine is off, or its policy observes.",
+    "How old the newest good backup may become before it is late; +Inf while its machine is off since before that, or its policy observes.",
 );
 pub const AWAITED_SINCE: Described = gauge(
     "quartermaster_backup_awaited_since_timestamp_seconds",

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::status::word;
 use super::stops::{self, Stop};
-use super::words::count;
+use super::words::{count, span};
 use crate::domain::alert::matter::{Level, Matter};
 use crate::domain::backup::Life;
 use crate::domain::fleet::Scope;
@@ -108,6 +108,13 @@ pub fn alarms(state: &State, now: Timestamp) -> Vec<Alarm> {
             word(machine.as_str())
         );
         tell("machine_impossible", Some(known.since), said);
+    }
+    if let Some((apart, since)) = state.wall.disagreement(state.rules().skew) {
+        let said = format!(
+            "our clock and the cloud's differ by {}: nothing is deleted until they agree; set this host's clock, or mend the proxy that answers with old dates",
+            span(apart)
+        );
+        tell("clocks_differ", since, said);
     }
     listings(state, &mut tell);
     for snapshot in state.unreadable() {

@@ -115,8 +115,8 @@ mod tests {
         world.take_all();
         let mut found_as = |status: MachineStatus, days| {
             world.cloud.machines.values_mut().for_each(|machine| machine.status = status.clone());
-            world.wait(Seconds::days(days));
             world.look_at_all();
+            world.wait(Seconds::days(days));
             found(&world)
         };
         assert_eq!(found_as(MachineStatus::Hibernated, 3), Vec::<String>::new());

@@ -24,8 +24,8 @@ type OnShelf<'a, T> = BTreeMap<(&'a PolicyName, &'a MachineId), T>;
 
 /// Shelves whose newest good backup is older than it should ever be.
 pub(super) fn late(state: &State, now: Timestamp) -> Finding {
-    // Ages on a clock that nobody trusts begin nothing and end nothing.
-    if !state.wall.is_sane() {
+    // Ages on a clock that nobody trusts begin nothing and end nothing, though not for ever.
+    if !state.wall.lets_judge_ages(now) {
         return Finding::Unseen;
     }
     let (mut late, mut is_told_once) = (Vec::new(), true);
@@ -49,7 +49,8 @@ fn late_fact(
     expected: &Expected,
 ) -> Fact {
     let known = state.fleet.machines.get(machine).map(|known| &known.item);
-    let off = known.filter(|_| expected.sleeps).and_then(|machine| Held::not_active(&machine.status));
+    let off =
+        known.filter(|_| expected.off_since.is_some()).and_then(|machine| Held::not_active(&machine.status));
     let shelf = Shelf { policy: policy.clone(), machine: machine.clone() };
     let open = state.shelves.get(&shelf).and_then(|shelf| shelf.open.as_ref());
     Fact::Late {
