@@ -23,10 +23,14 @@ fn scraped(state: &State) -> String {
 }
 
 fn see(state: &mut State, id: &str, name: &str) {
+    see_as(state, id, name, MachineStatus::Active);
+}
+
+fn see_as(state: &mut State, id: &str, name: &str, status: MachineStatus) {
     let machine = Machine {
         id: MachineId::new(id),
         name: name.to_owned(),
-        status: MachineStatus::Active,
+        status,
         region: "CANADA-1".to_owned(),
         tier: String::new(),
         labels: BTreeSet::new(),
@@ -199,7 +203,7 @@ fn while_a_machine_is_off_no_age_of_its_newest_backup_is_too_great() {
     };
     see(&mut state, "BRK-1", "trainer");
     assert!(age(&state).is_finite());
-    state.fleet.machines.get_mut(&MachineId::new("BRK-1")).unwrap().item.status = MachineStatus::Hibernated;
+    see_as(&mut state, "BRK-1", "trainer", MachineStatus::Hibernated);
     assert!(age(&state).is_infinite());
 }
 
