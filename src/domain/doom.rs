@@ -20,8 +20,8 @@ use super::time::Timestamp;
 /// and nothing new comes out of it until the next one.
 const DOOM_WITHIN: u32 = 4;
 
-/// Dooms what no rule keeps, only right after a complete look, and spares what one keeps again, at any
-/// time: what is left out of an old listing can make a backup stay, and must not let one go.
+/// Dooms what no rule keeps, and spares what one keeps again. Right after a complete look; and at any time where
+/// a doom is past its grace, so that nothing goes which an edited rule keeps.
 pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
     let Some(adopted) = &state.adopted else { return };
     let read_at = state.fleet.snapshot_look.read_at;
@@ -30,12 +30,16 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
     if adopted.set.mode != Mode::Enforce || state.fleet.doubtful_since.is_some() {
         return;
     }
+    let is_pressing = |backup: &Backup| backup.doom.as_ref().is_some_and(|doom| state.grace_end(doom) <= now);
+    if !is_fresh && !state.watched().any(|(_, backup)| is_pressing(backup)) {
+        return;
+    }
     for ((policy_name, _), backups) in shelves(state) {
         let enforces = match adopted.set.policies.get(policy_name) {
             Some(policy) => policy.mode == Mode::Enforce,
             None => state.retired.contains(policy_name),
         };
-        let is_wanted = is_fresh || backups.iter().any(|(_, backup)| backup.doom.is_some());
+        let is_wanted = is_fresh || backups.iter().any(|(_, backup)| is_pressing(backup));
         if enforces
             && is_wanted
             && let Some(weighed) = weigh_shelf(state, now, adopted, policy_name, &backups)
