@@ -20,12 +20,12 @@ pub fn refused() -> Outcome {
     })
 }
 
-fn unclear() -> Outcome {
+pub fn unclear() -> Outcome {
     Outcome::Unclear { why: "timeout".to_owned() }
 }
 
 /// A machine whose first slot was asked for, and what came back.
-fn asked(outcome: Outcome) -> (World, Effect) {
+pub fn asked(outcome: Outcome) -> (World, Effect) {
     let mut world = World::new(1);
     world.wait_for_slot();
     let create = creates(&world.pass()).pop().unwrap();
@@ -33,7 +33,7 @@ fn asked(outcome: Outcome) -> (World, Effect) {
     (world, create)
 }
 
-fn standing<'a>(world: &'a World, effect: &Effect) -> &'a Standing {
+pub fn standing<'a>(world: &'a World, effect: &Effect) -> &'a Standing {
     &world.state.effects[&effect.id].standing
 }
 
@@ -42,7 +42,7 @@ fn life(world: &World, effect: &Effect) -> Life {
 }
 
 /// Two complete looks after the settle time that do not show it.
-fn settle(world: &mut World) {
+pub fn settle(world: &mut World) {
     world.wait(Seconds::minutes(61));
     world.pass();
     world.pass();
