@@ -3,11 +3,10 @@
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::machine;
 
 /// Who has no rights that are not given to everybody.
 const NOBODY: &str = "65534";
-/// By `tests/run`, where all parts are there: then a test that cannot be done fails.
-const REQUIRED: &str = "QUARTERMASTER_REAL_PARTS";
 
 /// The program in a place that everybody can reach, run as nobody.
 struct Nobody {
@@ -20,9 +19,7 @@ impl Nobody {
         let own = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap());
         let setpriv = Command::new("setpriv").arg("--version").output();
         if own != 0 || setpriv.is_err() {
-            let is_required = std::env::var_os(REQUIRED).is_some_and(|word| word == "required");
-            assert!(!is_required, "this needs root, and setpriv of util-linux");
-            println!("SKIPPED: this needs root, and setpriv of util-linux");
+            machine::skip("this needs root, and setpriv of util-linux");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
