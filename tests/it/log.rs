@@ -221,6 +221,26 @@ fn a_restored_journal_has_the_events_of_the_backup_and_is_frozen() {
 }
 
 #[test]
+fn a_rebuild_and_a_restore_wait_for_a_look_that_holds_the_journal_for_a_moment() {
+    let site = Site::new();
+    let backup = site.text("one.db");
+    site.log(&["backup", &backup]);
+    for (data, verb) in [("data", &["log", "rebuild"][..]), ("lost", &["log", "restore", &backup])] {
+        fs::create_dir_all(site.path(data)).unwrap();
+        let lock = fs::File::create(site.path(data).join("journal.lock")).unwrap();
+        // As `status` holds it, and longer than it ever does.
+        lock.lock_shared().unwrap();
+        let look = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(700));
+            drop(lock);
+        });
+        let output = site.at(data, verb);
+        look.join().unwrap();
+        assert_eq!(code(&output), 0, "{verb:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn a_restore_never_takes_the_place_of_events_that_the_backup_does_not_have() {
     let site = Site::new();
     let backup = site.text("one.db");
