@@ -62,10 +62,12 @@ pub enum Bug {
     AnswerBeforeCommit,
     /// A balance that cannot be read ends the alert about it.
     BlindnessEndsAlerts,
+    /// After the first deletion of a pass the others follow without a look at what it did.
+    CanaryNotAwaited,
 }
 
 impl Bug {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::BlindRetry,
         Self::NoSettleTime,
         Self::PageTwoIgnored,
@@ -92,6 +94,7 @@ impl Bug {
         Self::CommitWithoutSync,
         Self::AnswerBeforeCommit,
         Self::BlindnessEndsAlerts,
+        Self::CanaryNotAwaited,
     ];
 }
 

@@ -48,8 +48,8 @@ mod tests {
     }
 
     #[test]
-    fn each_deletion_by_hand_is_followed_by_one_look() {
-        assert_eq!(read("D?D?D?"), "D!D!D!");
-        assert_eq!(read("w?D?D?"), "wD!D!");
+    fn those_by_hand_and_those_by_the_rules_each_have_their_first_look() {
+        assert_eq!(read("D?DD?D"), "D!DD!D");
+        assert_eq!(read("w?DD?D"), "wD!D!D");
     }
 }

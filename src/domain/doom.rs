@@ -20,44 +20,47 @@ use super::time::Timestamp;
 /// and nothing new comes out of it until the next one.
 const DOOM_WITHIN: u32 = 4;
 
-/// Dooms what no rule keeps, only right after a complete look, and spares what one keeps again, at any
-/// time: what is left out of an old listing can make a backup stay, and must not let one go.
+/// Dooms what no rule keeps, under a mode that deletes and right after a complete look; and spares what one keeps
+/// again under every mode, then and wherever a doom is past its grace: nothing goes which an edited rule keeps.
 pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
     let Some(adopted) = &state.adopted else { return };
     let read_at = state.fleet.snapshot_look.read_at;
     let bound = adopted.set.rules.fresh.duration() / DOOM_WITHIN;
     let is_fresh = read_at.is_some_and(|read_at| now.since(read_at) <= bound);
-    if adopted.set.mode != Mode::Enforce || state.fleet.doubtful_since.is_some() {
+    let is_pressing = |backup: &Backup| backup.doom.as_ref().is_some_and(|doom| state.grace_end(doom) <= now);
+    if !is_fresh && !state.watched().any(|(_, backup)| is_pressing(backup)) {
         return;
     }
+    let may_doom = is_fresh && adopted.set.mode == Mode::Enforce && state.fleet.doubtful_since.is_none();
     for ((policy_name, _), backups) in shelves(state) {
         let enforces = match adopted.set.policies.get(policy_name) {
             Some(policy) => policy.mode == Mode::Enforce,
             None => state.retired.contains(policy_name),
         };
-        let is_wanted = is_fresh || backups.iter().any(|(_, backup)| backup.doom.is_some());
-        if enforces
-            && is_wanted
+        let dooms = may_doom && enforces;
+        let spares =
+            backups.iter().any(|(_, backup)| backup.doom.is_some() && (is_fresh || is_pressing(backup)));
+        if (dooms || spares)
             && let Some(weighed) = weigh_shelf(state, now, adopted, policy_name, &backups)
         {
-            if is_fresh {
+            if dooms {
                 doom_shelf(state, now, adopted, &weighed, plan);
             }
             spare_shelf(&weighed, &backups, plan);
         }
     }
-    doom_expired(state, now, adopted, is_fresh, plan);
+    doom_expired(state, now, adopted, may_doom, plan);
 }
 
 /// What a person had made, and said when it ends.
-fn doom_expired(state: &State, now: Timestamp, adopted: &Adopted, is_fresh: bool, plan: &mut Plan) {
+fn doom_expired(state: &State, now: Timestamp, adopted: &Adopted, may_doom: bool, plan: &mut Plan) {
     let of_nobody = state.backups.iter().filter(|(_, backup)| backup.slot.is_none());
     for (id, backup) in of_nobody {
         let is_over = backup.expires_at.is_some_and(|at| at <= now)
             && backup.life == Life::Good
             && !backup.is_protected(now);
         let is_new = backup.doom.is_none() && state.sole_snapshot(backup).is_some();
-        if is_over && is_fresh && is_new {
+        if is_over && may_doom && is_new {
             let proof = bare_proof(state, now, adopted);
             plan.events.push(Event::Doomed(Doomed { backup: id.clone(), proof }));
         } else if !is_over && backup.doom.is_some() && backup.life == Life::Good {

@@ -105,6 +105,7 @@ impl Alerts {
         }
         self.unreached_since = self.unreached_since.map(|_| at);
         self.digested_until = self.digested_until.map(|until| until.min(at));
-        self.gone.values_mut().chain(self.ended.values_mut()).for_each(|since| *since = moved(*since));
+        let ended = self.ended.values_mut().map(|ended| &mut ended.at);
+        self.gone.values_mut().chain(ended).for_each(|since| *since = moved(*since));
     }
 }

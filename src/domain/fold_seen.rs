@@ -206,7 +206,7 @@ impl State {
         }
     }
 
-    fn see_snapshot(&mut self, snapshot: &Snapshot, at: Timestamp) {
+    pub(super) fn see_snapshot(&mut self, snapshot: &Snapshot, at: Timestamp) {
         self.part_from_reused(snapshot, at);
         see(&mut self.fleet.snapshots, snapshot.id.clone(), snapshot.clone(), at);
         let Some(owner) = self.owner_of(snapshot) else { return };
@@ -266,9 +266,12 @@ impl State {
         // Where the cloud's clock was not known, a name that hashes the slot is proof enough.
         let earliest = |offset: i64| backup.requested_at.min(backup.requested_at.shifted(-offset)) - skew;
         let earliest = backup.offset_micros.map(earliest);
+        // Nobody makes a backup of a slot before that is due: such a date is a lie, and says nothing.
+        let due = backup.slot.as_ref().map(|slot| slot.due - skew);
+        let created = snapshot.created_at.filter(|created| due.is_none_or(|due| *created >= due));
         // The id that we were given, under the name that we gave: no date can speak against that.
-        let in_time = is_answered
-            || snapshot.created_at.is_none_or(|created| earliest.is_none_or(|earliest| created >= earliest));
+        let in_time =
+            is_answered || created.is_none_or(|created| earliest.is_none_or(|earliest| created >= earliest));
         (same_machine && in_time).then_some(id)
     }
 
@@ -322,38 +325,6 @@ impl State {
             ended_at: None,
         });
         self.note_backup(id);
-    }
-
-    /// A person says that a snapshot is ours: a backup of no policy.
-    pub(super) fn adopt_snapshot(&mut self, id: &SnapshotId, at: Timestamp) {
-        let Some(known) = self.fleet.snapshots.get(id) else { return };
-        let snapshot = known.item.clone();
-        let (Some(machine), false) = (snapshot.machine.clone(), self.owners.contains_key(id)) else { return };
-        let backup = BackupId::new(format!("id:{id}"));
-        self.backups.insert(
-            backup.clone(),
-            Backup {
-                machine,
-                name: snapshot.name.clone(),
-                slot: None,
-                requested_at: at,
-                waiting_since: at,
-                offset_micros: None,
-                life: Life::Pending,
-                snapshots: BTreeSet::from([id.clone()]),
-                taken_at: snapshot.created_at.unwrap_or(at),
-                sized: None,
-                pinned: false,
-                held: None,
-                doom: None,
-                expires_at: None,
-                life_before: Life::Pending,
-                ended_at: None,
-            },
-        );
-        self.note_backup(&backup);
-        self.owners.insert(id.clone(), backup);
-        self.see_snapshot(&snapshot, at);
     }
 }
 

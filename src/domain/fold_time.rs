@@ -165,6 +165,7 @@ impl Fleet {
         for known in self.snapshots.values_mut() {
             known.missing_since = known.missing_since.map(&moved);
         }
+        self.lost_images.values_mut().for_each(|(_, since)| *since = moved(*since));
         self.doubtful_since = self.doubtful_since.map(&moved);
         self.details.clear();
         self.links = None;

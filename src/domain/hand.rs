@@ -107,6 +107,7 @@ pub(super) fn plan_requests(state: &State, now: Timestamp, plan: &mut Plan) {
     }
     let day_cap = prune::day_cap(state, now);
     let mut left = prune::left_in_a_pass(state, now, day_cap);
+    let mut is_first = true;
     for (_, request) in deletes {
         let id = request.effect.verb.backup();
         let Some(backup) = state.backups.get(id) else { continue };
@@ -119,7 +120,9 @@ pub(super) fn plan_requests(state: &State, now: Timestamp, plan: &mut Plan) {
                 left = left.saturating_sub(1);
                 machines.push(request.effect.verb.machine());
                 plan.actions.push(Action::Perform { effect: request.effect.clone() });
-                plan.actions.push(Action::Look);
+                if std::mem::take(&mut is_first) {
+                    plan.actions.push(Action::Look);
+                }
             }
         }
     }

@@ -29,6 +29,7 @@ pub mod counters;
 pub mod state;
 pub mod fold;
 mod fold_policy;
+mod fold_adopt;
 mod fold_ask;
 mod fold_downtime;
 mod fold_effect;

@@ -109,8 +109,8 @@ impl Truth {
     /// Why it would be wrong to delete this one now; nothing if it would be right.
     pub fn is_wrong_victim(&self, id: &str) -> Option<String> {
         let Some(record) = self.snapshot(id) else { return Some(format!("{id} never was")) };
-        // What somebody else took away is nobody's victim; the daemon may not know yet.
-        if record.deleted.is_some_and(|(_, by)| by != Actor::Daemon) {
+        // What is gone is nobody's victim; the daemon may not know yet, even of what it did itself.
+        if record.deleted.is_some() {
             return None;
         }
         let objections = self.objections(record, self.now);

@@ -84,6 +84,25 @@ fn rehearse_in(directory: &Path, seed: u64, days: u64, also: Retention) -> Resul
     run::run(&setup, Rc::new(RefCell::new(Nobody))).map_err(|error| format!("{error}: {error:?}"))
 }
 
+/// A calm rehearsal of so many machines, each with one backup kept.
+pub fn rehearse_fleet(machines: u32, days: u64) -> Result<Summary, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let setup = Setup {
+        length: Seconds::days(days),
+        machines,
+        keep_last: 1,
+        also: Retention::default(),
+        is_varied: false,
+        seed: 1,
+        faults: "none".to_owned(),
+        dialect: Dialect::parse("plain").unwrap(),
+        durable: false,
+        directory: directory.path().to_owned(),
+        disturbances: Vec::new(),
+    };
+    run::run(&setup, Rc::new(RefCell::new(Nobody))).map_err(|error| format!("{error}: {error:?}"))
+}
+
 /// The journal of a seed that went wrong is kept, and named: it tells what happened.
 fn rehearse_and_tell(seed: u64, days: u64) -> Result<Summary, String> {
     let directory = tempfile::tempdir().unwrap();

@@ -6,11 +6,12 @@ use quartermaster::domain::policy::{Keep, Retention};
 use quartermaster::planted::{Bug, plant};
 use quartermaster::rehearsal::summary::Summary;
 
-use crate::campaign::{self, DAYS, rehearse, rehearse_keeping};
+use crate::campaign::{self, DAYS, rehearse, rehearse_fleet, rehearse_keeping};
 
 /// A rehearsal has one policy, daily in UTC, and a disk that keeps its power: it cannot show these. Each
 /// has a test of its own that plants it.
-const SHOWN_ELSEWHERE: [Bug; 13] = [
+const SHOWN_ELSEWHERE: [Bug; 14] = [
+    Bug::CanaryNotAwaited,
     Bug::OverrideIgnoresHold,
     Bug::BlindnessEndsAlerts,
     Bug::GraceAfterEditIgnored,
@@ -123,6 +124,18 @@ fn each_planted_bug_is_caught() {
         assert!(control.is_clean(), "seed {seed} is not clean without {bug:?}: {:?}", control.violations);
     }
     println!("without a bug, seeds 0 to {longest} are clean");
+}
+
+/// In a small fleet a pass deletes one thing at most; of twenty machines it deletes many.
+#[test]
+fn after_the_first_deletion_of_a_pass_the_list_is_read_again_in_a_large_fleet() {
+    let sound = rehearse_fleet(20, 5).unwrap();
+    assert!(sound.is_clean() && sound.backups_deleted >= 40, "{sound:?}");
+    plant(Some(Bug::CanaryNotAwaited));
+    let planted = rehearse_fleet(20, 5).unwrap();
+    plant(None);
+    let line = planted.violations.iter().find(|line| line.starts_with("canary:"));
+    println!("planted bug CanaryNotAwaited: caught by budget: {}", line.expect("nobody noticed"));
 }
 
 #[test]

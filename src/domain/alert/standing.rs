@@ -26,8 +26,8 @@ pub struct Alerts {
     /// The counts at the last digest.
     pub made_then: u64,
     pub deleted_then: u64,
-    /// When matters that were told ended, as long as that makes a difference.
-    pub ended: BTreeMap<Matter, Timestamp>,
+    /// Matters that were told and ended, as long as that makes a difference.
+    pub ended: BTreeMap<Matter, Ended>,
     /// Backups of ours that somebody else deleted within [`GONE_FOR`].
     pub gone: BTreeMap<BackupId, Timestamp>,
     pub queued: u64,
@@ -75,6 +75,13 @@ pub struct Waiting {
 /// Where many things fall ill one after another, they are told together, this far apart.
 const MORE_EVERY: Seconds = Seconds::hours(1);
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    pub at: Timestamp,
+    /// What it was about at its end.
+    pub subjects: BTreeSet<String>,
+}
+
 /// What ended and begins again within so long …
 const COMES_AND_GOES: Seconds = Seconds::hours(6);
 /// … is told again once it has lasted for this long.
@@ -82,18 +89,22 @@ const STAYS: Seconds = Seconds::hours(1);
 
 impl Alerts {
     /// How long a matter must last before a letter tells it. Where little is to be lost, what comes and goes
-    /// is told once: who hears of it ten times a day does not hear the eleventh.
+    /// of the same things is told once: who hears of it ten times a day does not hear the eleventh.
     pub fn quiet(&self, matter: Matter, active: &Active) -> Seconds {
-        let ended = self.ended.get(&matter);
-        let is_again = ended.is_some_and(|at| active.since.since(*at) < COMES_AND_GOES.duration());
+        let is_again = self.ended.get(&matter).is_some_and(|ended| {
+            let is_soon = active.since.since(ended.at) < COMES_AND_GOES.duration();
+            // Each freeze and each pause names its own end, and is the same matter for all that.
+            let is_one = matches!(matter, Matter::Frozen | Matter::Paused);
+            is_soon && (is_one || active.subjects.is_subset(&ended.subjects))
+        });
         let is_mild = active.level < Level::Urgent && !matches!(matter, Matter::Balance(_));
         if is_again && is_mild { matter.quiet().max(STAYS) } else { matter.quiet() }
     }
 
     pub fn end(&mut self, matter: Matter, at: Timestamp) {
-        self.ended.retain(|_, ended| at.since(*ended) < COMES_AND_GOES.duration());
-        if self.active.remove(&matter).is_some_and(|active| active.told.is_some()) {
-            self.ended.insert(matter, at);
+        self.ended.retain(|_, ended| at.since(ended.at) < COMES_AND_GOES.duration());
+        if let Some(active) = self.active.remove(&matter).filter(|active| active.told.is_some()) {
+            self.ended.insert(matter, Ended { at, subjects: active.subjects });
         }
     }
 }
@@ -144,5 +155,31 @@ impl Active {
             let after = self.level.repeats_after(told.count)?;
             (passed >= after.duration()).then_some(Step::Again)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_mild_and_was_told_of_the_same_things_waits_to_be_told_again() {
+        let at = Timestamp::from_seconds(1_772_330_400);
+        let subjects = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let began = |level, names: &[&str]| Active { subjects: subjects(names), ..Active::new(at, level) };
+        let ended = |ago: Seconds| {
+            let ended = Ended { at: at - ago, subjects: subjects(&["a", "b"]) };
+            let all = [Matter::BackupLate, Matter::Balance(crate::domain::money::Currency::Usd)];
+            Alerts { ended: all.map(|matter| (matter, ended.clone())).into(), ..Alerts::default() }
+        };
+        let late =
+            |alerts: &Alerts, level, names: &[&str]| alerts.quiet(Matter::BackupLate, &began(level, names));
+        let soon = ended(Seconds::minutes(5));
+        assert_eq!(late(&soon, Level::Warning, &["a"]), STAYS);
+        assert_eq!(late(&soon, Level::Warning, &["a", "c"]), Seconds(0), "another machine is news");
+        assert_eq!(late(&soon, Level::Urgent, &["a"]), Seconds(0), "what is urgent is told at once");
+        assert_eq!(late(&ended(COMES_AND_GOES), Level::Warning, &["a"]), Seconds(0));
+        let balance = Matter::Balance(crate::domain::money::Currency::Usd);
+        assert_eq!(soon.quiet(balance, &began(Level::Warning, &[])), Seconds(0));
     }
 }

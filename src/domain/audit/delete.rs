@@ -59,11 +59,7 @@ pub(super) fn may_delete(
         let policy = adopted.set.policies.get(&slot.policy);
         leaves_enough(state, now, policy, slot, id, backup, rules)?;
         if let Some(policy) = policy {
-            let zone = schedule::zone(&policy.timezone);
-            let zone = zone.map_err(|_| Forbidden("its policy's zone is not known"))?;
-            let others = neighbours(state, slot, id).collect();
-            let place = Place { backup, others, zone: &zone, now, latest };
-            is_expired(&policy.retention, &place)?;
+            no_rule_keeps(state, now, policy, slot, id, backup)?;
         }
     }
     was_seen_just_now(state, now, snapshot, backup, rules)?;
@@ -109,6 +105,22 @@ pub(super) fn is_ours_alone(
     let mut garbled = state.fleet.snapshots.values().map(|known| &known.item).filter(|s| is_garbled(s));
     let here = garbled.any(|s| s.machine.is_none() || s.machine.as_ref() == Some(&backup.machine));
     require(!here, Changed("a snapshot of this machine cannot be read"))
+}
+
+/// The rules of its policy as they are now, which may not be those that doomed it.
+pub(super) fn no_rule_keeps(
+    state: &State,
+    now: Timestamp,
+    policy: &Policy,
+    slot: &Slot,
+    id: &BackupId,
+    backup: &Backup,
+) -> Verdict {
+    let zone = schedule::zone(&policy.timezone);
+    let zone = zone.map_err(|_| Forbidden("its policy's zone is not known"))?;
+    let others = neighbours(state, slot, id).collect();
+    let place = Place { backup, others, zone: &zone, now, latest: now + state.rules().skew };
+    is_expired(&policy.retention, &place)
 }
 
 /// Doomed by the cause, and for long enough; approved where it must be.

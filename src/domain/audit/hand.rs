@@ -5,7 +5,7 @@
 use super::create::is_theirs_to_take;
 use super::delete::{
     has_a_young_one, is_calm, is_ours_alone, is_unlinked, is_unsaid, is_within_caps, neighbours,
-    was_seen_just_now,
+    no_rule_keeps, was_seen_just_now,
 };
 use super::{Changed, Forbidden, Objection, Verdict, require};
 use crate::domain::ask::Rail;
@@ -88,6 +88,9 @@ fn spares_the_good(
         let approved = doom.approved_at.is_some_and(|at| now.since(at) <= rules.approval_life.duration());
         let agreed = approved || !doom.needs_approval || !guarded(Rail::Approval);
         require(agreed, Forbidden("no person approved it"))?;
+        if let Some(policy) = policy.filter(|_| guarded(Rail::Kept)) {
+            no_rule_keeps(state, now, policy, slot, id, backup)?;
+        }
     } else {
         require(policy.is_none() || !guarded(Rail::Kept), Forbidden("it is not doomed"))?;
     }

@@ -12,7 +12,7 @@ use crate::domain::effect::{Cause, Effect, Outcome, Verb};
 use crate::domain::event::{Event, Lapsed};
 use crate::domain::fleet::{Image, MachineStatus, SnapshotStatus};
 use crate::domain::id::{BackupId, ImageId};
-use crate::domain::policy::Mode;
+use crate::domain::policy::{Keep, Mode};
 use crate::domain::time::Seconds;
 
 /// The delete that a doom causes.
@@ -74,6 +74,20 @@ fn needs(rail: Rail, change: impl Fn(&mut Ready) -> BackupId, objection: Objecti
 #[test]
 fn what_a_rule_keeps_needs_an_override() {
     needs(Rail::Kept, |ready| ready.backups[2].clone(), Forbidden("it is not doomed"), Hold::Kept);
+}
+
+#[test]
+fn what_an_edited_rule_keeps_again_needs_an_override_under_every_mode() {
+    for mode in [Mode::Enforce, Mode::Protect] {
+        let change = move |ready: &mut Ready| {
+            ready.world.adopt(|set| {
+                set.mode = mode;
+                set.policies.get_mut(&daily()).unwrap().retention.keep_last = Some(Keep::Count(4));
+            });
+            ready.victim.clone()
+        };
+        needs(Rail::Kept, change, Forbidden("keep_last keeps it"), Hold::Kept);
+    }
 }
 
 #[test]

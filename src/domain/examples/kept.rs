@@ -137,6 +137,7 @@ fn what_a_new_rule_keeps_is_spared_though_the_list_is_too_old_to_doom_by() {
     let last = |count| Retention { keep_last: Some(Keep::Count(count)), ..Retention::default() };
     let (mut world, backups) = nights(4, &last(2));
     assert!(world.backup(&backups[0]).doom.is_some());
+    world.wait(Seconds::hours(24));
     world.look_at_all();
     world.wait(Seconds(60));
     keep(&mut world, &last(4));

@@ -127,6 +127,25 @@ fn an_image_that_a_list_leaves_out_holds_for_another_day() {
 }
 
 #[test]
+fn a_step_of_the_clock_neither_ends_nor_stretches_the_day_for_which_a_lost_image_holds() {
+    for step in [30, -3_000] {
+        let mut ready = ready();
+        let of = Some(ready.world.snapshot_of(&ready.victim));
+        add_image(&mut ready, image(of));
+        ready.world.look_at_all();
+        ready.world.cloud.images.clear();
+        ready.world.look_at_all();
+        ready.world.step_clock(step * 3_600);
+        ready.world.look_at_all();
+        let is_held = |ready: &Ready| !ready.world.state.fleet.lost_images.is_empty();
+        assert!(is_held(&ready), "{step} h");
+        ready.world.wait(Seconds::hours(24));
+        ready.world.look_at_all();
+        assert!(!is_held(&ready), "{step} h");
+    }
+}
+
+#[test]
 fn an_image_of_unknown_source_could_be_of_any_backup() {
     let change = |ready: &mut Ready| add_image(ready, image(None));
     let objection = Changed("an image was made from something unnamed");
