@@ -313,8 +313,8 @@ mod tests {
             "ada":["x1","y2"]},"tags":{"ada":true}}}"#;
         let told = Redaction::default().body(body.as_bytes());
         assert!(serde_json::from_str::<IgnoredAny>(&told).is_ok(), "{told}");
-        for gone in ["ada", "exam", "elm", "7", "ill", "x1", "y2"] {
-            assert!(!told.replace("redacted", "").contains(gone), "{gone}: {told}");
+        for gone in ["\"ada", "exam", "elm", ":7", "ill", "x1", "y2"] {
+            assert!(!told.contains(gone), "{gone}: {told}");
         }
         assert!(told.contains(r#""id":"BRK-1D","labels":{"redacted_1":"redacted-2""#), "{told}");
     }
