@@ -13,6 +13,7 @@ mod hands;
 mod made;
 mod runs;
 mod money;
+mod named;
 mod proofs;
 #[cfg(feature = "planted-bugs")]
 mod planted;
