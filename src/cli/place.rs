@@ -9,6 +9,7 @@ use crate::cli::ending::Ending;
 use crate::cli::screen;
 use crate::clock::Clock;
 use crate::config::clock::ClockSetting;
+use crate::config::socket::SocketSetting;
 use crate::config::whereabouts::{self, Whereabouts};
 use crate::daemon::engine::{self, FOLD_ID};
 use crate::domain::state::State;
@@ -58,8 +59,12 @@ impl Place {
             drop(self.told.set(self.ask()?));
         }
         let told = self.told.get().cloned().unwrap_or_default();
-        let directory = self.data_dir.clone().unwrap_or(told.data_dir);
-        let socket = told.socket.of(&directory);
+        let directory = self.data_dir.clone().unwrap_or_else(|| told.data_dir.clone());
+        // The configuration's daemon has the configuration's journal: it is not asked about another.
+        let socket = match is_same(&directory, &told.data_dir) {
+            true => told.socket.of(&directory),
+            false => SocketSetting::default().of(&directory),
+        };
         Ok(Found { directory, socket, clock: told.clock })
     }
 
@@ -71,22 +76,31 @@ impl Place {
         match (whereabouts::load(file), &self.data_dir) {
             (Ok(told), _) if told.faults > 0 => {
                 let faults = words::count(told.faults, "fault", "faults");
+                let used = self.data_dir.as_ref().unwrap_or(&told.data_dir).display();
                 let said = format!(
-                    "warning: {name} has {faults}, and is read for its data_dir only: see check-config"
+                    "warning: {name} has {faults}, and is read only for where the journal is, which is {used}: see \
+                     check-config"
                 );
                 screen::warn(&one_line(&said));
                 Ok(told)
             }
             (Ok(told), _) => Ok(told),
-            (Err(_), Some(_)) => {
-                let said =
-                    format!("warning: {name} is refused, and --data-dir counts alone: see check-config");
+            (Err(_), Some(directory)) => {
+                let said = format!(
+                    "warning: {name} is refused, and --data-dir {} counts alone: see check-config",
+                    directory.display()
+                );
                 screen::warn(&one_line(&said));
                 Ok(Whereabouts::default())
             }
             (Err(faults), None) => Err(Ending::Placeless(faults)),
         }
     }
+}
+
+/// However they are spelt; what is not there has only its spelling.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 impl Found {

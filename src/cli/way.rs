@@ -6,7 +6,6 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use crate::cli::ending::Ending;
@@ -21,15 +20,13 @@ use crate::domain::id::AskId;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::journal;
+use crate::journal::lock;
 use crate::journal::open::{Durability, OpenError};
 use crate::journal::reader::Reader;
 use crate::journal::record;
 
 /// Longer than the daemon itself makes anybody wait.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// A daemon that starts or ends, or another verb, holds the journal for a moment without listening.
-const PAUSE: Duration = Duration::from_millis(200);
-const TRIES: u32 = 10;
 const LONGEST_ANSWER: u64 = 1 << 16;
 
 /// What was taken, and the event that it is.
@@ -88,21 +85,24 @@ impl Place {
 }
 
 impl Found {
-    /// Whether a process is at work on this journal: it answers at its socket, or holds its lock. What
-    /// cannot be found out counts as yes. Nothing is held meanwhile, but for the moment of one look.
-    pub fn is_worked_on(&self) -> bool {
-        !matches!(Daemon::reach(&self.socket), Ok(None)) || journal::is_held(&self.directory)
+    /// Whether a process is at work on this journal: it answers at its socket, or holds its lock. `None`:
+    /// that cannot be told. Nothing is held meanwhile, but for the moment of one look.
+    pub fn is_worked_on(&self) -> Option<bool> {
+        match Daemon::reach(&self.socket) {
+            Ok(Some(_)) => Some(true),
+            Ok(None) => journal::is_held(&self.directory),
+            // Somebody may answer there, and not to us.
+            Err(_) => journal::is_held(&self.directory).filter(|is_held| *is_held),
+        }
     }
 
     /// The same, where a daemon that is just being started anew shall not raise an alarm.
-    pub fn is_worked_on_soon(&self) -> bool {
-        (1..TRIES).any(|_| {
-            let runs = self.is_worked_on();
-            if !runs {
-                thread::sleep(PAUSE);
-            }
-            runs
-        }) || self.is_worked_on()
+    pub fn is_worked_on_soon(&self) -> Option<bool> {
+        let look = || match self.is_worked_on() {
+            Some(false) => Err(()),
+            told => Ok(told),
+        };
+        lock::patiently(look, |()| true).unwrap_or(Some(false))
     }
 
     /// Whether a daemon does.
@@ -132,13 +132,8 @@ impl Found {
 
 impl Way {
     fn find(found: &Found) -> Result<Self, Ending> {
-        for _ in 1..TRIES {
-            match Self::try_to_find(found) {
-                Err(Ending::Busy(_)) => thread::sleep(PAUSE),
-                way => return way,
-            }
-        }
-        Self::try_to_find(found)
+        // A daemon that starts or ends, or another verb, holds the journal for a moment without listening.
+        lock::patiently(|| Self::try_to_find(found), |ending| matches!(ending, Ending::Busy(_)))
     }
 
     fn try_to_find(found: &Found) -> Result<Self, Ending> {

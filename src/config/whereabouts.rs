@@ -33,7 +33,9 @@ impl Default for Whereabouts {
     }
 }
 
-/// An error, with all faults, where the file is not TOML or its `data_dir` or `[clock]` is at fault.
+/// An error, with all faults, where the file is not TOML, or its `data_dir` or `[clock]` is at fault, or there is
+/// no `data_dir` and a setting that nobody knows could be meant to be it: the journal that is there otherwise
+/// may be another account's.
 pub fn load(path: &Path) -> Result<Whereabouts, Faults> {
     let (name, text) = text_of(path)?;
     match parse(&name, &text) {
@@ -43,15 +45,15 @@ pub fn load(path: &Path) -> Result<Whereabouts, Faults> {
             clock: config.clock,
             faults: 0,
         }),
-        Err(faults) => read(&text, &faults).ok_or(faults),
+        Err(faults) => read(&name, &text, faults),
     }
 }
 
-fn read(text: &str, faults: &Faults) -> Option<Whereabouts> {
+fn read(name: &str, text: &str, faults: Faults) -> Result<Whereabouts, Faults> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         // Where `data_dir` stands may be what is broken.
-        return None;
+        return Err(faults);
     }
     let mut notes = Notes {
         text,
@@ -62,26 +64,40 @@ fn read(text: &str, faults: &Faults) -> Option<Whereabouts> {
     };
     let mut top = Section::top(table.get_ref());
     let data_dir = top.absolute_path("data_dir", &mut notes);
-    let is_meant = !top.is_absent("data_dir") || faults.list().iter().any(is_misspelt_data_dir);
-    if data_dir.is_none() && is_meant {
-        return None;
+    if data_dir.is_none() {
+        if !top.is_absent("data_dir") {
+            return Err(faults);
+        }
+        if let Some(other) = faults.list().iter().find(|fault| may_be_data_dir(fault, table.get_ref())) {
+            let rule = format!(
+                "is not set, and `{}`, which is no setting, may be meant: correct it, or name the directory \
+                 with --data-dir DIR",
+                other.setting.as_deref().unwrap_or_default()
+            );
+            let unset = Fault { setting: Some("data_dir".to_owned()), value: None, rule, ..other.clone() };
+            let all = faults.list().iter().cloned().chain([unset]).collect();
+            return Err(Faults::new(name, text, all));
+        }
     }
     let cloud = cloud::read(top.within("cloud", &mut notes), &mut notes);
     let section = top.within("clock", &mut notes);
     let has_clock = section.is_present() || !top.is_absent("clock");
     let clock = clock::read(section, &cloud, &mut notes);
     if has_clock && clock.is_none() {
-        return None;
+        return Err(faults);
     }
     let socket = socket::read(top.within("socket", &mut notes), &mut notes);
     let data_dir = data_dir.map_or_else(|| PathBuf::from(DATA_DIR), |found| found.value);
-    Some(Whereabouts { data_dir, socket, clock, faults: faults.list().len() })
+    Ok(Whereabouts { data_dir, socket, clock, faults: faults.list().len() })
 }
 
-/// An unknown setting that was to be `data_dir`, or stands in the wrong table.
-fn is_misspelt_data_dir(fault: &Fault) -> bool {
-    let name = fault.setting.as_deref().and_then(|setting| setting.rsplit('.').next());
-    fault.kind == FaultKind::Unknown && name.is_some_and(|name| nearest(name, &["data_dir"]).is_some())
+/// A setting that nobody knows, at the top or in `[journal]`, where a person would look for it; anywhere
+/// else one that is spelt nearly so.
+fn may_be_data_dir(fault: &Fault, top: &DeTable<'_>) -> bool {
+    let setting = fault.setting.as_deref().unwrap_or_default();
+    let is_at_the_top = top.keys().any(|key| key.span() == fault.span);
+    let is_alike = || setting.rsplit('.').next().is_some_and(|name| nearest(name, &["data_dir"]).is_some());
+    fault.kind == FaultKind::Unknown && (is_at_the_top || setting.starts_with("journal.") || is_alike())
 }
 
 #[cfg(test)]
@@ -103,7 +119,8 @@ mod tests {
         let (directory, faults) = found(faulty).unwrap();
         assert!(directory == here && faults > 3, "{directory:?} {faults}");
         assert_eq!(found("data_dir = \"/srv/qm\"\n").unwrap(), (here, 0));
-        assert_eq!(found("mood = 1\n").unwrap(), (PathBuf::from(DATA_DIR), 1));
+        assert_eq!(found("mode = \"enforce\"\n").unwrap(), (PathBuf::from(DATA_DIR), 1));
+        assert_eq!(found("[rules]\nmood = 1\n").unwrap(), (PathBuf::from(DATA_DIR), 1));
     }
 
     #[test]
@@ -118,6 +135,22 @@ mod tests {
         ] {
             let refused = found(text).unwrap_err();
             assert!(refused.ends_with("the configuration is refused"), "{text}: {refused}");
+        }
+    }
+
+    #[test]
+    fn without_a_data_dir_what_nobody_knows_may_be_it_and_the_default_is_not_taken() {
+        for (text, name) in [
+            ("data_directory = \"/srv/b\"\n", "data_directory"),
+            ("journal_dir = \"/srv/b\"\n", "journal_dir"),
+            ("\"data.dir\" = \"/srv/b\"\n", "data.dir"),
+            ("storage.path = \"/srv/b\"\n", "storage"),
+            ("[journal]\nplace = \"/srv/b\"\n", "journal.place"),
+            ("[storage]\npath = \"/srv/b\"\n", "storage"),
+        ] {
+            let refused = found(text).unwrap_err();
+            let said = format!("data_dir: is not set, and `{name}`, which is no setting, may be meant");
+            assert!(refused.contains(&said) && refused.contains("--data-dir DIR"), "{text}: {refused}");
         }
     }
 

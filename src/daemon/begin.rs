@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -18,22 +17,15 @@ use crate::daemon::inbox;
 use crate::daemon::run::RunError;
 use crate::daemon::service::{self, Pulse};
 use crate::daemon::tell::Teller;
+use crate::journal::lock;
 use crate::journal::open::{Durability, OpenError};
 
-/// Whoever writes one event holds the journal for less than this; another daemon for longer.
-const LOCK_PAUSE: Duration = Duration::from_millis(200);
-const LOCK_TRIES: u32 = 10;
-
 /// Opens the journal in `directory`, which is made where it is missing.
-pub(super) async fn take(directory: &Path) -> Result<Folded, RunError> {
-    for _ in 1..LOCK_TRIES {
-        match try_to_take(directory) {
-            Err(RunError::Start(StartError::Open(OpenError::Locked { .. }))) => {}
-            taken => return taken,
-        }
-        tokio::time::sleep(LOCK_PAUSE).await;
-    }
-    try_to_take(directory)
+pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
+    lock::patiently(
+        || try_to_take(directory),
+        |error| matches!(error, RunError::Start(StartError::Open(OpenError::Locked { .. }))),
+    )
 }
 
 fn try_to_take(directory: &Path) -> Result<Folded, RunError> {

@@ -104,7 +104,7 @@ async fn serve(
         direct.tell(&outside, why);
     };
     let pulse = Pulse::new();
-    let begin = async || begin(&config, key.clone(), take(directory).await?, &clock, &stop, &pulse).await;
+    let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop, &pulse).await;
     let Some(mut engine) = degraded::until_writable(&clock, &stop, tell, begin).await? else { return Ok(()) };
     outside.tell(move |engine| publisher.passed(engine));
     engine.heed(Room::new(directory, config.journal.free_space_mib));

@@ -1,16 +1,13 @@
 //! The fold of alerts and letters, and of what they rest on.
 
 use super::alert::event::{AlertChanged, Content, LetterQueued, LetterTried};
-use super::alert::standing::{Active, Alerts, Waiting};
+use super::alert::standing::{Active, Alerts, GONE_FOR, Waiting};
 use super::fleet::{Look, LookResult, Scope};
 use super::id::BackupId;
 use super::policy::Mode;
 use super::slot::{Decision, Skip};
 use super::state::State;
-use super::time::{Seconds, Timestamp};
-
-/// How long it is remembered which of ours somebody else deleted.
-const GONE_FOR: Seconds = Seconds::hours(24);
+use super::time::Timestamp;
 
 impl State {
     pub(super) fn change_alert(&mut self, changed: &AlertChanged, at: Timestamp) {

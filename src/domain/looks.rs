@@ -60,8 +60,7 @@ fn wanted(state: &State, now: Timestamp) -> Vec<(Scope, Timestamp)> {
             let wait = rules.fresh.0.div_ceil(2) << look.failures.min(MOST_DOUBLINGS);
             look.tried.map_or(now, |tried| tried + Seconds(wait).min(rules.snapshots_every))
         };
-        wanted
-            .push((Scope::Snapshots, tried(&fleet.snapshot_look).min(now.max(tried(&fleet.snapshot_look)))));
+        wanted.push((Scope::Snapshots, tried(&fleet.snapshot_look)));
         wanted.push((Scope::Images, tried(&fleet.image_look)));
     }
     wanted

@@ -98,7 +98,7 @@ fn in_metrics(world: &World) -> Late {
 
 fn status(world: &World) -> Status {
     let source =
-        Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
+        Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: Some(true) };
     Status::of(&world.state, world.now, source)
 }
 
@@ -130,7 +130,7 @@ fn agreed(world: &World) -> (Late, usize) {
     let on_shelf = |machine: &String| state.shelves.keys().any(|shelf| shelf.machine.as_str() == machine);
     assert_eq!(on_status, late.iter().filter(|one| on_shelf(one)).cloned().collect(), "status");
     // And what the plan says of the same machines is what the status says.
-    let planned = Planned::of(state, *now, Writer { simulated: true, runs: true });
+    let planned = Planned::of(state, *now, Writer { simulated: true, runs: Some(true) });
     assert_eq!(planned.now, shown.now);
     for slot in planned.slots.iter().filter(|slot| slot.is_due) {
         let shelf = shown.shelves.iter().find(|shelf| shelf.machine == slot.machine);

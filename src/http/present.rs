@@ -50,12 +50,12 @@ impl Live {
             seq: self.seq,
             hash: self.hash.clone(),
             last_event_at: self.last_event_at,
-            daemon_runs: true,
+            daemon_runs: Some(true),
         }
     }
 
     pub fn writer(&self) -> Writer {
-        Writer { simulated: self.simulated, runs: true }
+        Writer { simulated: self.simulated, runs: Some(true) }
     }
 
     /// The answer to a scrape; of many scrapes of one state only the first has to make it.

@@ -217,7 +217,7 @@ fn what_observing_comes_to_is_one_number_on_every_surface_and_begins_anew_with_t
     let stops = crate::report::stops::stops(
         &world.state,
         world.now,
-        crate::report::stops::Writer { simulated: true, runs: true },
+        crate::report::stops::Writer { simulated: true, runs: Some(true) },
     );
     assert!(stops.iter().any(|stop| stop.said.contains(would)), "{stops:?}");
 }

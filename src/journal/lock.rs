@@ -6,8 +6,15 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 pub const NAME: &str = "journal.lock";
+
+/// Whoever writes one event, or looks whether a daemon runs, holds it for less than all of these pauses; a
+/// daemon for longer.
+const PAUSE: Duration = Duration::from_millis(200);
+const TRIES: u32 = 10;
 
 /// Held for as long as it lives.
 #[derive(Debug)]
@@ -41,11 +48,27 @@ pub fn take(path: &Path) -> Result<Lock, LockError> {
     }
 }
 
-/// Whether nobody holds it; what cannot be found out counts as held.
-pub fn is_free(path: &Path) -> bool {
-    match File::open(path) {
-        Ok(file) => file.try_lock_shared().is_ok(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
+/// Tries again for two seconds, as long as somebody holds what is needed.
+pub fn patiently<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    is_held: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(error) if is_held(&error) => thread::sleep(PAUSE),
+            came => return came,
+        }
+    }
+    attempt()
+}
+
+/// Whether somebody holds it; `None`: that cannot be told.
+pub fn is_held(path: &Path) -> Option<bool> {
+    match File::open(path).map(|file| file.try_lock_shared()) {
+        Ok(Ok(())) => Some(false),
+        Ok(Err(TryLockError::WouldBlock)) => Some(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(false),
+        Ok(Err(TryLockError::Error(_))) | Err(_) => None,
     }
 }
 
@@ -61,6 +84,18 @@ mod tests {
         let path = directory.path().join(NAME);
         let _lock = take(&path);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn it_is_held_or_not_or_that_cannot_be_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(NAME);
+        assert_eq!(is_held(&path), Some(false));
+        let lock = take(&path);
+        assert_eq!(is_held(&path), Some(true));
+        assert_eq!(is_held(&path.join(NAME)), None);
+        drop(lock);
+        assert_eq!(is_held(&path), Some(false));
     }
 
     #[test]

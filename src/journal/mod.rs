@@ -18,13 +18,13 @@ pub mod shown;
 pub mod verify;
 pub mod copy;
 pub mod restore;
+pub mod lock;
 mod chain;
 mod rows;
 mod meta;
 mod schema;
 mod settings;
 mod guard;
-mod lock;
 
 #[cfg(test)]
 mod examples;
@@ -47,9 +47,10 @@ pub fn format() -> u32 {
     schema::NEWEST
 }
 
-/// Whether a process holds the journal in this directory, so that it alone may write.
-pub fn is_held(directory: &Path) -> bool {
-    !lock::is_free(&directory.join(lock::NAME))
+/// Whether a process holds the journal in this directory, so that it alone may write. `None`: that cannot be
+/// told, as where we may not read its lock.
+pub fn is_held(directory: &Path) -> Option<bool> {
+    lock::is_held(&directory.join(lock::NAME))
 }
 
 /// The journal, open for its only writer.

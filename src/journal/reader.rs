@@ -71,7 +71,7 @@ impl Reader {
 
     fn open_alone(path: &Path, error: rusqlite::Error) -> Result<Self, ReadError> {
         let no_rights = |source: Cause| ReadError::NoRights { path: path.to_owned(), source };
-        if has_log_ahead(path) || !lock::is_free(&path.with_file_name(lock::NAME)) {
+        if has_log_ahead(path) || lock::is_held(&path.with_file_name(lock::NAME)) != Some(false) {
             return Err(no_rights(error.into()));
         }
         let untouched = Untouched::since_now(path).map_err(|error| no_rights(Cause::new(error)))?;

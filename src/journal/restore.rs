@@ -83,7 +83,9 @@ impl Staged {
         }
         if replaces.is_some() {
             // Brings what is in its write-ahead log into the file, which then can be kept by itself.
-            let (old, _) = Journal::open(&directory, durability).map_err(RestoreError::Open)?;
+            let open = || Journal::open(&directory, durability);
+            let opened = lock::patiently(open, |error| matches!(error, OpenError::Locked { .. }));
+            let (old, _) = opened.map_err(RestoreError::Open)?;
             old.close().map_err(|fault| unclosed(&directory, fault))?;
         }
         let _lock = hold(&directory)?;
@@ -154,7 +156,8 @@ fn durability(simulated: bool) -> Durability {
 
 fn hold(directory: &Path) -> Result<Lock, RestoreError> {
     let path = directory.join(lock::NAME);
-    lock::take(&path).map_err(|error| match error {
+    let taken = lock::patiently(|| lock::take(&path), |error| matches!(error, LockError::Held));
+    taken.map_err(|error| match error {
         LockError::Held => RestoreError::Locked { directory: directory.to_owned() },
         LockError::Failed(error) => failure("take the lock file", &path, error),
     })

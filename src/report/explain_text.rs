@@ -153,7 +153,7 @@ mod tests {
             listener = again;
         }
         listener
-            .explain(&world.state, world.now, Writer { simulated: true, runs: true })
+            .explain(&world.state, world.now, Writer { simulated: true, runs: Some(true) })
             .ok_or_else(|| "unknown".to_owned())
     }
 

@@ -9,12 +9,21 @@ use crate::domain::cover::{Lateness, covers};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
+/// Where somebody may read the journal, and neither its lock nor its socket.
+pub const UNTOLD: &str =
+    "whether a daemon is at work on this journal cannot be told: ask as its user or as root";
+
 /// One sentence each, the gravest first. None: all is as it should be.
 pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
     let mut found = Vec::new();
     // What a simulation left behind has no daemon, and is not meant to have one.
-    if !status.daemon_runs && !status.simulated {
-        found.push("no daemon is at work on this journal: nothing is backed up until one is".to_owned());
+    if !status.simulated {
+        match status.daemon_runs {
+            Some(true) => {}
+            Some(false) => found
+                .push("no daemon is at work on this journal: nothing is backed up until one is".to_owned()),
+            None => found.push(UNTOLD.to_owned()),
+        }
     }
     found.extend(status.alarms.iter().map(|alarm| one_line(&alarm.said)));
     if status.mode.is_none() {
@@ -88,8 +97,13 @@ mod tests {
     use crate::report::status::Source;
 
     fn found(world: &World) -> Vec<String> {
-        let source =
-            Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
+        let source = Source {
+            simulated: true,
+            seq: 0,
+            hash: String::new(),
+            last_event_at: None,
+            daemon_runs: Some(true),
+        };
         findings(&world.state, world.now, &Status::of(&world.state, world.now, source))
     }
 

@@ -189,7 +189,7 @@ mod tests {
     use crate::report::table::Paper;
 
     fn planned(world: &World) -> Planned {
-        Planned::of(&world.state, world.now, Writer { simulated: true, runs: true })
+        Planned::of(&world.state, world.now, Writer { simulated: true, runs: Some(true) })
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub struct Status {
     pub observing: bool,
     /// What no rule keeps and the mode does. `None`: the mode is `enforce`, or there are no policies.
     pub would_go_under_enforce: Option<WouldGo>,
-    /// A process is at work on this journal. What cannot be found out counts as true.
-    pub daemon_runs: bool,
+    /// A process is at work on this journal. `None`: that cannot be told, as where its lock may not be read.
+    pub daemon_runs: Option<bool>,
     /// What keeps everything from being made or from being deleted now, the gravest first.
     pub stops: Vec<Stop>,
     /// The instant that ages are counted to.
@@ -188,7 +188,7 @@ pub struct Source {
     pub seq: u64,
     pub hash: String,
     pub last_event_at: Option<Timestamp>,
-    pub daemon_runs: bool,
+    pub daemon_runs: Option<bool>,
 }
 
 impl Status {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::alarm::Alarm;
 use super::asked::{Kept, Requested};
+use super::finding::UNTOLD;
 use super::foreign::{harmless, visible};
 use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
@@ -29,6 +30,9 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     for stop in &status.stops {
         writeln!(text, "{}", stop.line())?;
+    }
+    if status.daemon_runs.is_none() {
+        writeln!(text, "DAEMON     {UNTOLD}")?;
     }
     write_mode(status, text)?;
     if let Some(refused) = &status.refused_file {
@@ -225,8 +229,13 @@ mod tests {
 
     #[test]
     fn an_account_that_was_never_looked_at_says_so() {
-        let source =
-            Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
+        let source = Source {
+            simulated: false,
+            seq: 0,
+            hash: String::new(),
+            last_event_at: None,
+            daemon_runs: Some(true),
+        };
         let mut status = Status::of(&State::default(), Timestamp::from_seconds(1_800), source);
         assert!(text(&status, Paper::default()).contains("last looks machines never, snapshots never\n"));
         status.machines_seen_at = Some(Timestamp::from_seconds(600));
@@ -243,7 +252,7 @@ mod tests {
             seq: 0,
             hash: String::new(),
             last_event_at: None,
-            daemon_runs: true,
+            daemon_runs: Some(true),
         };
         let now = Timestamp::from_seconds(1_800);
         for (seq, status) in [(1, 401), (2, 403)] {

@@ -30,8 +30,8 @@ pub struct Stop {
 pub struct Writer {
     /// The journal is of a simulated cloud.
     pub simulated: bool,
-    /// A process holds the journal, or answers for it.
-    pub runs: bool,
+    /// A process holds the journal, or answers for it. `None`: that cannot be told, and stops nothing.
+    pub runs: Option<bool>,
 }
 
 impl Stop {
@@ -55,7 +55,7 @@ impl Stop {
 
 /// The gravest first.
 pub fn stops(state: &State, now: Timestamp, writer: Writer) -> Vec<Stop> {
-    let nobody = (!writer.runs).then(|| match writer.simulated {
+    let nobody = (writer.runs == Some(false)).then(|| match writer.simulated {
         true => Stop::all("no_daemon", None, "the simulation is over, and nothing goes on with this journal"),
         false => Stop::all(
             "no_daemon",
@@ -141,10 +141,15 @@ mod tests {
         let until = world.now + Seconds::hours(2);
         world.ask(Ask::Freeze { until, reason: "an audit\n\x1b[2J".to_owned() });
         world.ask(Ask::Pause { until });
-        let source =
-            Source { simulated: false, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: false };
+        let source = Source {
+            simulated: false,
+            seq: 0,
+            hash: String::new(),
+            last_event_at: None,
+            daemon_runs: Some(false),
+        };
         let status = status_text::text(&Status::of(&world.state, world.now, source), Paper::default());
-        let writer = Writer { simulated: false, runs: false };
+        let writer = Writer { simulated: false, runs: Some(false) };
         let planned = Planned::of(&world.state, world.now, writer);
         let plan = plan_text::text(&planned, Paper::default());
         let kinds: Vec<&str> = planned.stops.iter().map(|stop| stop.kind).collect();

@@ -73,11 +73,16 @@ mod tests {
         let found = of(&world.state, world.now, None).unwrap();
         assert_eq!(found.backups, 2);
         let line = "enforce    would let 2 backups go, which cost 58.40 to 146.00 USD a month until then, at list price";
-        let source =
-            Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: true };
+        let source = Source {
+            simulated: true,
+            seq: 0,
+            hash: String::new(),
+            last_event_at: None,
+            daemon_runs: Some(true),
+        };
         let status = Status::of(&world.state, world.now, source);
         assert!(status_text::text(&status, Paper::default()).contains(line));
-        let planned = Planned::of(&world.state, world.now, Writer { simulated: true, runs: true });
+        let planned = Planned::of(&world.state, world.now, Writer { simulated: true, runs: Some(true) });
         assert!(plan_text::text(&planned, Paper::default()).contains(line));
         let policies = Policies::of(&world.state, world.now, true);
         assert_eq!(policies.policies[0].would_go_under_enforce.as_ref(), Some(&found));

@@ -16,6 +16,8 @@ use quartermaster::journal::entry::Seq;
 use quartermaster::journal::reader::Reader;
 use quartermaster::journal::verify::verify;
 
+use crate::machine;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 const CALLS: [&str; 7] = ["pwrite64", "write", "fsync", "fdatasync", "ftruncate", "unlink", "rename"];
 const FAULTS: [&str; 3] = ["signal=SIGKILL", "error=ENOSPC", "error=EIO"];
@@ -31,13 +33,14 @@ struct Point {
     fault: &'static str,
 }
 
-fn has_strace() -> bool {
-    let works = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    let works = works.is_ok_and(|output| output.status.success());
-    if !works {
-        println!("SKIPPED: strace is not installed, or may not trace here");
+pub fn has_strace() -> bool {
+    let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    match &tried {
+        Ok(output) if output.status.success() => return true,
+        Ok(_) => machine::leave_out("strace may not trace here"),
+        Err(_) => machine::skip("strace is not installed"),
     }
-    works
+    false
 }
 
 fn strace(filter: &str, trace: &Path, words: &[&str]) -> Output {

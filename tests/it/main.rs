@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module for each concern.
 
+mod machine;
 mod kill;
 mod cli;
 mod costs;

@@ -2,7 +2,7 @@
 //! cloud's own words. Whatever is not in these lists is redacted.
 
 /// Objects and lists around what is known.
-const AROUND: [&str; 24] = [
+const AROUND: [&str; 22] = [
     "data",
     "results",
     "items",
@@ -24,8 +24,6 @@ const AROUND: [&str; 24] = [
     "balance",
     "credits",
     "credit",
-    "labels",
-    "metadata",
     "summary",
 ];
 
@@ -33,11 +31,8 @@ const AROUND: [&str; 24] = [
 const PRICES: [&str; 3] = ["pricing_data", "pricing", "prices"];
 
 /// Values of these stay, but for what in them looks like a person's, a key or an address.
-const FIELDS: [&str; 62] = [
+const FIELDS: [&str; 58] = [
     "success",
-    "message",
-    "detail",
-    "error",
     "error_code",
     "code",
     "total",
@@ -84,7 +79,6 @@ const FIELDS: [&str; 62] = [
     "credits",
     "available",
     "eligible",
-    "reason",
     "unit",
     "usd",
     "eur",
@@ -97,6 +91,12 @@ const FIELDS: [&str; 62] = [
     "items",
     "data",
 ];
+
+/// Sentences of the cloud's, in which anybody's name may stand.
+const SENTENCES: [&str; 4] = ["message", "detail", "error", "reason"];
+
+/// Objects whose very fields people name.
+const MAPS: [&str; 4] = ["labels", "metadata", "tags", "annotations"];
 
 /// What people call their things, and say of them.
 const GIVEN: [&str; 6] = ["name", "vm_name", "snapshot_name", "volume_name", "description", "labels"];
@@ -153,6 +153,8 @@ const WORDS: [&str; 44] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     Known,
+    /// A sentence, of which only what decides something stays.
+    Said,
     Given,
     Prices,
     Unknown,
@@ -163,10 +165,11 @@ impl Manner {
     pub fn of_value(self, name: &str) -> Self {
         match self {
             Self::Known if FIELDS.contains(&name) => Self::Known,
+            Self::Known | Self::Prices if SENTENCES.contains(&name) => Self::Said,
             Self::Known if GIVEN.contains(&name) => Self::Given,
             Self::Prices if FIELDS.contains(&name) => Self::Known,
             Self::Prices => Self::Prices,
-            Self::Known | Self::Given | Self::Unknown => Self::Unknown,
+            Self::Known | Self::Said | Self::Given | Self::Unknown => Self::Unknown,
         }
     }
 
@@ -176,8 +179,10 @@ impl Manner {
             Self::Known if PRICES.contains(&name) => Self::Prices,
             Self::Known if name.is_empty() || AROUND.contains(&name) => Self::Known,
             Self::Prices if name == "metadata" => Self::Known,
+            Self::Known | Self::Prices | Self::Said | Self::Unknown if MAPS.contains(&name) => Self::Given,
             Self::Prices => Self::Prices,
-            Self::Known | Self::Given | Self::Unknown => Self::Unknown,
+            Self::Given => Self::Given,
+            Self::Known | Self::Said | Self::Unknown => Self::Unknown,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::harmless::{self, Manner};
 use super::words;
+use crate::barrack::refusal;
 
 /// In place of an instant that could be a birthday.
 const SOME_INSTANT: &str = "2000-01-01T00:00:00Z";
@@ -35,7 +36,8 @@ impl Redaction {
         json.unwrap_or_else(|| match text.trim_start().chars().next() {
             Some('{' | '[') => format!("{{ redacted: {} bytes that are no whole JSON", body.len()),
             Some('<') => format!("<html>redacted: {} bytes</html>", body.len()),
-            Some(_) | None => self.text(&text),
+            Some(_) => format!("redacted: {} bytes of text", body.len()),
+            None => text.into_owned(),
         })
     }
 
@@ -111,6 +113,7 @@ impl Redaction {
         let is_field = name.bytes().all(is_word) && name.bytes().any(|byte| byte.is_ascii_alphabetic());
         match outer {
             Manner::Prices => self.text(name),
+            Manner::Given => format!("redacted_{}", self.number(name)),
             _ if is_field => self.text(name),
             _ => format!("redacted_{}", self.number(name)),
         }
@@ -121,6 +124,7 @@ impl Redaction {
         match manner {
             _ if content.is_empty() || harmless::is_word(content) => content.to_owned(),
             Manner::Known => self.text(content),
+            Manner::Said => self.said(content),
             Manner::Given => self.given(content),
             Manner::Prices if is_number => content.to_owned(),
             Manner::Prices | Manner::Unknown => {
@@ -136,6 +140,19 @@ impl Redaction {
                     false => format!("redacted-{}", self.number(content)),
                 }
             }
+        }
+    }
+
+    /// A sentence: of it stays what a known refusal is told by, and nothing that stands around that.
+    fn said(&mut self, sentence: &str) -> String {
+        let lower = sentence.to_lowercase();
+        let messages = refusal::DEFAULTS.iter().map(|row| row.message.as_ref());
+        let known = messages.filter(|message| !message.is_empty() && lower.contains(message));
+        let known: Vec<&str> = known.collect();
+        let number = self.number(sentence);
+        match known.is_empty() {
+            true => format!("redacted-{number}"),
+            false => format!("{} (redacted-{number})", known.join(", ")),
         }
     }
 
@@ -259,14 +276,46 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_no_json_only_plain_words_stay() {
+    fn of_what_is_no_json_only_its_length_stays() {
         let mut redaction = Redaction::default();
         assert_eq!(redaction.body(b"<html>Hello Ada</html>"), "<html>redacted: 22 bytes</html>");
         assert_eq!(
             redaction.body(br#"{"company":"ACME","na"#),
             "{ redacted: 21 bytes that are no whole JSON"
         );
-        assert_eq!(redaction.body(b"no route to 10.0.0.1"), "no route to 192.0.2.2");
-        assert_eq!(redaction.body(b"\"Ada\""), "\"redacted-2\"");
+        assert_eq!(redaction.body(b"no route to ada-laptop"), "redacted: 22 bytes of text");
+        assert_eq!(redaction.body(b"\"Ada\""), "\"redacted-1\"");
+        assert_eq!(redaction.body(b""), "");
+    }
+
+    #[test]
+    fn of_a_sentence_only_what_tells_a_known_refusal_stays() {
+        let told = |body: &str| Redaction::default().body(body.as_bytes());
+        for (sentence, stays) in [
+            ("Instance ada-laptop is not active", "redacted-1"),
+            ("Instance ada-laptop does not exist", "does not exist (redacted-1)"),
+            ("Ada's quota is used up, try again", "quota, try again (redacted-1)"),
+        ] {
+            for field in ["message", "detail", "error", "reason"] {
+                let body = format!(r#"{{"success":false,"{field}":"{sentence}","error_code":"BUSY"}}"#);
+                assert_eq!(told(&body), body.replace(sentence, stays));
+            }
+            let priced = format!(r#"{{"pricing":{{"metadata":{{"message":"{sentence}"}}}}}}"#);
+            assert_eq!(told(&priced), priced.replace(sentence, stays));
+            let listed = told(&format!(r#"{{"detail":["{sentence}"],"message":{{"Ada":"{sentence}"}}}}"#));
+            assert!(!listed.contains("ada-"), "{listed}");
+        }
+    }
+
+    #[test]
+    fn of_labels_and_metadata_neither_a_field_nor_a_value_stays() {
+        let body = r#"{"instance":{"id":"BRK-1D","labels":{"ada":"exam","id":"ada-1","at":{"elm":7}},"metadata":{"status":"ill",
+            "ada":["x1","y2"]},"tags":{"ada":true}}}"#;
+        let told = Redaction::default().body(body.as_bytes());
+        assert!(serde_json::from_str::<IgnoredAny>(&told).is_ok(), "{told}");
+        for gone in ["\"ada", "exam", "elm", ":7", "ill", "x1", "y2"] {
+            assert!(!told.contains(gone), "{gone}: {told}");
+        }
+        assert!(told.contains(r#""id":"BRK-1D","labels":{"redacted_1":"redacted-2""#), "{told}");
     }
 }

@@ -166,7 +166,11 @@ fn check_disk(config: &Config, checks: &mut Checks) {
 }
 
 fn check_journal(folder: &Path, checks: &mut Checks) {
-    let beside = if journal::is_held(folder) { "a daemon holds it" } else { "no daemon holds it" };
+    let beside = match journal::is_held(folder) {
+        Some(true) => "a daemon holds it",
+        Some(false) => "no daemon holds it",
+        None => "whether a daemon holds it cannot be told",
+    };
     let found = Reader::open(folder).and_then(|reader| {
         let tail = verify::tail(&reader, TAIL).map_err(|fault| ReadError::from_fault(folder, fault))?;
         Ok((reader.is_simulated(), tail))

@@ -9,6 +9,7 @@ use crate::cli::screen;
 use crate::daemon::engine::StartError;
 use crate::daemon::rebuild::{self, RebuildError, Saved};
 use crate::journal::fault::Finding;
+use crate::journal::lock;
 use crate::journal::open::OpenError;
 use crate::journal::reader::Reader;
 
@@ -25,7 +26,10 @@ impl RebuildArguments {
         let (simulated, head) = (reader.is_simulated(), reader.head().map_err(Ending::failed)?);
         drop(reader);
         let progress = Progress::start("folding", head.seq.0);
-        let rebuilt = rebuild::rebuild(&directory, simulated, &|seq| progress.reached(seq.0));
+        let rebuilt = lock::patiently(
+            || rebuild::rebuild(&directory, simulated, &|seq| progress.reached(seq.0)),
+            |error| matches!(error, RebuildError::Start(StartError::Open(OpenError::Locked { .. }))),
+        );
         drop(progress);
         let rebuilt = rebuilt.map_err(|error| match error {
             RebuildError::Start(StartError::Open(OpenError::Locked { .. })) => Ending::Busy(

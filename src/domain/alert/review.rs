@@ -24,11 +24,11 @@ pub struct Review {
     pub fresh: u64,
     pub shelves: u64,
     /// Of the rest: late; late, of a machine that is off; and without a first one that is not late yet.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub late: u64,
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub asleep: u64,
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub awaited: u64,
     pub good: u64,
     pub doomed: u64,
@@ -49,7 +49,7 @@ pub struct Review {
     pub alerts: BTreeMap<Matter, Level>,
 }
 
-fn is_none(count: &u64) -> bool {
+fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Sight;
 use super::finding::{Finding, name_of};
 use super::matter::{Fact, Level};
+use super::standing::GONE_FOR;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::cover::{Cover, Expected, Lateness, covers};
 use crate::domain::draft::Hold;
@@ -17,8 +18,6 @@ use crate::domain::time::{Seconds, Timestamp};
 
 /// So many backups gone within a day are no slip of somebody's hand.
 const MANY_GONE: usize = 3;
-/// How long what happened once stays a matter.
-const GONE_FOR: Seconds = Seconds::hours(24);
 
 type OnShelf<'a, T> = BTreeMap<(&'a PolicyName, &'a MachineId), T>;
 
@@ -160,6 +159,7 @@ fn patience(state: &State, hold: &Hold) -> Option<Seconds> {
         | Hold::MaybeLinked
         | Hold::Postponed { .. } => Some(state.alert_rules().held_after),
         Hold::Mode
+        | Hold::NoPolicy
         | Hold::SoftStart { .. }
         | Hold::Grace { .. }
         | Hold::Paused { .. }

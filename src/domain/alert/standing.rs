@@ -9,6 +9,9 @@ use super::matter::{Level, Matter};
 use crate::domain::id::{BackupId, LetterId};
 use crate::domain::time::{Seconds, Timestamp};
 
+/// How long it is remembered, and told, which of ours somebody else deleted.
+pub const GONE_FOR: Seconds = Seconds::hours(24);
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Alerts {
     pub active: BTreeMap<Matter, Active>,
@@ -25,7 +28,7 @@ pub struct Alerts {
     pub deleted_then: u64,
     /// Matters that were told and ended, as long as that makes a difference.
     pub ended: BTreeMap<Matter, Ended>,
-    /// Backups of ours that somebody else deleted within a day.
+    /// Backups of ours that somebody else deleted within [`GONE_FOR`].
     pub gone: BTreeMap<BackupId, Timestamp>,
     pub queued: u64,
     pub sent: u64,

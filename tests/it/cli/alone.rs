@@ -44,7 +44,11 @@ fn a_fault_in_the_configuration_stops_a_start_and_neither_a_freeze_nor_a_status(
     fs::write(&file, format!("mood = 1\n{text}window = 7\n")).unwrap();
     let (code, said) = told(&quartermaster(&["freeze", "--reason", "look first", "--config", &file]));
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("qm.toml has 2 faults, and is read for its data_dir only"), "{said}");
+    let used = format!(
+        "qm.toml has 2 faults, and is read only for where the journal is, which is {}",
+        site.text("data")
+    );
+    assert!(said.contains(&used), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     let shown = quartermaster(&["status", "--config", &file]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("FROZEN since "), "{shown:?}");
@@ -69,8 +73,33 @@ fn a_file_that_does_not_tell_where_the_journal_is_names_the_way_around_it() {
         assert!(code == 78 && said.contains("is found all the same with --data-dir DIR"), "{code} {said}");
         let with = ["freeze", "--reason", "x", "--config", &file, "--data-dir", &data];
         let (code, said) = told(&quartermaster(&with));
-        assert!(code == 0 && said.contains("is refused, and --data-dir counts alone"), "{code} {said}");
+        let warned = format!("is refused, and --data-dir {data} counts alone");
+        assert!(code == 0 && said.contains(&warned), "{code} {said}");
     }
+}
+
+#[test]
+fn a_data_dir_that_is_not_the_configurations_is_not_asked_of_the_configurations_daemon() {
+    let (mut a, b) = (Site::new(), left_alone());
+    let data = b.text("data");
+    a.clock = format!("[socket]\npath = \"{}\"\n", a.text("a.sock"));
+    let mut daemon = a.run();
+    until("the socket of A", || a.path("a.sock").exists());
+    let file = a.text("qm.toml");
+    let read = quartermaster(&["status", "--json", "--config", &file, "--data-dir", &data]);
+    assert_eq!(json(&read)["daemon_runs"], false);
+    let freeze = ["freeze", "--reason", "look first", "--config", &file, "--data-dir", &data];
+    let output = quartermaster(&freeze);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("no daemon runs"), "{:?}", told(&output));
+    let frozen =
+        |data: &str| json(&quartermaster(&["status", "--json", "--data-dir", data]))["frozen"].clone();
+    assert!(frozen(&a.text("data")).is_null() && frozen(&data).is_object());
+    // However its own folder is spelt, it is asked at its own socket.
+    let own = ["freeze", "--reason", "x", "--config", &file, "--data-dir", &a.text("data/../data")];
+    let output = quartermaster(&own);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("the daemon took it"), "{:?}", told(&output));
+    assert_eq!(daemon.terminate(), 0);
 }
 
 #[test]

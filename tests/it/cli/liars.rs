@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
+use crate::machine;
 
 /// Answers each request on a connection of its own, in one manner.
 struct Liar {
@@ -30,7 +31,15 @@ fn json_of(body: &str) -> Manner {
 
 impl Liar {
     fn at(port: u16, manner: Manner) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let mut bound = TcpListener::bind(("127.0.0.1", port));
+        // Somebody's call may have been given a port that was just left.
+        until("the port", || {
+            if bound.is_err() {
+                bound = TcpListener::bind(("127.0.0.1", port));
+            }
+            bound.is_ok()
+        });
+        let listener = bound.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(AtomicU32::new(0));
         let (counted, manner) = (heard.clone(), Arc::new(manner));
@@ -173,7 +182,8 @@ fn one_that_sends_elsewhere_is_not_followed_and_the_key_goes_nowhere() {
 
 #[test]
 fn one_that_forgets_everything_makes_the_daemon_forget_nothing() {
-    let (mut cloud, site) = simulated(3_600, "enforce");
+    let listen = format!("127.0.0.1:{}", machine::free_port());
+    let (mut cloud, site) = simulated_as(&["--listen", &listen], 3_600, "enforce");
     let good = || -> u64 {
         let shelves = status(&site).map(|status| status["shelves"].clone()).unwrap_or_default();
         shelves.as_array().into_iter().flatten().filter_map(|shelf| shelf["good"].as_u64()).sum()

@@ -3,11 +3,10 @@
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::machine;
 
 /// Who has no rights that are not given to everybody.
 const NOBODY: &str = "65534";
-/// By `tests/run`, where all parts are there: then a test that cannot be done fails.
-const REQUIRED: &str = "QUARTERMASTER_REAL_PARTS";
 
 /// The program in a place that everybody can reach, run as nobody.
 struct Nobody {
@@ -20,9 +19,7 @@ impl Nobody {
         let own = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap());
         let setpriv = Command::new("setpriv").arg("--version").output();
         if own != 0 || setpriv.is_err() {
-            let is_required = std::env::var_os(REQUIRED).is_some_and(|word| word == "required");
-            assert!(!is_required, "this needs root, and setpriv of util-linux");
-            println!("SKIPPED: this needs root, and setpriv of util-linux");
+            machine::skip("this needs root, and setpriv of util-linux");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -89,6 +86,32 @@ fn a_directory_that_nobody_may_make_or_write_keeps_the_daemon_waiting_and_says_w
         assert_eq!(daemon.terminate(), 0);
         assert!(!site.path("data/journal.db").exists());
     }
+}
+
+#[test]
+fn who_may_read_a_journal_and_not_its_lock_is_told_that_nobody_can_tell_whether_a_daemon_runs() {
+    let Some(nobody) = Nobody::begin() else { return };
+    let site = nobody.site();
+    fs::set_permissions(site.path("key"), fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::chown(site.path("key"), Some(0), Some(0)).unwrap();
+    let mut daemon = site.run();
+    until("a daemon", || status(&site).is_some_and(|status| status["daemon_runs"] == true));
+    open(&site.path("data"), 0o755);
+    for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        open(&site.path("data").join(file), 0o644);
+    }
+    let data = site.text("data");
+    let shown = nobody.command(&["status", "--json", "--data-dir", &data]).output().unwrap();
+    let document = json(&shown);
+    assert!(document["daemon_runs"].is_null() && document.get("daemon_runs").is_some(), "{document}");
+    assert!(document["stops"].as_array().unwrap().iter().all(|stop| stop["kind"] != "no_daemon"));
+    let untold = "whether a daemon is at work on this journal cannot be told";
+    let shown = nobody.command(&["status", "--data-dir", &data]).output().unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains(untold) && !text.contains("NO DAEMON"), "{text}");
+    let (code, said) = nobody.told(&["status", "--check", "--data-dir", &data]);
+    assert!(code == 3 && said.contains(untold), "{code} {said}");
+    assert_eq!(daemon.terminate(), 0);
 }
 
 #[test]

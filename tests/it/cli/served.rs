@@ -17,7 +17,8 @@ const SCENARIO: &str = "[[step]]\nafter = \"1h\"\nmachine = \"BRK-100001D\"\nsta
 fn with_letters_and_page(site: &Site) -> String {
     let path = site.configuration();
     let more = format!(
-        "[mail]\nfolder = \"{}\"\nfrom = \"qm@example.org\"\n[http]\nlisten = \"127.0.0.1:0\"\n[[policy]]",
+        // Half a second of a clock on which an hour passes in one: an answer may be that slow.
+        "[rules]\nskew = \"30m\"\n[mail]\nfolder = \"{}\"\nfrom = \"qm@example.org\"\n[http]\nlisten = \"127.0.0.1:0\"\n[[policy]]",
         site.text("spool")
     );
     let text = fs::read_to_string(&path).unwrap().replace("[[policy]]", &more);

@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 
 use super::*;
+use crate::machine;
 
 const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/systemd");
 
@@ -10,7 +11,7 @@ const UNITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/systemd");
 fn has(tool: &str) -> bool {
     let has = Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
     if !has {
-        println!("SKIPPED: there is no {tool}");
+        machine::skip(&format!("there is no {tool}"));
     }
     has
 }
@@ -96,9 +97,8 @@ fn the_manager_of_services_hears_that_it_is_ready_alive_reloading_and_ending() {
 
     // Stopped, it says nothing; woken, it goes on.
     signal(&daemon, "-STOP");
-    notices.listen();
-    thread::sleep(Duration::from_secs(1));
-    notices.listen();
+    let stat = format!("/proc/{}/stat", daemon.0.id());
+    until("it stands still", || fs::read_to_string(&stat).unwrap().contains(") T "));
     let meals = notices.count("WATCHDOG=1");
     thread::sleep(Duration::from_secs(2));
     assert_eq!(notices.count("WATCHDOG=1"), meals);

@@ -18,6 +18,14 @@ fn rows(data: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Whether it has said what to do at SIGINT and at SIGTERM: until then they end it.
+fn listens(process: &Process) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+    [2, 15].iter().all(|number| caught & (1 << (number - 1)) != 0)
+}
+
 /// The journal of a daemon that ended: whole, closed, and without a change whose outcome nobody wrote down.
 fn is_whole(site: &Site) {
     let data = site.text("data");
@@ -55,7 +63,8 @@ fn a_daemon_ended_at_any_moment_leaves_no_change_half_done_and_the_next_one_doub
         thread::sleep(Duration::from_millis(37 * round as u64));
         let began = Instant::now();
         assert_eq!(end(&mut daemon, signal), Some(0));
-        assert!(began.elapsed() < Duration::from_secs(15), "{signal}: it took {:?}", began.elapsed());
+        // A change under way may take its last call's time, 45 s.
+        assert!(began.elapsed() < Duration::from_secs(60), "{signal}: it took {:?}", began.elapsed());
         is_whole(&site);
     }
     assert_eq!(cloud.terminate(), 0);
@@ -83,6 +92,8 @@ fn a_demo_ended_in_the_middle_sums_up_what_was_and_its_journal_is_whole() {
         assert_eq!(end(&mut demo, signal), Some(0), "{signal} {hurry}");
         let mut said = String::new();
         demo.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        // Judged is what was done until then, and no end is asked of what is under way: how far a machine
+        // came cannot make it unclean.
         assert!(said.trim_end().ends_with("no duplicate, no wrong delete, no rule broken."), "{said}");
         assert_eq!(told(&quartermaster(&["log", "verify", "--proofs", "--data-dir", &data])).0, 0);
     }
@@ -90,8 +101,8 @@ fn a_demo_ended_in_the_middle_sums_up_what_was_and_its_journal_is_whole() {
 
 #[test]
 fn a_wait_that_is_ended_says_that_what_was_asked_goes_on_and_it_does() {
-    // Slowly enough that a backup takes a while.
-    let (_cloud, site) = simulated(600, "protect");
+    // Slowly enough that a backup takes some seconds.
+    let (_cloud, site) = simulated(120, "protect");
     let mut daemon = site.run();
     until("machines", || {
         status(&site).is_some_and(|status| !status["shelves"].as_array().unwrap().is_empty())
@@ -114,7 +125,7 @@ fn a_wait_that_is_ended_says_that_what_was_asked_goes_on_and_it_does() {
             rows["events"].as_array().is_some_and(|rows| rows.len() as u64 >= count)
         };
         until("it was asked", || asked(if signal == "-INT" { 1 } else { 2 }));
-        thread::sleep(Duration::from_millis(300));
+        until("it listens for signals", || listens(&wait));
         assert_eq!(end(&mut wait, signal), Some(1));
         let mut errors = String::new();
         wait.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
@@ -126,6 +137,7 @@ fn a_wait_that_is_ended_says_that_what_was_asked_goes_on_and_it_does() {
         let listed: Value = serde_json::from_slice(&listed.stdout).unwrap_or_default();
         listed["snapshots"].as_array().map_or(0, Vec::len)
     };
+    until("one is made all the same", || made() >= 1);
     until("both are made all the same", || made() >= 2);
     assert_eq!(end(&mut daemon, "-INT"), Some(0));
     is_whole(&site);

@@ -7,6 +7,7 @@ use quartermaster::journal::reader::Reader;
 use quartermaster::journal::record;
 
 use super::*;
+use crate::machine;
 
 fn verb(site: &Site, arguments: &[&str]) -> (i32, String) {
     let output = quartermaster(&[arguments, &["--config", &site.text("qm.toml")]].concat());
@@ -95,7 +96,9 @@ fn after_a_kill_the_journal_takes_it_and_the_next_daemon_listens_again() {
 
 #[test]
 fn a_key_that_the_cloud_refuses_ends_waiting_with_77() {
-    let (mut cloud, site) = simulated(3_600, "protect");
+    // A port that nobody else is given between the two clouds.
+    let listen = format!("127.0.0.1:{}", machine::free_port());
+    let (mut cloud, site) = simulated_as(&["--listen", &listen], 3_600, "protect");
     let mut daemon = site.run();
     until("a good backup", || {
         status(&site).is_some_and(|status| status["shelves"][0]["good"].as_u64() >= Some(1))
@@ -105,7 +108,6 @@ fn a_key_that_the_cloud_refuses_ends_waiting_with_77() {
     let other = site.text("other");
     fs::write(&other, "another-key").unwrap();
     fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
-    let listen = format!("127.0.0.1:{}", site.port);
     let mut cloud =
         Process::start(&["sim", "serve", "--listen", &listen, "--speed", "3600", "--key-file", &other]);
     cloud.lines(8);
@@ -117,7 +119,7 @@ fn a_key_that_the_cloud_refuses_ends_waiting_with_77() {
 #[test]
 fn whoever_the_sockets_rights_keep_out_is_told_so_with_4() {
     if own_uid() != 0 {
-        println!("SKIPPED: only root can become another");
+        machine::skip("only root can become another");
         return;
     }
     let (_cloud, site) = simulated(60, "observe");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
+use crate::machine;
 use crate::real::ask;
 use crate::real::demo::Demo;
 use crate::real::parts::{self, Running};
@@ -42,7 +43,7 @@ struct Browser {
 
 impl Browser {
     fn start(driver: &Path, chromium: &Path, folder: &Path) -> Self {
-        let port = parts::free_port();
+        let port = machine::free_port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut command = Command::new(driver);
         command.arg(format!("--port={port}"));

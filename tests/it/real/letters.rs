@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use quartermaster::domain::alert::event::{Content, LetterQueued};
@@ -20,8 +19,9 @@ use quartermaster::mail::{letter, mailer};
 use serde_json::Value;
 
 use crate::dashboards::promql::root;
+use crate::machine;
 use crate::real::ask;
-use crate::real::parts::{self, Running};
+use crate::real::parts::Running;
 use crate::real::postfix::{Postfix, TO};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
@@ -152,7 +152,7 @@ impl Site {
         let used = folder.join("used.key");
         fs::write(&used, key.map_or_else(|| fs::read_to_string(&right).unwrap(), str::to_owned)).unwrap();
         fs::set_permissions(&used, fs::Permissions::from_mode(0o600)).unwrap();
-        let page = SocketAddr::from(([127, 0, 0, 1], parts::free_port()));
+        let page = SocketAddr::from(([127, 0, 0, 1], machine::free_port()));
         let text = format!(
             "mode = \"observe\"\nemail = [\"{TO}\"]\ndata_dir = {:?}\n[cloud]\n{}\nkey_file = {used:?}\n\
              [clock]\n{}\n{}\n[http]\nlisten = \"{page}\"\n{mail}\n[[policy]]\nname = \"often\"\n\
@@ -211,16 +211,15 @@ fn a_mail_server_that_never_speaks_holds_up_no_pass() {
         "[mail]\nserver = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\nfrom = \"quartermaster@mail.test\"\n",
         mute.local_addr().unwrap().port()
     );
-    let site = Site::start(folder.path(), &mail, Some("not-the-key-at-all"));
+    let mut site = Site::start(folder.path(), &mail, Some("not-the-key-at-all"));
     let (_stream, _) = mute.accept().unwrap();
-    assert!(metric(site.page, "quartermaster_letters_waiting").is_some_and(|waiting| waiting > 0.0));
-    let passes = || metric(site.page, "quartermaster_passes_total").unwrap();
+    let page = site.page;
+    // The numbers on the page are those of the last pass that ended.
+    site.daemon.until("a letter that waits", START, || {
+        metric(page, "quartermaster_letters_waiting").filter(|waiting| *waiting > 0.0)
+    });
+    let passes = || metric(page, "quartermaster_passes_total").unwrap();
     let before = passes();
-    for _ in 0..200 {
-        if passes() >= before + 5.0 {
-            return;
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    panic!("from {before} passes it came to {} in 20 s", passes());
+    site.daemon.until("five more passes", START, || Some(passes()).filter(|now| *now >= before + 5.0));
+    assert!(metric(page, "quartermaster_letters_waiting").is_some_and(|waiting| waiting > 0.0));
 }

@@ -1,14 +1,13 @@
-//! Finding the real parts, starting them, and saying so where one is missing.
+//! Finding the real parts, and starting them.
 
 use std::env;
-use std::io::{self, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const REQUIRED: &str = "QUARTERMASTER_REAL_PARTS";
+use crate::machine;
+
 /// Where servers are that are not in everybody's path.
 const ALSO_IN: [&str; 2] = ["/usr/sbin", "/sbin"];
 const GLANCE: Duration = Duration::from_millis(50);
@@ -19,21 +18,9 @@ pub fn find(program: &str) -> Option<PathBuf> {
     let folders = env::split_paths(&path).chain(ALSO_IN.map(PathBuf::from));
     let found = folders.map(|folder| folder.join(program)).find(|path| path.is_file());
     if found.is_none() {
-        skip(&format!("{program} is not installed"));
+        machine::skip(&format!("{program} is not installed"));
     }
     found
-}
-
-/// Says what is left out; past the capture of the tests' output, so that everybody sees it.
-pub fn skip(why: &str) {
-    let is_required = env::var_os(REQUIRED).is_some_and(|word| word == "required");
-    assert!(!is_required, "{why}, and {REQUIRED}=required");
-    drop(writeln!(io::stderr(), "SKIPPED: {why}"));
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A process that ends with the test.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use quartermaster::config::mail::{MailSetting, Security, Server, Way};
 
+use crate::machine;
 use crate::real::parts::{self, Running};
 
 const START: Duration = Duration::from_secs(60);
@@ -47,7 +48,7 @@ impl Postfix {
         let (program, openssl) = (parts::find("postfix")?, parts::find("openssl")?);
         let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
         if !is_root {
-            parts::skip("postfix runs only as root");
+            machine::skip("postfix runs only as root");
             return None;
         }
         let folder = folder.join("postfix");
@@ -59,7 +60,7 @@ impl Postfix {
         own(&folder.join("data"), "postfix");
         own(&folder.join("box"), &NOBODY.to_string());
         sign(&openssl, &folder);
-        let address = SocketAddr::from(([127, 0, 0, 1], parts::free_port()));
+        let address = SocketAddr::from(([127, 0, 0, 1], machine::free_port()));
         configure(&folder, address);
         let mut command = Command::new(&program);
         command.arg("-c").arg(folder.join("conf")).arg("start-fg");

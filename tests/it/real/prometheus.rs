@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dashboards::promql;
+use crate::machine;
 use crate::real::ask;
 use crate::real::demo::Demo;
 use crate::real::parts::{self, Running};
@@ -63,7 +64,7 @@ fn configure(folder: &Path, demo: SocketAddr, node: Option<SocketAddr>, alerts: 
 }
 
 fn prometheus(program: &Path, folder: &Path) -> (Running, SocketAddr) {
-    let address = local(parts::free_port());
+    let address = local(machine::free_port());
     let mut command = Command::new(program);
     command.arg(format!("--config.file={}", folder.join("prometheus.yml").display()));
     command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
@@ -77,7 +78,7 @@ fn prometheus(program: &Path, folder: &Path) -> (Running, SocketAddr) {
 
 fn alertmanager(folder: &Path) -> Option<(Running, SocketAddr)> {
     let program = parts::find("prometheus-alertmanager").or_else(|| parts::find("alertmanager"))?;
-    let address = local(parts::free_port());
+    let address = local(machine::free_port());
     let mut command = Command::new(program);
     let shipped = promql::root().join("config/alertmanager/alertmanager.yml");
     command.arg(format!("--config.file={}", shipped.display()));
@@ -92,7 +93,7 @@ fn alertmanager(folder: &Path) -> Option<(Running, SocketAddr)> {
 
 fn node_exporter(folder: &Path) -> Option<(Running, SocketAddr)> {
     let program = parts::find("prometheus-node-exporter")?;
-    let address = local(parts::free_port());
+    let address = local(machine::free_port());
     let mut command = Command::new(program);
     command.arg(format!("--web.listen-address={address}"));
     let mut running = Running::start(&mut command, "node_exporter", folder);
