@@ -89,6 +89,8 @@ const MODES: [(&str, Mode); 3] =
     [("observe", Mode::Observe), ("protect", Mode::Protect), ("enforce", Mode::Enforce)];
 
 /// Where the journal is, unless somebody says otherwise.
+/// Where `config init` writes it.
+pub const FILE: &str = "/etc/quartermaster/quartermaster.toml";
 const DATA_DIR: &str = "/var/lib/quartermaster";
 
 pub fn load(path: &Path) -> Result<Config, Faults> {

@@ -41,7 +41,7 @@ pub enum ConfigVerb {
 #[derive(Debug, Args)]
 pub struct InitArguments {
     /// The file to write; it must not be there yet
-    #[arg(value_name = "FILE", default_value = "/etc/quartermaster/quartermaster.toml")]
+    #[arg(value_name = "FILE", default_value = crate::config::FILE)]
     file: PathBuf,
     /// Where the journal will be
     #[arg(long, value_name = "DIR", default_value = "/var/lib/quartermaster")]

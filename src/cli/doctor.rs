@@ -25,7 +25,7 @@ mod suggestion;
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
     /// The configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = config::FILE)]
     config: PathBuf,
     /// Only ask the cloud, and leave this machine alone
     #[arg(long)]

@@ -15,7 +15,7 @@ use crate::journal::open::OpenError;
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// The configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = config::FILE)]
     config: PathBuf,
     /// Where the journal is, instead of the configuration's `data_dir`; made where it is missing
     #[arg(long, value_name = "DIR")]

@@ -18,7 +18,7 @@ use crate::report::foreign::visible;
 #[derive(Debug, Args)]
 pub struct TestEmailArguments {
     /// The configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = config::FILE)]
     config: PathBuf,
 }
 

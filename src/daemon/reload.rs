@@ -17,6 +17,7 @@ use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::run::RunError;
 use crate::daemon::tell::chain;
 use crate::domain::event::{Event, Reloaded};
+use crate::domain::fleet::Scope;
 
 /// Who asks for it, and which file is read.
 pub struct Reload {
@@ -43,9 +44,12 @@ impl Engine {
             events.push(Event::PoliciesAdopted(policies));
         }
         self.record(events).await?;
-        // A new one also asks at once whether a key that was refused is accepted now.
         self.client = client;
         self.post.obey(config.mail);
+        if self.state.key_refused.is_some() {
+            // Whether the key is accepted now is asked at once: the next look may be many minutes away.
+            self.look(&Scope::Machines).await?;
+        }
         Ok(())
     }
 

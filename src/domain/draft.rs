@@ -31,6 +31,8 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
     Mode,
+    /// Its policy is in force no longer, and nobody retired it.
+    NoPolicy,
     SoftStart {
         until: Timestamp,
     },
@@ -81,6 +83,7 @@ impl Hold {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Mode => "mode",
+            Self::NoPolicy => "no_policy",
             Self::SoftStart { .. } => "soft_start",
             Self::Grace { .. } => "grace",
             Self::AwaitsApproval => "awaits_approval",

@@ -9,6 +9,7 @@ use super::effect::{Cause, Effect, Standing, Verb};
 use super::fleet::{Image, LookResult, Snapshot, SnapshotStatus};
 use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Images, Mode, Rules};
+use super::slot::Slot;
 use super::state::{Adopted, State};
 use super::time::{Seconds, Timestamp};
 
@@ -124,7 +125,12 @@ fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -
     let (mode, since) = mode_of(state, adopted, backup);
     let soft_end = since + rules.soft_start;
     let grace_ends = doom.since + grace(doom, rules);
-    if mode.min(adopted.set.mode) != Mode::Enforce {
+    let is_removed = |slot: &Slot| {
+        !adopted.set.policies.contains_key(&slot.policy) && !state.retired.contains(&slot.policy)
+    };
+    if backup.slot.as_ref().is_some_and(is_removed) {
+        Some(Hold::NoPolicy)
+    } else if mode.min(adopted.set.mode) != Mode::Enforce {
         Some(Hold::Mode)
     } else if let Some(until) = state.paused(now) {
         Some(Hold::Paused { until })

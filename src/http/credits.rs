@@ -11,7 +11,7 @@ use crate::domain::snapshot_price::Range;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
-use crate::report::money::{CurrencyShown, Money, by};
+use crate::report::money::{CurrencyShown, FAR, Money, by};
 use crate::report::words::{instant, span};
 
 /// Machines that are open to the eye, the dearest first, and those on the page; the rest is counted.
@@ -119,6 +119,9 @@ fn account(one: &CurrencyShown, now: Timestamp) -> Account {
         (Some(_), true, _) => ("For ever: nothing burns.".to_owned(), "good"),
         (Some(_), false, None) => ("What it burns is not known yet.".to_owned(), "warn"),
         (Some(_), false, Some(left)) if left.is_zero() => ("Nothing is left.".to_owned(), "bad"),
+        (Some(_), false, Some(left)) if left >= FAR.duration() => {
+            ("Over a hundred years.".to_owned(), "good")
+        }
         (Some(_), false, Some(left)) => {
             let hours = left.as_secs() / 3_600;
             let tone = if hours < URGENT_HOURS {
@@ -131,7 +134,7 @@ fn account(one: &CurrencyShown, now: Timestamp) -> Account {
             (format!("About {}.", long(left)), tone)
         }
     };
-    let is_ahead = |at: &Timestamp| *at > now;
+    let is_ahead = |at: &Timestamp| *at > now && at.since(now) < FAR.duration();
     let bases = one.burn.iter().map(|(basis, shown)| Base {
         word: by(*basis),
         per_hour: price(shown.burn.per_hour),

@@ -4,6 +4,7 @@ use crate::domain::alert::matter::{Fact, Purse, Refused};
 use crate::domain::id::MachineId;
 use crate::domain::money::Nanos;
 use crate::report::foreign::visible;
+use crate::report::money::FAR;
 use crate::report::words::{self, held, instant, span};
 
 pub fn line(fact: &Fact) -> String {
@@ -98,7 +99,14 @@ pub fn balance(purse: &Purse) -> String {
         Some(Nanos(..=0)) => "; nothing burns".to_owned(),
         Some(burn) => format!("; {} {currency} burn in an hour, for now", cents(burn)),
     };
-    let until = purse.runs_out.map_or_else(String::new, |at| format!("; used up {}", instant(at)));
+    let far = i128::from(FAR.0 / 3_600);
+    let is_far =
+        purse.burn_per_hour.is_some_and(|burn| i128::from(burn.0) * far <= i128::from(purse.amount.0));
+    let until = match purse.runs_out {
+        None => String::new(),
+        Some(_) if is_far => "; they last for over a hundred years".to_owned(),
+        Some(at) => format!("; used up {}", instant(at)),
+    };
     format!("{left}{burn}{until}")
 }
 
@@ -160,4 +168,25 @@ fn because(reason: &str) -> String {
 /// One thing or many, in words.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { one.to_owned() } else { format!("{number} {many}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::Currency;
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn credits_for_more_than_a_hundred_years_have_no_date() {
+        let purse = |amount| Purse {
+            currency: Currency::Usd,
+            amount: Nanos(amount),
+            burn_per_hour: Some(Nanos(1_000_000_000)),
+            runs_out: Some(Timestamp::from_seconds(1_772_330_400)),
+            add_for_month: None,
+            by_hours: false,
+        };
+        assert!(balance(&purse(876_600_000_000_000)).ends_with("; they last for over a hundred years"));
+        assert!(balance(&purse(876_599_000_000_000)).contains("; used up 2026-"));
+    }
 }

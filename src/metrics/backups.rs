@@ -89,38 +89,12 @@ fn states(state: &State) -> Vec<([&'static str; 1], f64)> {
 fn tell_holds<'a>(state: &'a State, holds: impl Iterator<Item = &'a Hold>, families: &mut Families) {
     let mut counts: BTreeMap<&'static str, u64> = names::HOLD_REASONS.map(|reason| (reason, 0)).into();
     for hold in holds {
-        *counts.entry(hold_reason(hold)).or_default() += 1;
+        *counts.entry(hold.word()).or_default() += 1;
     }
     for (_, held) in state.shelves.values().filter_map(|shelf| shelf.open.as_ref()) {
         *counts.entry(held_reason(held)).or_default() += 1;
     }
     families.tell(&names::HOLDS, counts.into_iter().map(|(reason, count)| ([reason], count as f64)));
-}
-
-fn hold_reason(hold: &Hold) -> &'static str {
-    match hold {
-        Hold::Mode => "mode",
-        Hold::SoftStart { .. } => "soft_start",
-        Hold::Grace { .. } => "grace",
-        Hold::AwaitsApproval => "awaits_approval",
-        Hold::Paused { .. } => "paused",
-        Hold::Frozen { .. } => "frozen",
-        Hold::ClockUnsure => "clock_unsure",
-        Hold::Protected => "protected",
-        Hold::Kept => "kept",
-        Hold::Linked => "linked",
-        Hold::LastGood => "last_good",
-        Hold::Stale => "stale",
-        Hold::Unknown => "unknown",
-        Hold::Suspect => "suspect",
-        Hold::Unreadable => "unreadable",
-        Hold::Shaken => "shaken",
-        Hold::Capped => "capped",
-        Hold::Refused => "refused",
-        Hold::MaybeLinked => "maybe_linked",
-        Hold::Postponed { .. } => "postponed",
-        Hold::LookFirst => "look_first",
-    }
 }
 
 fn held_reason(held: &Held) -> &'static str {

@@ -61,7 +61,10 @@ pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<Requeste
             machine: verb.machine().clone(),
             asked_at: request.asked_at,
             overrides: request.overrides.iter().map(|rail: &Rail| rail.word()).collect(),
-            held: holds.get(verb.backup()).map(words::hold),
+            held: match state.effects.contains_key(&request.effect.id) {
+                true => Some("the cloud was asked; a look must agree".to_owned()),
+                false => holds.get(verb.backup()).map(words::hold),
+            },
         }
     };
     state.requests.iter().map(requested).collect()

@@ -24,7 +24,7 @@ use crate::domain::time::{Seconds, Timestamp};
 pub const HOURS_A_MONTH: i64 = 730;
 
 /// From here on no date is told.
-const FAR: Seconds = Seconds::days(36_525);
+pub const FAR: Seconds = Seconds::days(36_525);
 
 /// Amounts of several currencies, which nobody adds up.
 pub type Ranges = BTreeMap<Currency, Range>;

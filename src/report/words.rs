@@ -55,6 +55,9 @@ pub fn would_be_taken(slots: u64) -> String {
 pub fn hold(hold: &Hold) -> String {
     match hold {
         Hold::Mode => "the mode deletes nothing".to_owned(),
+        Hold::NoPolicy => {
+            "its policy is not in force: name it under `was` of the one that replaced it, or `policies retire` it".to_owned()
+        }
         Hold::SoftStart { until } => {
             format!("soft start: enforce deletes nothing before {}", instant(*until))
         }

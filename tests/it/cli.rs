@@ -20,6 +20,7 @@ mod mail;
 mod names;
 mod reload;
 mod hostile;
+mod renewal;
 mod rights;
 mod served;
 mod service;

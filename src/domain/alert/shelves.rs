@@ -158,6 +158,7 @@ fn patience(state: &State, hold: &Hold) -> Option<Seconds> {
         | Hold::MaybeLinked
         | Hold::Postponed { .. } => Some(state.alert_rules().held_after),
         Hold::Mode
+        | Hold::NoPolicy
         | Hold::SoftStart { .. }
         | Hold::Grace { .. }
         | Hold::Paused { .. }

@@ -132,5 +132,5 @@ fn a_policy_may_be_stricter_than_the_whole() {
 #[test]
 fn the_backups_of_a_removed_policy_stay() {
     let change = |ready: &mut Ready| ready.world.adopt(|set| set.policies.clear());
-    stopped(change, Forbidden("its policy is not in force"), Some(Hold::Mode));
+    stopped(change, Forbidden("its policy is not in force"), Some(Hold::NoPolicy));
 }

@@ -286,7 +286,7 @@ fn a_removed_policys_backups_stay_until_a_person_retires_it() {
     let mut ready = ready();
     ready.world.adopt(|set| set.policies.clear());
     let not_in_force = Forbidden("its policy is not in force");
-    assert_eq!(ready.judged(), (Some(not_in_force), Some(Hold::Mode)));
+    assert_eq!(ready.judged(), (Some(not_in_force), Some(Hold::NoPolicy)));
     ready.world.ask(Ask::Retire { policy: daily() });
     ready.world.pass();
     approve_all(&mut ready.world);
