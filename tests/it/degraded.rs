@@ -16,7 +16,7 @@ use crate::injection::has_strace;
 use crate::machine;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// A process that ends with its test.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 /// For whatever a process is waited for; a slow machine is no failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 pub const KEY: &str = "s3cret-of-the-tests";
 
 /// What it says is searched for the key, in every test that uses it.
