@@ -120,12 +120,14 @@ impl Person {
         }
     }
 
-    /// Whether the images were listed since one was made of this snapshot, and no list may hide it any more.
+    /// Whether the images were listed since one was made of this snapshot, no list may hide it any more, and each
+    /// says what it was made of.
     fn could_know_link(&self, state: &State, snapshot: &SnapshotId) -> bool {
         let linked = self.cloud.with_truth(|truth| truth.linked_since(snapshot.as_str()));
         let listed = state.fleet.image_look.complete;
         let is_seen = |(linked, listed): (Timestamp, Timestamp)| listed.since(linked) > HIDDEN_FOR.duration();
-        self.shows_images && linked.zip(listed).is_some_and(is_seen)
+        let are_named = state.fleet.images.values().all(|image| image.snapshot.is_some());
+        self.shows_images && are_named && linked.zip(listed).is_some_and(is_seen)
     }
 
     /// A day after the cloud called a machine impossible, somebody has talked to its people.

@@ -326,6 +326,10 @@ impl Truth {
     /// What the rules say of the deletion of one that counts, those in force and those that were until
     /// just now: either may allow it.
     fn objections_of_rules(&self, record: &Record, at: Timestamp) -> Vec<String> {
+        // What the cloud itself has broken counts for no rule, whichever was in force when it still did.
+        if record.is_spoilt {
+            return Vec::new();
+        }
         let Some((policy, machine)) = self.group(record) else { return Vec::new() };
         let members = self.good.get(&(policy.clone(), machine.clone()));
         let Some(members) = members.filter(|members| members.contains_key(&record.number)) else {
@@ -483,6 +487,19 @@ mod tests {
         assert_eq!(verdict(&cloud), (0, 0, 0));
         delete(&cloud, &id).await.unwrap();
         assert_eq!(verdict(&cloud), (0, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_cloud_broke_may_go_though_it_was_among_the_newest() {
+        let cloud = calm();
+        let older = ready(&cloud, "qm-a", "2026-03-01T02:00:00Z").await;
+        let newer = ready(&cloud, "qm-b", "2026-03-02T02:00:00Z").await;
+        let wrong = |id: &str| cloud.with_truth(|truth| truth.is_wrong_victim(id));
+        assert!(wrong(&newer).is_some());
+        cloud.with_world(|world| world.truth.spoilt(2, world.truth.now));
+        assert_eq!(wrong(&newer), None);
+        minutes(180).await;
+        assert!(wrong(&older).is_some(), "it is the last good one now");
     }
 
     #[tokio::test(start_paused = true)]
