@@ -3,7 +3,6 @@
 //! It reads files and text only: no clock, no cloud, no environment. What it accepts is right by
 //! type, and is not checked again.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -19,7 +18,7 @@ use fault::{Fault, FaultKind, Faults, Place, Warning};
 use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
-use schema::{Kind, Learned};
+use schema::Kind;
 use section::{Found, Notes, Section};
 use socket::SocketSetting;
 
@@ -121,13 +120,7 @@ fn unreadable(name: &str, said: String) -> Faults {
 /// Reads a configuration; `name` stands before each line number.
 pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut notes = Notes {
-        text,
-        faults: Vec::new(),
-        warnings: Vec::new(),
-        learned: Learned::new(),
-        places: BTreeMap::new(),
-    };
+    let mut notes = Notes::of(text);
     let config = read(Section::top(table.get_ref()), &mut notes);
     let mut faults = notes.faults;
     if !errors.is_empty() {

@@ -24,6 +24,13 @@ pub struct Notes<'a> {
     pub places: BTreeMap<String, Range<usize>>,
 }
 
+impl<'a> Notes<'a> {
+    pub fn of(text: &'a str) -> Self {
+        let (faults, warnings) = (Vec::new(), Vec::new());
+        Self { text, faults, warnings, learned: Learned::new(), places: BTreeMap::new() }
+    }
+}
+
 impl Notes<'_> {
     pub fn refuse<T>(&mut self, found: &Found<T>, rule: impl Into<String>) {
         let value = shortened(self.text.get(found.span.clone()).unwrap_or_default());

@@ -2,7 +2,6 @@
 //!
 //! A slip in a policy must not stand between a person and `freeze`. What runs a daemon never uses this.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -11,7 +10,6 @@ use super::clock::{self, ClockSetting};
 use super::cloud;
 use super::fault::{Fault, FaultKind, Faults};
 use super::nearest::nearest;
-use super::schema::Learned;
 use super::section::{Notes, Section};
 use super::socket::{self, SocketSetting};
 use super::{DATA_DIR, parse, text_of};
@@ -55,13 +53,7 @@ fn read(name: &str, text: &str, faults: Faults) -> Result<Whereabouts, Faults> {
         // Where `data_dir` stands may be what is broken.
         return Err(faults);
     }
-    let mut notes = Notes {
-        text,
-        faults: Vec::new(),
-        warnings: Vec::new(),
-        learned: Learned::new(),
-        places: BTreeMap::new(),
-    };
+    let mut notes = Notes::of(text);
     let mut top = Section::top(table.get_ref());
     let data_dir = top.absolute_path("data_dir", &mut notes);
     if data_dir.is_none() {
