@@ -1,10 +1,15 @@
 //! Arguments as types that cannot be wrong: spans, dialects, faults, instants.
 
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
 use jiff::tz::TimeZone;
 
 use crate::config::span;
-use crate::domain::ask::{LONGEST_REASON, Rail};
+use crate::domain::ask::LONGEST_REASON;
 use crate::domain::policy::Keep;
+use crate::domain::rail::Rail;
 use crate::domain::reach::Reach;
 use crate::domain::schedule;
 use crate::domain::time::{Seconds, Timestamp};
@@ -73,16 +78,45 @@ pub fn rail(text: &str) -> Result<Rail, String> {
     })
 }
 
-/// The name of a dialect that needs no configuration; the seed is needed to know what `seeded` comes to.
-pub fn dialect(text: &str) -> Result<String, String> {
-    let known = Dialect::named(text, 0).filter(|dialect| !dialect.must_be_told());
-    known.map(|_| text.to_owned()).ok_or_else(|| one_of(&Dialect::names()))
+/// The name of a dialect; its help and the completion list all of them.
+#[derive(Clone, Copy, Debug)]
+pub enum Dialects {
+    /// Those that need no configuration.
+    Untold,
+    Any,
 }
 
-/// Any dialect.
-pub fn served_dialect(text: &str) -> Result<String, String> {
-    let known = Dialect::named(text, 0).map(|_| text.to_owned());
-    known.ok_or_else(|| one_of(&[Dialect::names(), Dialect::told_names()].concat()))
+impl Dialects {
+    fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Untold => Dialect::names(),
+            Self::Any => [Dialect::names(), Dialect::told_names()].concat(),
+        }
+    }
+}
+
+impl TypedValueParser for Dialects {
+    type Value = String;
+
+    /// The seed is needed only to know what `seeded` comes to.
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        let parser = *self;
+        let known = move |text: &str| {
+            let dialect = Dialect::named(text, 0);
+            let is_fit = |dialect: &Dialect| matches!(parser, Self::Any) || !dialect.must_be_told();
+            dialect.filter(is_fit).map(|_| text.to_owned()).ok_or_else(|| one_of(&parser.names()))
+        };
+        TypedValueParser::parse_ref(&known, command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names().into_iter().map(PossibleValue::new)))
+    }
 }
 
 fn one_of(names: &[&str]) -> String {

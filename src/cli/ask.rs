@@ -1,6 +1,7 @@
 //! What a person decides of what is there already: it changes the journal alone, daemon or none.
 
 use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
 
 use clap::Args;
 
@@ -9,11 +10,14 @@ use crate::cli::ending::Ending;
 use crate::cli::follow::Waiting;
 use crate::cli::place::Place;
 use crate::cli::screen;
-use crate::domain::ask::{Ask, Halted};
+use crate::domain::ask::{Ask, AskRefusal, Halted};
+use crate::domain::backup::Backup;
 use crate::domain::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::report::foreign::visible;
+use crate::report::money::{SnapshotPrices, ranges};
+use crate::report::status::machine_name;
 use crate::report::words;
 
 #[derive(Debug, Args)]
@@ -69,9 +73,12 @@ pub struct Approving {
     /// As `status` names them
     #[arg(value_name = "BACKUP", required_unless_present = "all", conflicts_with = "all")]
     backups: Vec<String>,
-    /// All that wait for approval now; which ones is printed
+    /// All that wait for approval now: they are shown with their price, and a terminal is asked
     #[arg(long)]
     all: bool,
+    /// With --all: approve them without being asked, as where nobody can answer
+    #[arg(long, requires = "all")]
+    yes: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -164,11 +171,53 @@ impl Approving {
         if !self.all {
             return self.place.note(|_| Ask::Approve { backups: named });
         }
-        self.place.note_seeing(|state, now| {
-            let backups = state.awaiting_approval(now).map(|(id, _)| id.clone()).collect();
-            Ok(Ask::Approve { backups })
-        })
+        let found = self.place.find()?;
+        let seen = found.read()?;
+        let (state, now) = (&seen.state, found.now(seen.simulated, seen.last));
+        let waiting: Vec<_> = state.awaiting_approval(now).collect();
+        if waiting.is_empty() {
+            return Err(Ending::failed(AskRefusal::Nothing));
+        }
+        screen::print(&offer(state, &waiting))?;
+        self.confirm(waiting.len())?;
+        // These and no others: what came meanwhile was not shown.
+        let backups = waiting.into_iter().map(|(id, _)| id.clone()).collect();
+        self.place.note(|_| Ask::Approve { backups })
     }
+
+    /// A terminal is asked; elsewhere somebody must have said so.
+    fn confirm(&self, count: usize) -> Result<(), Ending> {
+        let these = words::count(count, "deletion", "deletions");
+        if self.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Ending::Failed(format!("nothing is approved: say --yes to approve {these}").into()));
+        }
+        screen::warn(&format!("approve {these}? [y/N]"));
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map_err(Ending::failed)?;
+        match line.trim().to_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(Ending::Failed("nothing is approved".into())),
+        }
+    }
+}
+
+/// What is approved, and what it costs to keep it.
+fn offer(state: &State, waiting: &[(&BackupId, &Backup)]) -> String {
+    let count = words::count(waiting.len(), "deletion waits", "deletions wait");
+    let rows = waiting.iter().map(|(id, backup)| {
+        let machine = visible(&machine_name(state, &backup.machine));
+        format!("  {} of {machine}, taken {}", visible(id.as_str()), words::instant(backup.taken_at))
+    });
+    let price = SnapshotPrices::of(state).month(waiting.iter().map(|(_, backup)| *backup));
+    let rows: Vec<String> = rows.collect();
+    format!(
+        "{count} for approval:\n{}\nto keep them costs {} a month at list price",
+        rows.join("\n"),
+        ranges(&price)
+    )
 }
 
 /// What is doomed, and of which machine.

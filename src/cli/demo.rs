@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::argument::{self, FAULTS};
+use crate::cli::argument::{self, Dialects, FAULTS};
 use crate::cli::ending::Ending;
 use crate::cli::folder::Folder;
 use crate::cli::progress::Progress;
@@ -27,6 +27,7 @@ use crate::rehearsal::pace::Pace;
 use crate::rehearsal::run::{self, Onlooker};
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
+use crate::report::command::Commands;
 use crate::sim::dialect::Dialect;
 
 /// What a watched day takes, in real time.
@@ -50,8 +51,8 @@ pub struct DemoArguments {
     /// How badly the cloud behaves; the last fifth of the time, at most 14 days, is calm
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = FAULTS)]
     faults: String,
-    /// How the cloud differs from what is expected of it: plain, no-unique-names, small-pages, …
-    #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::dialect)]
+    /// How the cloud differs from what is expected of it; some can be joined by +
+    #[arg(long, value_name = "NAME", default_value = "plain", value_parser = Dialects::Untold)]
     dialect: String,
     /// Address of this machine for the page of the watched demo; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback, conflicts_with = "length")]
@@ -117,7 +118,8 @@ fn watch(setup: &Setup, address: SocketAddr, stop: CancellationToken) -> Result<
     screen::print(&introduction(setup, listener.local_addr().map_err(failed)?))?;
     // A runtime and a thread of its own: the engine's paused clock would jump while it waits for a socket.
     let (outside, _inbox) = Outside::open(stop.clone()).map_err(failed)?;
-    let publisher = publish::show(listener, &setup.directory, &outside).map_err(failed)?;
+    let commands = Commands::with([("--data-dir", &*setup.directory)]);
+    let publisher = publish::show(listener, &setup.directory, commands, &outside).map_err(failed)?;
     let show = Show { narrator: Narrator::default(), pace: Pace::new(DAY), publisher, stop, broken: None };
     let show = Rc::new(RefCell::new(show));
     let summary = run::run(setup, show.clone()).map_err(Ending::failed)?;

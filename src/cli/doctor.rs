@@ -56,7 +56,7 @@ pub fn examine(arguments: &DoctorArguments) -> Result<(), Ending> {
     if arguments.json {
         screen::print_json(&checks)?;
     } else {
-        screen::print(&checks.text())?;
+        screen::print(&checks.text(screen::paper()))?;
     }
     let findings = checks.findings().map(|findings| format!("the doctor found {findings}"));
     match (findings, taken) {

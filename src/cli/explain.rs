@@ -56,7 +56,7 @@ impl ExplainArguments {
             let Some(again) = listener.again() else { break };
             listener = again;
         }
-        let explained = listener.explain(&seen.state, now, found.writer(&seen)).ok_or_else(|| {
+        let explained = listener.explain(&seen.state, now, &found.writer(&seen)).ok_or_else(|| {
             let what = visible(&self.what);
             Ending::Failed(format!("neither the state nor any event knows {what}; see the lists").into())
         })?;

@@ -22,6 +22,7 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::journal::entry::Seq;
 use crate::journal::reader::Reader;
 use crate::journal::record;
+use crate::report::command::Commands;
 use crate::report::foreign::visible;
 use crate::report::words;
 
@@ -122,7 +123,9 @@ fn sight(found: &Found, taken: &Taken, seen: &Seen) -> Result<Sight, Ending> {
     Ok(Sight::Open(match (backup.map(|backup| backup.life), verb.is_create()) {
         (Some(life), true) => format!("{name} is {}", life.word()),
         (None, true) => format!("{name} is not asked for yet{}", why_not(state, verb.machine())),
-        (_, false) => format!("{name} is not deleted yet{}", held(state, now, verb.backup())),
+        (_, false) => {
+            format!("{name} is not deleted yet{}", held(state, now, verb.backup(), &found.commands))
+        }
     }))
 }
 
@@ -186,10 +189,10 @@ fn why_not(state: &State, machine: &crate::domain::id::MachineId) -> String {
     }
 }
 
-fn held(state: &State, now: Timestamp, backup: &BackupId) -> String {
+fn held(state: &State, now: Timestamp, backup: &BackupId, commands: &Commands) -> String {
     let holds = plan(state, now).holds;
     let hold = holds.iter().find(|(id, _)| id == backup);
-    hold.map_or_else(String::new, |(_, hold)| format!(": {}", words::hold(hold)))
+    hold.map_or_else(String::new, |(_, hold)| format!(": {}", words::hold(hold, commands)))
 }
 
 /// One line on a terminal that is written over and over.

@@ -43,13 +43,13 @@ Look:
   status         Are the backups fresh, what is doomed, what is held and why
   plan           What would be done now, what comes next, what is held and why
   explain        Everything about one backup, machine, policy or slot, and why it is so
-  machines       list, show: the machines, their policies and newest good backups
+  machines       list, show: machines, their policies and newest good backups
   snapshots list, snapshots show
                  Every snapshot, ours or not, and what keeps or dooms it
   policies list, policies show
                  What each policy is for, when, what it keeps, and what holds it
-  costs          What this month has cost, by kind and machine, as records were observed
-  log            The journal: list, show, verify, export; backup, restore, rebuild
+  costs          What this month has cost, by kind and machine
+  log            The journal: list, show, verify, export; backup, restore, ...
   retention preview
                  What keep rules keep of a file of instants, or of the live fleet
 
@@ -72,8 +72,9 @@ Stop things:
   thaw           End a freeze; shows first what goes then
   pause, resume  No creates and no deletes of policies for a while
 
-Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one they write the
-journal themselves, but for `snapshots` and `policies run`: only a daemon speaks with the cloud.
+Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one
+they write the journal themselves, but for `snapshots` and `policies run`: only a
+daemon speaks with the cloud.
 
 Set up:
   run            Run the daemon
@@ -91,12 +92,13 @@ Options:
 {options}
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 no daemon answers,
-75 busy: the journal is in use, 77 the cloud refuses the key, 78 configuration or key file refused.
+75 busy: the journal is in use, 77 the cloud refuses the key,
+78 configuration or key file refused.
 `quartermaster VERB --help` tells more.
 ";
 
 /// Columns of a line of help, also where no terminal says how wide it is; longer lines are hard to read.
-const WIDEST: usize = 100;
+const WIDEST: usize = 80;
 
 #[derive(Debug, Parser)]
 #[command(

@@ -16,6 +16,7 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::journal::entry::{Head, Seq};
 use crate::journal::reader::Reader;
+use crate::report::command::Commands;
 use crate::report::stops::Writer;
 use crate::report::table::one_line;
 use crate::report::words;
@@ -41,6 +42,8 @@ pub struct Found {
     pub directory: PathBuf,
     /// Where the daemon of this journal listens.
     pub socket: PathBuf,
+    /// As they were typed: what is copied finds the same.
+    pub commands: Commands,
     clock: Option<ClockSetting>,
 }
 
@@ -65,7 +68,12 @@ impl Place {
             true => told.socket.of(&directory),
             false => SocketSetting::default().of(&directory),
         };
-        Ok(Found { directory, socket, clock: told.clock })
+        Ok(Found { directory, socket, commands: self.commands(), clock: told.clock })
+    }
+
+    fn commands(&self) -> Commands {
+        let named = [("--data-dir", &self.data_dir), ("--config", &self.config)];
+        Commands::with(named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))))
     }
 
     /// Reads the configuration for no more than where the journal is: a fault elsewhere in it stops
@@ -111,7 +119,7 @@ impl Found {
 
     /// Whether something goes on with what was seen.
     pub fn writer(&self, seen: &Seen) -> Writer {
-        Writer { simulated: seen.simulated, runs: self.is_worked_on() }
+        Writer { simulated: seen.simulated, runs: self.is_worked_on(), commands: self.commands.clone() }
     }
 
     /// The present as the journal's daemon has it; the time of a simulation stands still after it.

@@ -18,6 +18,7 @@ use crate::report::plan_text;
 use crate::report::policies::Policies;
 use crate::report::snapshots::{STATES, Sieve, Snapshots};
 use crate::report::snapshots_text::{self, GroupBy};
+use crate::report::stops::Writer;
 use crate::report::table::Paper;
 
 /// Where to read, and in which form to show it.
@@ -34,12 +35,12 @@ impl Reading {
     /// Shows what is made of the state, as text or as JSON.
     fn show<Shown: Serialize>(
         &self,
-        of: impl FnOnce(&Seen, Timestamp) -> Result<Shown, Ending>,
+        of: impl FnOnce(&Seen, &Writer, Timestamp) -> Result<Shown, Ending>,
         text: impl FnOnce(&Shown, Paper) -> String,
     ) -> Result<(), Ending> {
         let found = self.place.find()?;
         let seen = found.read()?;
-        let shown = of(&seen, found.now(seen.simulated, seen.last))?;
+        let shown = of(&seen, &found.writer(&seen), found.now(seen.simulated, seen.last))?;
         self.tell(&seen, &shown, text)
     }
 
@@ -124,24 +125,26 @@ impl PlanArguments {
         let found = self.reading.place.find()?;
         let seen = found.read()?;
         let now = found.now(seen.simulated, seen.last);
-        let planned = Planned::of(&seen.state, now, found.writer(&seen));
+        let planned = Planned::of(&seen.state, now, &found.writer(&seen));
         self.reading.tell(&seen, &planned, plan_text::text)
     }
 }
 
 impl ListArguments {
     pub fn machines(&self) -> Result<(), Ending> {
-        self.reading.show(|seen, now| Ok(Machines::of(&seen.state, now, seen.simulated)), Machines::in_words)
+        self.reading
+            .show(|seen, _, now| Ok(Machines::of(&seen.state, now, seen.simulated)), Machines::in_words)
     }
 
     pub fn policies(&self) -> Result<(), Ending> {
-        self.reading.show(|seen, now| Ok(Policies::of(&seen.state, now, seen.simulated)), Policies::in_words)
+        self.reading
+            .show(|seen, _, now| Ok(Policies::of(&seen.state, now, seen.simulated)), Policies::in_words)
     }
 }
 
 impl ShowArguments {
     pub fn machine(&self) -> Result<(), Ending> {
-        let found = |seen: &Seen, now| {
+        let found = |seen: &Seen, _: &Writer, now| {
             let found = Machines::of(&seen.state, now, seen.simulated).only(&self.named);
             if found.machines.is_empty() { Err(self.unknown("machine")) } else { Ok(found) }
         };
@@ -149,7 +152,7 @@ impl ShowArguments {
     }
 
     pub fn policy(&self) -> Result<(), Ending> {
-        let found = |seen: &Seen, now| {
+        let found = |seen: &Seen, _: &Writer, now| {
             let found = Policies::of(&seen.state, now, seen.simulated).only(&self.named);
             let is_none = found.policies.is_empty() && found.removed.is_empty();
             if is_none { Err(self.unknown("policy")) } else { Ok(found) }
@@ -162,8 +165,8 @@ impl ShowArguments {
     }
 
     pub fn snapshot(&self) -> Result<(), Ending> {
-        let found = |seen: &Seen, now| {
-            let found = Snapshots::named(&seen.state, now, seen.simulated, &self.named);
+        let found = |seen: &Seen, writer: &Writer, now| {
+            let found = Snapshots::named(&seen.state, now, writer, &self.named);
             if found.snapshots.is_empty() { Err(self.unknown("snapshot or backup")) } else { Ok(found) }
         };
         let text = |found: &Snapshots, paper| {
@@ -195,7 +198,7 @@ impl SnapshotArguments {
             Grouping::Policy => GroupBy::Policy,
             Grouping::State => GroupBy::State,
         });
-        let found = |seen: &Seen, now| Ok(Snapshots::of(&seen.state, now, seen.simulated, &sieve));
+        let found = |seen: &Seen, writer: &Writer, now| Ok(Snapshots::of(&seen.state, now, writer, &sieve));
         self.reading.show(found, |found, paper| snapshots_text::text(found, by, paper))
     }
 }

@@ -36,9 +36,11 @@ pub fn run(arguments: &RunArguments) -> Result<(), Ending> {
 
 fn ending(error: RunError) -> Ending {
     match error {
-        RunError::NoKeyFile | RunError::KeyFile(_) | RunError::Token(_) | RunError::Key(_) => {
-            Ending::Configuration(Box::new(error))
-        }
+        RunError::NoKeyFile
+        | RunError::KeyFile(_)
+        | RunError::Token(_)
+        | RunError::Key(_)
+        | RunError::Hopeless { .. } => Ending::Configuration(Box::new(error)),
         RunError::Start(StartError::Open(OpenError::Locked { .. })) => Ending::Busy(Box::new(error)),
         RunError::Directory { .. }
         | RunError::Transport(_)

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::argument::{self, FAULTS};
+use crate::cli::argument::{self, Dialects, FAULTS};
 use crate::cli::ending::Ending;
 use crate::cli::{interrupt, scenario, screen};
 use crate::clock::Clock;
@@ -55,8 +55,8 @@ pub struct ServeArguments {
     epoch: Option<Timestamp>,
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     machines: u32,
-    /// How the cloud differs from what is expected of it
-    #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::served_dialect)]
+    /// How the cloud differs from what is expected of it; some can be joined by +
+    #[arg(long, value_name = "NAME", default_value = "plain", value_parser = Dialects::Any)]
     dialect: String,
     /// How badly the cloud behaves
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = FAULTS)]

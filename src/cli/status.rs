@@ -38,6 +38,7 @@ pub fn show(arguments: &StatusArguments) -> Result<(), Ending> {
             true => found.is_worked_on_soon(),
             false => found.is_worked_on(),
         },
+        commands: found.commands.clone(),
     };
     let now = found.now(seen.simulated, seen.last);
     let status = Status::of(&seen.state, now, source);

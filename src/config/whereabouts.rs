@@ -12,7 +12,7 @@ use super::fault::{Fault, FaultKind, Faults};
 use super::nearest::nearest;
 use super::section::{Notes, Section};
 use super::socket::{self, SocketSetting};
-use super::{DATA_DIR, parse, text_of};
+use super::{Config, DATA_DIR, parse, text_of};
 
 #[derive(Clone, Debug)]
 pub struct Whereabouts {
@@ -92,6 +92,17 @@ fn may_be_data_dir(fault: &Fault, top: &DeTable<'_>) -> bool {
     fault.kind == FaultKind::Unknown && (is_at_the_top || setting.starts_with("journal.") || is_alike())
 }
 
+impl Config {
+    /// What a verb must be told to find the daemon that runs by `file` with its journal in `directory`:
+    /// the file where only that says so, the directory where that is enough, or nothing.
+    pub fn options<'a>(&self, file: &'a Path, directory: &'a Path) -> Vec<(&'static str, &'a Path)> {
+        let needs_file = self.socket.path.is_some() || self.clock.is_some();
+        let usual = if needs_file { &*self.data_dir } else { Path::new(DATA_DIR) };
+        let file = needs_file.then_some(("--config", file));
+        file.into_iter().chain((directory != usual).then_some(("--data-dir", directory))).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +155,25 @@ mod tests {
             let said = format!("data_dir: is not set, and `{name}`, which is no setting, may be meant");
             assert!(refused.contains(&said) && refused.contains("--data-dir DIR"), "{text}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_verb_is_told_no_more_than_it_needs_to_find_the_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("qm.toml");
+        let found = |text: &str, directory: &str| {
+            std::fs::write(&path, text).unwrap();
+            let config = crate::config::load(&path).unwrap();
+            let options = config.options(&path, Path::new(directory));
+            options.into_iter().map(|(option, _)| option).collect::<Vec<_>>()
+        };
+        let policy = "email = \"off\"\n[[policy]]\nname = \"a\"\nmachines = [\"*\"]\nschedule = \"@daily\"\n\
+                      may_restart = true\n";
+        let socket = format!("{policy}[socket]\npath = \"/run/quartermaster.sock\"\n");
+        assert!(found(policy, DATA_DIR).is_empty());
+        assert_eq!(found(policy, "/srv/qm"), ["--data-dir"]);
+        assert_eq!(found(&socket, DATA_DIR), ["--config"]);
+        assert_eq!(found(&socket, "/srv/qm"), ["--config", "--data-dir"]);
     }
 
     #[test]

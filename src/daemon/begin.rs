@@ -1,6 +1,7 @@
 //! The beginning of the engine: the journal is taken and folded, the client made, the start written down.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -29,13 +30,30 @@ pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
 }
 
 fn try_to_take(directory: &Path) -> Result<Folded, RunError> {
-    let failed = |source| RunError::Directory { path: directory.to_owned(), source };
+    let failed = |source: io::Error| {
+        let path = directory.to_owned();
+        match never(source.kind()) {
+            Some(why) => RunError::Hopeless { path, why },
+            None => RunError::Directory { path, source },
+        }
+    };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     if let Some(parent) = directory.parent() {
         // Or a power cut could take the new folder with all that is in it. Not everybody may do this.
         drop(fs::File::open(parent).and_then(|parent| parent.sync_all()));
     }
     Ok(engine::open(directory, Durability::Full, Replay::Checkpoint)?)
+}
+
+/// Why no waiting makes a directory of it. A missing right, a full disk and a mount that comes late heal.
+fn never(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::AlreadyExists => Some("it is there, and is no directory"),
+        io::ErrorKind::NotADirectory => Some("it is below something that is no directory"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("its file system is read-only"),
+        io::ErrorKind::InvalidFilename => Some("its name is too long"),
+        _ => None,
+    }
 }
 
 /// An engine that hears nobody yet.

@@ -61,6 +61,7 @@ fn may_pass(error: &RunError) -> bool {
         | RunError::Key(_)
         | RunError::Transport(_)
         | RunError::Threads(_)
+        | RunError::Hopeless { .. }
         | RunError::Start(_)
         | RunError::Trouble(_) => false,
     }

@@ -22,6 +22,7 @@ use crate::mail::form::Envelope;
 use crate::mail::letter;
 use crate::mail::mailer;
 use crate::mail::memory::Memory;
+use crate::report::command::Commands;
 use crate::report::foreign::harmless;
 
 /// Tries that the engine did not take yet; the one who sends waits for it.
@@ -59,10 +60,10 @@ struct Shown {
 }
 
 /// Begins to send; until something is shown, there is nothing to send.
-pub fn open(setting: Option<MailSetting>, outside: &Outside, clock: &Clock) -> Postbox {
+pub fn open(setting: Option<MailSetting>, commands: Commands, outside: &Outside, clock: &Clock) -> Postbox {
     let (shown, seen) = watch::channel(Shown { setting: setting.map(Arc::new), waiting: Vec::new() });
     let (sender, tries) = mpsc::channel(UNTAKEN);
-    outside.spawn(deliver(seen, sender, outside.bell.clone(), clock.clone()));
+    outside.spawn(deliver(seen, sender, commands, outside.bell.clone(), clock.clone()));
     Postbox { shown, tries }
 }
 
@@ -133,6 +134,7 @@ impl Memo {
 async fn deliver(
     mut seen: watch::Receiver<Shown>,
     tries: mpsc::Sender<LetterTried>,
+    commands: Commands,
     bell: Arc<Notify>,
     clock: Clock,
 ) {
@@ -148,7 +150,7 @@ async fn deliver(
         };
         let id = waiting.letter.id.clone();
         let taken = memo.taken.entry(id.clone()).or_default();
-        let failed = attempt(&setting, &waiting, taken, clock.now()).await.err();
+        let failed = attempt(&setting, &waiting, &commands, taken, clock.now()).await.err();
         let has_failed = failed.is_some();
         let tried = LetterTried { letter: id.clone(), failed, taken: has_failed && !taken.is_empty() };
         if tries.send(tried).await.is_err() {
@@ -172,12 +174,13 @@ async fn deliver(
 async fn attempt(
     setting: &MailSetting,
     waiting: &Waiting,
+    commands: &Commands,
     taken: &mut BTreeSet<String>,
     now: Timestamp,
 ) -> Result<(), String> {
     let Waiting { letter: queued, queued_at, .. } = waiting;
     let of = Envelope { id: &queued.id, root: queued.root.as_ref(), at: *queued_at };
-    let letter = letter::letter(queued);
+    let letter = letter::letter(queued, commands);
     let mut again = None;
     let mut refused = None;
     for to in &setting.to {
@@ -292,15 +295,19 @@ mod tests {
     async fn what_a_server_says_is_kept_on_one_line_visible_and_cut() {
         let setting = setting(&["ops@example.org", "boss@example.org"], server());
         let mut taken = BTreeSet::new();
-        let why = attempt(&setting, &waiting("a"), &mut taken, Timestamp::EPOCH).await.unwrap_err();
+        let why = attempt(&setting, &waiting("a"), &Commands::default(), &mut taken, Timestamp::EPOCH)
+            .await
+            .unwrap_err();
         assert!(why.contains("not now") && why.chars().count() <= LONGEST_WHY + 1, "{why}");
         assert!(!why.contains(['\n', '\u{202e}']), "{why}");
         assert_eq!(taken, BTreeSet::from(["ops@example.org".to_owned()]));
         // A day later those who have it are enough; while nobody has it, it is never given up.
         let later = Timestamp::EPOCH + ASKED_AGAIN_FOR;
-        assert_eq!(attempt(&setting, &waiting("a"), &mut taken, later).await, Ok(()));
+        assert_eq!(attempt(&setting, &waiting("a"), &Commands::default(), &mut taken, later).await, Ok(()));
         let only = MailSetting { to: vec!["boss@example.org".to_owned()], ..setting };
-        assert!(attempt(&only, &waiting("a"), &mut BTreeSet::new(), later).await.is_err());
+        assert!(
+            attempt(&only, &waiting("a"), &Commands::default(), &mut BTreeSet::new(), later).await.is_err()
+        );
     }
 
     #[tokio::test]

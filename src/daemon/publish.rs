@@ -30,15 +30,25 @@ use crate::journal::entry::Seq;
 use crate::journal::reader::Reader;
 use crate::journal::shown;
 use crate::metrics::Process;
+use crate::report::command::Commands;
 
 /// A port that is taken, or an address that is not there yet: backups do not wait for a page.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// The first time sooner, and without a word: where another daemon holds the journal, this one ends before,
+/// and that is what there is to say.
+const FIRST_RETRY: Duration = Duration::from_secs(3);
+
 /// Opens the port, if the configuration names one: before the journal, so that a start that waits can
 /// be seen. Gives where to publish.
-pub fn open(setting: &HttpSetting, directory: &Path, outside: &Outside) -> Result<Publisher, RunError> {
+pub fn open(
+    setting: &HttpSetting,
+    directory: &Path,
+    commands: Commands,
+    outside: &Outside,
+) -> Result<Publisher, RunError> {
     let (sender, present) = watch::channel(Present::Replaying);
-    let publisher = Publisher::new(sender, directory);
+    let publisher = Publisher::new(sender, directory, commands);
     if let Some(address) = setting.listen {
         let guard = match &setting.token_file {
             Some(file) => Guard::token(key::read_key(file).map_err(RunError::Token)?.expose_secret()),
@@ -51,7 +61,12 @@ pub fn open(setting: &HttpSetting, directory: &Path, outside: &Outside) -> Resul
 }
 
 /// The same on a port that somebody else opened, for everybody on this machine.
-pub fn show(listener: std::net::TcpListener, directory: &Path, outside: &Outside) -> io::Result<Publisher> {
+pub fn show(
+    listener: std::net::TcpListener,
+    directory: &Path,
+    commands: Commands,
+    outside: &Outside,
+) -> io::Result<Publisher> {
     let (sender, present) = watch::channel(Present::Replaying);
     let shown = Shown { present, events: events(directory), guard: Guard::open() };
     let stop = outside.stop.clone();
@@ -63,11 +78,11 @@ pub fn show(listener: std::net::TcpListener, directory: &Path, outside: &Outside
             Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "there is no page"),
         }
     });
-    Ok(Publisher::new(sender, directory))
+    Ok(Publisher::new(sender, directory, commands))
 }
 
 async fn keep_open(address: SocketAddr, shown: Shown, stop: CancellationToken) {
-    let mut is_told = false;
+    let mut failures = 0;
     loop {
         match listen::bind(address).await {
             Ok(listener) => {
@@ -75,14 +90,14 @@ async fn keep_open(address: SocketAddr, shown: Shown, stop: CancellationToken) {
                 tracing::info!("the page is at http://{address}/");
                 return listen::serve(listener, shown, stop).await;
             }
-            Err(error) if !is_told => {
-                is_told = true;
+            Err(error) if failures == 1 => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, %address, "there is no page: the address cannot be listened at; tried on");
             }
             Err(_) => {}
         }
-        tokio::time::sleep(RETRY).await;
+        tokio::time::sleep(if failures == 0 { FIRST_RETRY } else { RETRY }).await;
+        failures += 1;
     }
 }
 
@@ -104,14 +119,15 @@ pub struct Publisher {
     sender: watch::Sender<Present>,
     /// Of the journal.
     directory: PathBuf,
+    commands: Commands,
     last: Option<(Seq, Arc<State>)>,
     passes: u64,
     last_pass: Option<Timestamp>,
 }
 
 impl Publisher {
-    pub fn new(sender: watch::Sender<Present>, directory: &Path) -> Self {
-        Self { sender, directory: directory.to_owned(), last: None, passes: 0, last_pass: None }
+    pub fn new(sender: watch::Sender<Present>, directory: &Path, commands: Commands) -> Self {
+        Self { sender, directory: directory.to_owned(), commands, last: None, passes: 0, last_pass: None }
     }
 
     /// A start that cannot write.
@@ -151,6 +167,7 @@ impl Publisher {
                 objections: engine.objections() as u64,
             },
             trouble,
+            commands: self.commands.clone(),
             series: OnceLock::new(),
         };
         self.sender.send_replace(Present::Live(Arc::new(live)));

@@ -31,6 +31,7 @@ use crate::daemon::publish;
 use crate::daemon::reload::Reload;
 use crate::daemon::room::Room;
 use crate::daemon::service::{self, Pulse};
+use crate::report::command::Commands;
 
 /// The engine never sleeps longer in one go: a suspended machine stops its timers too.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -51,6 +52,11 @@ pub enum RunError {
     Key(#[from] KeyError),
     #[error("make the data directory {}", path.display())]
     Directory { path: PathBuf, source: io::Error },
+    #[error(
+        "data_dir {} can never hold a journal: {why}; name a directory, or a place where one can be made",
+        path.display()
+    )]
+    Hopeless { path: PathBuf, why: &'static str },
     #[error("prepare the connection to the cloud")]
     Transport(#[from] TransportError),
     #[error("prepare the daemon's threads")]
@@ -97,7 +103,9 @@ async fn serve(
 ) -> Result<(), RunError> {
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
-    let mut publisher = publish::open(&config.http, directory, &outside)?;
+    let file = std::path::absolute(&reload.file).unwrap_or_else(|_| reload.file.clone());
+    let commands = Commands::with(config.options(&file, directory));
+    let mut publisher = publish::open(&config.http, directory, commands.clone(), &outside)?;
     let mut direct = Direct::new(config.mail.clone(), &clock);
     let tell = |why: &str| {
         publisher.degraded(why);
@@ -110,7 +118,7 @@ async fn serve(
     engine.heed(Room::new(directory, config.journal.free_space_mib));
     engine.answer_by(Answers::Asked);
     engine.hear(inbox);
-    engine.post_by(Post::Outside(post::open(config.mail.clone(), &outside, &clock)));
+    engine.post_by(Post::Outside(post::open(config.mail.clone(), commands, &outside, &clock)));
     backups::start(directory, &config.journal, clock.clone()).map_err(RunError::Threads)?;
     bell::start(outside.bell.clone()).map_err(RunError::Threads)?;
     let socket = admin::open(&outside, &config.socket.of(directory)).await;

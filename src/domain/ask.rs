@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, Life};
+use super::hand;
 use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
+use super::rail::{self, Rail};
 use super::selection::Selector;
 use super::state::State;
 use super::time::{Seconds, Timestamp};
@@ -85,51 +87,6 @@ pub enum Ask {
     },
 }
 
-/// The rails that a person may override, one by one and by name. What is not here holds everybody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rail {
-    /// A rule keeps it, or none has doomed it yet.
-    Kept,
-    MinGood,
-    Grace,
-    SoftStart,
-    Stale,
-    Caps,
-    PossiblyLinked,
-    Approval,
-}
-
-impl Rail {
-    pub const ALL: [Self; 8] = [
-        Self::Kept,
-        Self::MinGood,
-        Self::Grace,
-        Self::SoftStart,
-        Self::Stale,
-        Self::Caps,
-        Self::PossiblyLinked,
-        Self::Approval,
-    ];
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::MinGood => "min-good",
-            Self::Grace => "grace",
-            Self::SoftStart => "soft-start",
-            Self::Stale => "stale",
-            Self::Caps => "caps",
-            Self::PossiblyLinked => "possibly-linked",
-            Self::Approval => "approval",
-        }
-    }
-
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rail| rail.word() == word)
-    }
-}
-
 /// What the cloud's refusals stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,6 +135,10 @@ pub enum AskRefusal {
     Pinned(BackupId),
     #[error("{0} is held until {1}, and no override reaches that")]
     Held(BackupId, Timestamp),
+    #[error("an image was made from {0}, and no override reaches that")]
+    Linked(BackupId),
+    #[error("{0} stays: {because}; it goes all the same with {overrides} --reason WHY", because = rail::because(.1), overrides = rail::overrides(.1))]
+    Rails(BackupId, Vec<Rail>),
     #[error("{0} is {1}, and nobody deletes it in that state")]
     Untouchable(BackupId, &'static str),
     #[error("no machine {0} was seen in this account")]
@@ -276,7 +237,9 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             let is_known = slots.any(|slot| slot.policy == *policy);
             if is_known { Ok(()) } else { Err(AskRefusal::NoSuchPolicy(policy.clone())) }
         }
-        Ask::Delete { backup: id, .. } => may_ask_to_delete(state, now, id, backup(id)?),
+        Ask::Delete { backup: id, overrides, .. } => {
+            may_ask_to_delete(state, now, id, backup(id)?, overrides)
+        }
         Ask::Run { policy, machine } => may_run(state, policy, machine),
         Ask::Create { .. } if state.requests.len() >= MOST_REQUESTS => Err(AskRefusal::TooMany),
         Ask::Create { machine, .. } => {
@@ -358,12 +321,14 @@ fn may_hold(id: &BackupId, backup: &Backup, now: Timestamp, until: Timestamp) ->
     }
 }
 
-/// What no override reaches is refused at once; all else holds until the next pass that may.
+/// What no override reaches is refused at once, and so is what an override would be needed for: a request
+/// that only waits until it lapses tells nobody anything. All else holds until the next pass that may.
 fn may_ask_to_delete(
     state: &State,
     now: Timestamp,
     id: &BackupId,
     backup: &Backup,
+    overrides: &BTreeSet<Rail>,
 ) -> Result<(), AskRefusal> {
     let is_asked = |request: &super::state::Request| {
         !request.effect.verb.is_create() && request.effect.verb.backup() == id
@@ -384,7 +349,11 @@ fn may_ask_to_delete(
             None if state.requests.len() >= MOST_REQUESTS => Err(AskRefusal::TooMany),
             // Nothing in the cloud bears its name.
             None if backup.snapshots.is_empty() => Err(AskRefusal::Gone(id.clone(), backup.life.word())),
-            None => Ok(()),
+            None if hand::is_linked(state, backup) => Err(AskRefusal::Linked(id.clone())),
+            None => match hand::rails_against(state, now, id, backup, overrides) {
+                rails if rails.is_empty() => Ok(()),
+                rails => Err(AskRefusal::Rails(id.clone(), rails)),
+            },
         },
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::ask::{Ask, Halted, Rail};
+use super::ask::{Ask, Halted};
 use super::backup::ComplianceHold;
 use super::effect::{Cause, Effect, Standing, Verb};
 use super::event::{Asked, Lapsed};
 use super::id::{AskId, BackupId, EffectId, MachineId, PolicyName};
 use super::policy::Mode;
+use super::rail::Rail;
 use super::slot::{Slot, hand_line, hand_name};
 use super::state::{Disowned, Freeze, MachineThaw, Request, State};
 use super::time::{Seconds, Timestamp};

@@ -19,6 +19,10 @@ impl State {
             LookResult::Complete => freshness.failures = 0,
             _ => freshness.failures = freshness.failures.saturating_add(1),
         }
+        freshness.broke_off = match &look.result {
+            LookResult::Incomplete(why) => Some(why.clone()),
+            LookResult::Complete | LookResult::NotFound | LookResult::Unavailable(_) => None,
+        };
         let excess = look.miscount.map(|miscount| miscount.excess());
         freshness.miscounted = match (excess, freshness.miscounted.take()) {
             (Some(excess), Some(known)) if known.excess == excess => {

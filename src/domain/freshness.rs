@@ -21,6 +21,8 @@ pub struct Freshness {
     pub unavailable: bool,
     /// Looks in a row that were not complete.
     pub failures: u32,
+    /// Why the last one was not, where it broke off.
+    pub broke_off: Option<String>,
     pub miscounted: Option<Miscounted>,
 }
 

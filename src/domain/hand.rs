@@ -3,7 +3,8 @@
 //! The rails are those of every deletion. A person may take some of them away, by name; never a
 //! hold, a pin, an image that was made from it, or what is not known.
 
-use super::ask::Rail;
+use std::collections::BTreeSet;
+
 use super::backup::{Backup, Doom, Life};
 use super::draft::{Action, Hold, Plan, settled, shelves};
 use super::effect::{Cause, Outcome, Standing, Verb};
@@ -12,6 +13,7 @@ use super::fleet::{MachineStatus, SnapshotStatus};
 use super::id::{AskId, BackupId, MachineId};
 use super::policy::Mode;
 use super::prune;
+use super::rail::Rail;
 use super::selection::Selector;
 use super::slot::Slot;
 use super::state::{Adopted, Request, State};
@@ -23,6 +25,80 @@ use crate::planted::{Bug, is_planted};
 const REQUEST_LIVES: Seconds = Seconds::hours(24);
 /// A listing this many times older than its cadence no longer supports a create.
 const STALE_LOOKS: u32 = 3;
+
+impl Request {
+    /// When it ends by itself, if nothing came of it until then.
+    pub fn lapses_at(&self) -> Timestamp {
+        self.asked_at + REQUEST_LIVES
+    }
+}
+
+/// The rails, but for those that are overridden, against a delete that is being asked for: of those that
+/// it may take more than the life of a request to pass. Caps do not stand here: they let it go within a day.
+pub(super) fn rails_against(
+    state: &State,
+    now: Timestamp,
+    id: &BackupId,
+    backup: &Backup,
+    overrides: &BTreeSet<Rail>,
+) -> Vec<Rail> {
+    let Some(adopted) = &state.adopted else { return Vec::new() };
+    let (mut overridden, mut found) = (overrides.clone(), Vec::new());
+    // Each turn names another one, so there are no more turns than rails.
+    for _ in Rail::ALL {
+        let hold = good_hold(state, now, adopted, &overridden, id, backup)
+            .or_else(|| possible_link(state, adopted, &overridden, backup));
+        let Some(rail) = hold.as_ref().and_then(rail_of) else { break };
+        overridden.insert(rail);
+        found.push(rail);
+    }
+    found
+}
+
+/// No override reaches an image that was made from it.
+pub(super) fn is_linked(state: &State, backup: &Backup) -> bool {
+    let hold = state.adopted.as_ref().and_then(|adopted| prune::link_hold(state, adopted, backup));
+    hold == Some(Hold::Linked)
+}
+
+fn possible_link(
+    state: &State,
+    adopted: &Adopted,
+    overrides: &BTreeSet<Rail>,
+    backup: &Backup,
+) -> Option<Hold> {
+    let is_overridden = overrides.contains(&Rail::PossiblyLinked);
+    let hold = prune::link_hold(state, adopted, backup)?;
+    (hold == Hold::MaybeLinked && !is_overridden).then_some(hold)
+}
+
+/// By which name a person takes it away.
+fn rail_of(hold: &Hold) -> Option<Rail> {
+    match hold {
+        Hold::Kept => Some(Rail::Kept),
+        Hold::SoftStart { .. } => Some(Rail::SoftStart),
+        Hold::Grace { .. } => Some(Rail::Grace),
+        Hold::AwaitsApproval => Some(Rail::Approval),
+        Hold::LastGood => Some(Rail::MinGood),
+        Hold::Stale => Some(Rail::Stale),
+        Hold::Capped => Some(Rail::Caps),
+        Hold::MaybeLinked => Some(Rail::PossiblyLinked),
+        Hold::Mode
+        | Hold::NoPolicy
+        | Hold::Paused { .. }
+        | Hold::Linked
+        | Hold::Frozen { .. }
+        | Hold::ClockUnsure
+        | Hold::Protected
+        | Hold::Unknown
+        | Hold::Suspect
+        | Hold::Unreadable
+        | Hold::Shaken
+        | Hold::Refused
+        | Hold::Postponed { .. }
+        | Hold::LookFirst => None,
+    }
+}
 
 /// Freezes that ran out, and requests that nothing can come of any more.
 pub(super) fn plan_lapses(state: &State, now: Timestamp, plan: &mut Plan) {
@@ -197,7 +273,7 @@ fn hold_of(
     } else if suspects.any(|one| one.machine.as_ref().is_none_or(|at| at == machine)) {
         Some(Hold::Suspect)
     } else {
-        good_hold(state, now, adopted, request, id, backup)
+        good_hold(state, now, adopted, &request.overrides, id, backup)
             .or_else(|| {
                 prune::link_hold(state, adopted, backup)
                     .filter(|hold| *hold != Hold::MaybeLinked || !is_overridden(Rail::PossiblyLinked))
@@ -212,7 +288,7 @@ fn good_hold(
     state: &State,
     now: Timestamp,
     adopted: &Adopted,
-    request: &Request,
+    overrides: &BTreeSet<Rail>,
     id: &BackupId,
     backup: &Backup,
 ) -> Option<Hold> {
@@ -229,7 +305,7 @@ fn good_hold(
         (Rail::Grace, grace_end.filter(|until| now < *until).map(|until| Hold::Grace { until })),
         (Rail::Approval, backup.doom.as_ref().is_some_and(unapproved).then_some(Hold::AwaitsApproval)),
     ];
-    let overridden = |rail: &Rail| request.overrides.contains(rail);
+    let overridden = |rail: &Rail| overrides.contains(rail);
     let own = holds.into_iter().filter(|(rail, _)| !overridden(rail)).find_map(|(_, hold)| hold);
     own.or_else(|| {
         let hold = prune::shelf_hold(state, now, adopted, id, backup, &shelves(state));

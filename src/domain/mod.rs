@@ -19,6 +19,7 @@ pub mod retention;
 pub mod slot;
 pub mod effect;
 pub mod backup;
+pub mod rail;
 pub mod ask;
 pub mod billing;
 pub mod alert;

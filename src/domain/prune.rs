@@ -235,6 +235,18 @@ impl State {
         doom.since + grace(doom, &self.rules())
     }
 
+    /// Before this a doomed one does not go, whatever else holds it: its grace, and the soft start of the mode
+    /// under which it stands.
+    pub fn goes_after(&self, backup: &Backup, doom: &Doom) -> Timestamp {
+        let grace_end = self.grace_end(doom);
+        let Some(adopted) = &self.adopted else { return grace_end };
+        let (mode, since) = mode_of(self, adopted, backup);
+        match mode.min(adopted.set.mode) {
+            Mode::Enforce => grace_end.max(since + adopted.set.rules.soft_start),
+            Mode::Observe | Mode::Protect => grace_end,
+        }
+    }
+
     /// The doomed that nobody approved, or whose approval is too old.
     pub fn awaiting_approval(&self, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Backup)> {
         let rules = self.rules();

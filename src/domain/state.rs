@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::alert::standing::Alerts;
-use super::ask::Rail;
 use super::backup::{Backup, Life};
 use super::billing::ledger::Ledger;
 use super::counters::Counters;
@@ -20,6 +19,7 @@ use super::id::{AskId, BackupId, EffectId, ImageId, MachineId, PolicyName, Snaps
 use super::money::{Currency, Nanos};
 use super::policy::{Mode, Policy, PolicySet, Rules};
 use super::price::Prices;
+use super::rail::Rail;
 use super::schedule::Schedule;
 use super::slot::{Held, Resemblance, Shelf, Slot, resemblance};
 use super::time::{Seconds, Timestamp};

@@ -16,6 +16,7 @@ use crate::domain::id::PolicyName;
 use crate::domain::policy::{Mode, PolicySet};
 use crate::domain::time::Seconds;
 use crate::metrics::{Process, Scrape, text};
+use crate::report::command::Commands;
 use crate::report::finding::findings;
 use crate::report::machines::Machines;
 use crate::report::plan::Planned;
@@ -97,8 +98,14 @@ fn in_metrics(world: &World) -> Late {
 }
 
 fn status(world: &World) -> Status {
-    let source =
-        Source { simulated: true, seq: 0, hash: String::new(), last_event_at: None, daemon_runs: Some(true) };
+    let source = Source {
+        simulated: true,
+        seq: 0,
+        hash: String::new(),
+        last_event_at: None,
+        daemon_runs: Some(true),
+        commands: Commands::default(),
+    };
     Status::of(&world.state, world.now, source)
 }
 
@@ -130,7 +137,11 @@ fn agreed(world: &World) -> (Late, usize) {
     let on_shelf = |machine: &String| state.shelves.keys().any(|shelf| shelf.machine.as_str() == machine);
     assert_eq!(on_status, late.iter().filter(|one| on_shelf(one)).cloned().collect(), "status");
     // And what the plan says of the same machines is what the status says.
-    let planned = Planned::of(state, *now, Writer { simulated: true, runs: Some(true) });
+    let planned = Planned::of(
+        state,
+        *now,
+        &Writer { simulated: true, runs: Some(true), commands: Commands::default() },
+    );
     assert_eq!(planned.now, shown.now);
     for slot in planned.slots.iter().filter(|slot| slot.is_due) {
         let shelf = shown.shelves.iter().find(|shelf| shelf.machine == slot.machine);

@@ -62,7 +62,7 @@ pub async fn machines(State(shown): State<Shown>) -> Response {
 }
 
 pub async fn plan(State(shown): State<Shown>) -> Response {
-    document(&shown, |live| Planned::of(&live.state, live.now, live.writer())).await
+    document(&shown, |live| Planned::of(&live.state, live.now, &live.writer())).await
 }
 
 /// Which snapshots, in the words of `snapshots list`.
@@ -90,7 +90,7 @@ pub async fn snapshots(
         return fault(StatusCode::BAD_REQUEST, &said);
     }
     let sieve = Sieve { region, machine, policy, state, search, limit };
-    document(&shown, move |live| Snapshots::of(&live.state, live.now, live.simulated, &sieve)).await
+    document(&shown, move |live| Snapshots::of(&live.state, live.now, &live.writer(), &sieve)).await
 }
 
 /// Which events: those after a number, so many at most.

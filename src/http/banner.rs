@@ -58,6 +58,9 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
     if let Some(until) = status.paused_until {
         tell("warn", "PAUSED", format!("Policies create and delete nothing until {} UTC.", instant(until)));
     }
+    for failing in &status.failing_looks {
+        tell("warn", "LOOKS FAIL", format!("{}.", failing.said()));
+    }
     for (tone, word, said) in of_the_file(status) {
         tell(tone, word, said);
     }
@@ -72,7 +75,11 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
     }
     let more = status.alarms.len().saturating_sub(ALARMS);
     if more > 0 {
-        tell("warn", "AND MORE", format!("{more} more; `quartermaster status` tells them all."));
+        tell(
+            "warn",
+            "AND MORE",
+            format!("{more} more; `{}` tells them all.", status.commands.verb("status")),
+        );
     }
     banners
 }

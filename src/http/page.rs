@@ -127,7 +127,8 @@ pub fn html(present: &Present, wanted: &Wanted) -> Result<String, askama::Error>
 
 fn content<'a>(live: &'a Live, status: &Status, wanted: &Wanted) -> Content<'a> {
     let (state, now) = (&*live.state, live.now);
-    let planned = Planned::of(state, now, live.writer());
+    let writer = live.writer();
+    let planned = Planned::of(state, now, &writer);
     let seen =
         |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| format!("{} ago", span(now.since(at))));
     let mut steps = steps(&planned);
@@ -146,7 +147,7 @@ fn content<'a>(live: &'a Live, status: &Status, wanted: &Wanted) -> Content<'a> 
         more_steps,
         held,
         more_held,
-        shelf: shelf(state, now, live.simulated, wanted),
+        shelf: shelf(state, now, &writer, wanted),
         looks: [("machines", seen(status.machines_seen_at)), ("snapshots", seen(status.snapshots_seen_at))],
         head: &live.process.head,
         events: live.seq,

@@ -7,6 +7,7 @@ use crate::domain::id::BackupId;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::metrics::{self, MetricsError, Process, Scrape};
+use crate::report::command::Commands;
 use crate::report::foreign::harmless;
 use crate::report::status::Source;
 use crate::report::stops::Writer;
@@ -39,6 +40,8 @@ pub struct Live {
     pub process: Process,
     /// Why the last pass was given up.
     pub trouble: Option<String>,
+    /// As a person types them to reach this daemon.
+    pub commands: Commands,
     /// What a scrape of this shows, from the first one on.
     pub series: OnceLock<String>,
 }
@@ -51,11 +54,12 @@ impl Live {
             hash: self.hash.clone(),
             last_event_at: self.last_event_at,
             daemon_runs: Some(true),
+            commands: self.commands.clone(),
         }
     }
 
     pub fn writer(&self) -> Writer {
-        Writer { simulated: self.simulated, runs: Some(true) }
+        Writer { simulated: self.simulated, runs: Some(true), commands: self.commands.clone() }
     }
 
     /// The answer to a scrape; of many scrapes of one state only the first has to make it.

@@ -6,6 +6,7 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
 use crate::report::snapshots::{Sieve, SnapshotShown, Snapshots, fate};
+use crate::report::stops::Writer;
 use crate::report::words::{self, instant, size, span};
 
 /// Backups on one page.
@@ -62,10 +63,10 @@ pub struct Row {
     pub fate: String,
 }
 
-pub fn shelf(state: &State, now: Timestamp, simulated: bool, wanted: &Wanted) -> ShelfPage {
+pub fn shelf(state: &State, now: Timestamp, writer: &Writer, wanted: &Wanted) -> ShelfPage {
     let search: String = wanted.q.trim().chars().take(LONGEST_SEARCH).collect();
     let sieve = Sieve { search: (!search.is_empty()).then(|| search.clone()), ..Sieve::default() };
-    let mut found = Snapshots::of(state, now, simulated, &sieve);
+    let mut found = Snapshots::of(state, now, writer, &sieve);
     let mut all = std::mem::take(&mut found.snapshots);
     // The newest first within each region, as they came.
     all.sort_by(|one, other| one.region.cmp(&other.region));

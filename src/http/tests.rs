@@ -12,6 +12,7 @@ use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::policy::Mode;
 use crate::domain::time::Seconds;
 use crate::metrics::Process;
+use crate::report::command::Commands;
 
 /// What could leave its place in a page, a line or a terminal.
 const HOSTILE: &str =
@@ -28,6 +29,7 @@ fn published(world: &World) -> Present {
         holds: Vec::new(),
         process: Process { head: "0123456789ab@17".to_owned(), ..Process::default() },
         trouble: None,
+        commands: Commands::default(),
         series: OnceLock::new(),
     }))
 }
@@ -217,7 +219,7 @@ fn what_observing_comes_to_is_one_number_on_every_surface_and_begins_anew_with_t
     let stops = crate::report::stops::stops(
         &world.state,
         world.now,
-        crate::report::stops::Writer { simulated: true, runs: Some(true) },
+        &crate::report::stops::Writer { simulated: true, runs: Some(true), commands: Commands::default() },
     );
     assert!(stops.iter().any(|stop| stop.said.contains(would)), "{stops:?}");
 }

@@ -5,6 +5,7 @@
 use super::letter_alert;
 use super::letter_digest;
 use crate::domain::alert::event::{Content, LetterQueued};
+use crate::report::command::Commands;
 use crate::report::foreign::harmless;
 use crate::report::words::would_be_taken;
 
@@ -26,10 +27,10 @@ pub struct Letter {
 /// A subject that is longer is cut: some servers refuse it.
 const LONGEST_SUBJECT: usize = 160;
 
-pub fn letter(queued: &LetterQueued) -> Letter {
+pub fn letter(queued: &LetterQueued, commands: &Commands) -> Letter {
     let mut letter = match &queued.content {
-        Content::Alert(news) => letter_alert::letter(news),
-        Content::Digest(review) => letter_digest::letter(review),
+        Content::Alert(news) => letter_alert::letter(news, commands),
+        Content::Digest(review) => letter_digest::letter(review, commands),
     };
     letter.banner = queued.observing.map(observing);
     letter.subject = subject(queued);

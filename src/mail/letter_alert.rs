@@ -5,6 +5,7 @@ use super::letter_fact::{cents, count, line, named, printed_price};
 use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
+use crate::report::command::Commands;
 use crate::report::foreign::visible;
 use crate::report::status::word;
 use crate::report::words::{instant, span, would_be_taken};
@@ -20,13 +21,13 @@ pub fn subject(news: &News) -> String {
     }
 }
 
-pub fn letter(news: &News) -> Letter {
+pub fn letter(news: &News, commands: &Commands) -> Letter {
     let since = instant(news.since);
     let (happened, means, done, command) = match news.step {
         Step::Over => {
             let happened = format!("{}. It had begun {since} UTC.", capital(over(news.matter)));
             let means = "Nothing more is to be done about it.".to_owned();
-            (happened, means, "Everything goes on as before.".to_owned(), "quartermaster status".to_owned())
+            (happened, means, "Everything goes on as before.".to_owned(), commands.verb("status"))
         }
         Step::Began | Step::Worse | Step::More | Step::Again => {
             let said = match news.matter {
@@ -35,12 +36,12 @@ pub fn letter(news: &News) -> Letter {
                 _ => capital(&happened(news)),
             };
             let happened = format!("{said}. This began {since} UTC.");
-            (happened, means(news), done(news).to_owned(), command(news))
+            (happened, means(news), done(news).to_owned(), command(news, commands))
         }
     };
     let mut items: Vec<String> = news.facts.iter().map(line).collect();
     if news.more > 0 {
-        items.push(format!("and {} more; `quartermaster status` has all", news.more));
+        items.push(format!("and {} more; `{}` has all", news.more, commands.verb("status")));
     }
     let (subject, foot) = (String::new(), String::new());
     Letter { subject, banner: None, happened, items, means, done, command, foot }
@@ -233,7 +234,7 @@ fn done(news: &News) -> &'static str {
         Matter::DiskFull => "Nothing new is asked of the cloud until there is room.",
         Matter::ConfigurationRefused => "The configuration of before stays in force.",
         Matter::Frozen if is_frozen_by_itself(news) => {
-            "Nothing is deleted until then: it froze by itself. Look first at what is gone, with the command below and in the cloud's own console. `quartermaster thaw` is for when that is understood, and was meant."
+            "Nothing is deleted until then: it froze by itself. Look first at what is gone, with the command below and in the cloud's own console. A `thaw` is for when that is understood, and was meant."
         }
         Matter::Frozen => "Nothing is deleted until then.",
         Matter::Paused => "Policies do nothing until then; what a person asks for is done.",
@@ -241,19 +242,19 @@ fn done(news: &News) -> &'static str {
     }
 }
 
-fn command(news: &News) -> String {
-    let status = || "quartermaster status".to_owned();
+fn command(news: &News, commands: &Commands) -> String {
+    let status = || commands.verb("status");
     match (news.matter, news.facts.first()) {
         (Matter::KeyRefused, _) => {
             "systemctl reload quartermaster    # after the new key is in the key file".to_owned()
         }
         (Matter::CreatesRefused, Some(Fact::Refused { what, .. })) => match what {
-            Refused::Account => "quartermaster retry --account".to_owned(),
+            Refused::Account => commands.of("retry", "--account"),
             Refused::Policy(policy) => {
-                format!("quartermaster retry --policy {}", visible(&word(policy.as_str())))
+                commands.of("retry", &format!("--policy {}", visible(&word(policy.as_str()))))
             }
             Refused::Machine(machine) => {
-                format!("quartermaster retry --machine {}", visible(&word(machine.as_str())))
+                commands.of("retry", &format!("--machine {}", visible(&word(machine.as_str()))))
             }
             Refused::Credit => status(),
         },
@@ -262,20 +263,21 @@ fn command(news: &News) -> String {
                 Fact::Doom { backup, .. } => Some(visible(&word(backup.as_str()))),
                 _ => None,
             });
-            format!("quartermaster plan approve {}", ids.collect::<Vec<_>>().join(" "))
+            commands.of("plan approve", &ids.collect::<Vec<_>>().join(" "))
         }
         (Matter::ConfigurationRefused, Some(Fact::File { file, .. })) => {
             format!("quartermaster check-config {}", visible(&word(file)))
         }
         (Matter::Frozen, _) if is_frozen_by_itself(news) => {
-            "quartermaster machines list    # then: quartermaster snapshots list --state vanished".to_owned()
+            let then = commands.of("snapshots list", "--state vanished");
+            format!("{}    # then: {then}", commands.verb("machines list"))
         }
-        (Matter::Frozen, _) => "quartermaster thaw".to_owned(),
-        (Matter::Paused, _) => "quartermaster resume".to_owned(),
+        (Matter::Frozen, _) => commands.verb("thaw"),
+        (Matter::Paused, _) => commands.verb("resume"),
         (Matter::Observing, _) => {
             "systemctl reload quartermaster    # after mode = \"protect\" is in its configuration".to_owned()
         }
-        (Matter::ForeignDeletion, _) => "quartermaster snapshots list --state vanished".to_owned(),
+        (Matter::ForeignDeletion, _) => commands.of("snapshots list", "--state vanished"),
         (
             Matter::ApiUnreachable
             | Matter::Balance(_)

@@ -4,13 +4,14 @@ use super::letter::Letter;
 use super::letter_fact::{balance, count, printed_price};
 use crate::domain::alert::review::Review;
 use crate::domain::policy::Mode;
+use crate::report::command::Commands;
 use crate::report::words::instant;
 
 pub fn subject(review: &Review) -> String {
     format!("digest: {}", summary(review))
 }
 
-pub fn letter(review: &Review) -> Letter {
+pub fn letter(review: &Review, commands: &Commands) -> Letter {
     let happened = format!(
         "Since {} UTC, {} made and found good, and {} deleted. In short: {}.",
         instant(review.since),
@@ -27,8 +28,8 @@ pub fn letter(review: &Review) -> Letter {
     };
     let done = format!("The mode is {}.", review.mode.word());
     let (subject, foot) = (String::new(), String::new());
-    let command = "quartermaster status".to_owned();
-    Letter { subject, banner: None, happened, items: items(review), means, done, command, foot }
+    let command = commands.verb("status");
+    Letter { subject, banner: None, happened, items: items(review, commands), means, done, command, foot }
 }
 
 fn summary(review: &Review) -> String {
@@ -62,34 +63,34 @@ fn decisions(review: &Review) -> String {
     deletions.into_iter().chain(suspects).collect::<Vec<_>>().join(" and of ")
 }
 
-fn items(review: &Review) -> Vec<String> {
+fn items(review: &Review, commands: &Commands) -> Vec<String> {
     let mut items = vec![format!(
         "{} good, {}",
         count(review.good, "1 backup is", "backups are"),
         printed_price(review.good)
     )];
     items.extend(review.purses.iter().map(balance));
-    let mut tell = |number: u64, what: &str, command: &str| {
+    let mut tell = |number: u64, what: &str, command: String| {
         if number > 0 {
             items.push(format!("{number} {what}, {}: {command}", printed_price(number)));
         }
     };
-    tell(review.doomed, "doomed, which go when their time comes", "quartermaster status");
-    tell(review.awaiting_approval, "of these wait for a person", "quartermaster plan approve --all");
-    tell(review.pinned, "pinned or held by a person", "quartermaster unpin BACKUP");
+    tell(review.doomed, "doomed, which go when their time comes", commands.verb("status"));
+    tell(review.awaiting_approval, "of these wait for a person", commands.of("plan approve", "--all"));
+    tell(review.pinned, "pinned or held by a person", commands.of("unpin", "BACKUP"));
     tell(
         review.bad,
         "bad or timed out, which only a person removes",
-        "quartermaster snapshots delete BACKUP",
+        commands.of("snapshots delete", "BACKUP"),
     );
     tell(
         review.orphaned,
         "of machines that are gone",
-        "quartermaster retention thaw MACHINE --keep 1 --reason \"it is gone\"",
+        commands.of("retention thaw", "MACHINE --keep 1 --reason \"it is gone\""),
     );
-    tell(review.removed, "of policies no longer in force", "quartermaster policies retire POLICY");
-    tell(review.suspect, "that look like ours and are not in the journal", "quartermaster adopt SNAPSHOT");
-    tell(review.foreign, "made by people, which are never touched", "quartermaster snapshots list");
+    tell(review.removed, "of policies no longer in force", commands.of("policies retire", "POLICY"));
+    tell(review.suspect, "that look like ours and are not in the journal", commands.of("adopt", "SNAPSHOT"));
+    tell(review.foreign, "made by people, which are never touched", commands.verb("snapshots list"));
     items.extend(
         review
             .alerts

@@ -8,6 +8,7 @@ use crate::config::mail::{MailSetting, Way};
 use crate::domain::alert::event::LetterTried;
 use crate::domain::alert::standing::Waiting;
 use crate::domain::time::{Seconds, Timestamp};
+use crate::report::command::Commands;
 
 /// After a try that failed.
 const REST: Seconds = Seconds::minutes(30);
@@ -42,7 +43,7 @@ impl Memory {
         if self.outage.is_some_and(|(from, until)| (from..until).contains(&now)) {
             return Some("the simulated server says nothing".to_owned());
         }
-        let letter = letter::letter(&waiting.letter);
+        let letter = letter::letter(&waiting.letter, &Commands::default());
         let root = waiting.letter.root.as_ref();
         let of = Envelope { id: &waiting.letter.id, root, at: waiting.queued_at };
         form::message(&self.setting, &of, &letter).err().map(|error| error.to_string())

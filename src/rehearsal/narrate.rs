@@ -18,6 +18,7 @@ use crate::domain::slot::Decision;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::mail::letter;
+use crate::report::command::Commands;
 use crate::report::foreign::visible;
 use crate::report::status::machine_name;
 use crate::report::words;
@@ -85,7 +86,7 @@ impl Narrator {
         let holds: BTreeMap<BackupId, Hold> = holds.collect();
         let mut alike: BTreeMap<String, Vec<&BackupId>> = BTreeMap::new();
         for (id, hold) in holds.iter().filter(|(id, hold)| self.holds.get(*id) != Some(*hold)) {
-            alike.entry(words::hold(hold)).or_default().push(id);
+            alike.entry(words::hold(hold, &Commands::default())).or_default().push(id);
         }
         let mut lines = Vec::new();
         for (why, ids) in alike {

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 use crate::daemon::inbox::{Answer, Outlet, Request};
-use crate::domain::ask::{Ask, Halted, Rail};
+use crate::domain::ask::{Ask, Halted};
 use crate::domain::backup::Life;
 use crate::domain::id::{BackupId, SnapshotId};
+use crate::domain::rail::Rail;
 use crate::domain::state::State;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;

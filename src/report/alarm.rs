@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::command::Commands;
 use super::status::word;
 use super::stops::{self, Stop};
 use super::words::{count, span};
@@ -67,9 +68,9 @@ fn of_stop(stop: Stop, is_frozen_by_itself: bool) -> Option<Alarm> {
 }
 
 /// The gravest first.
-pub fn alarms(state: &State, now: Timestamp) -> Vec<Alarm> {
+pub fn alarms(state: &State, now: Timestamp, commands: &Commands) -> Vec<Alarm> {
     let by_itself = state.frozen.as_ref().is_some_and(|freeze| freeze.by_itself);
-    let stops = stops::known(state, now).into_iter();
+    let stops = stops::known(state, now, commands).into_iter();
     let mut alarms: Vec<Alarm> = stops.filter_map(|stop| of_stop(stop, by_itself)).collect();
     let mut tell = |kind, since, said| alarms.push(Alarm { kind, since, said });
     let halts = &state.halts;
@@ -94,18 +95,18 @@ pub fn alarms(state: &State, now: Timestamp) -> Vec<Alarm> {
     }
     for (policy, halt) in halts.policies.iter().filter(|(_, halt)| halt.refusals >= REFUSALS_THAT_HOLD) {
         let said = format!(
-            "policy {policy} is held, {} refusals in a row: {}; asked once a day, or at once after `quartermaster retry --policy {}`",
+            "policy {policy} is held, {} refusals in a row: {}; asked once a day, or at once after `{}`",
             halt.refusals,
             halt.refusal.words(),
-            word(policy.as_str())
+            commands.of("retry", &format!("--policy {}", word(policy.as_str())))
         );
         tell("policy_refused", Some(halt.since), said);
     }
     for (machine, known) in &halts.impossible {
         let said = format!(
-            "machine {machine} cannot be snapshotted: {}; asked again when it changes, or after `quartermaster retry --machine {}`",
+            "machine {machine} cannot be snapshotted: {}; asked again when it changes, or after `{}`",
             known.refusal.words(),
-            word(machine.as_str())
+            commands.of("retry", &format!("--machine {}", word(machine.as_str())))
         );
         tell("machine_impossible", Some(known.since), said);
     }
@@ -162,7 +163,10 @@ mod tests {
             let reason = "3 of 3 machines were gone at once".to_owned();
             let frozen = Some(Freeze { until, since, reason, by_itself });
             let state = State { frozen, ..State::default() };
-            alarms(&state, since).into_iter().map(|alarm| alarm.kind).collect::<Vec<_>>()
+            alarms(&state, since, &Commands::default())
+                .into_iter()
+                .map(|alarm| alarm.kind)
+                .collect::<Vec<_>>()
         };
         assert_eq!(kinds(true), ["frozen_by_itself"]);
         assert!(kinds(false).is_empty());

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::command::Commands;
 use super::words;
-use crate::domain::ask::Rail;
 use crate::domain::backup::Backup;
 use crate::domain::draft::Hold;
+use crate::domain::fleet::MachineStatus;
 use crate::domain::id::{AskId, BackupId, MachineId};
+use crate::domain::rail::Rail;
+use crate::domain::slot::Held;
 use crate::domain::state::{Request, State};
 use crate::domain::time::Timestamp;
 
@@ -28,6 +31,8 @@ pub struct Requested {
     pub backup: BackupId,
     pub machine: MachineId,
     pub asked_at: Timestamp,
+    /// It ends by itself then, if nothing came of it.
+    pub given_up_at: Timestamp,
     pub overrides: Vec<&'static str>,
     /// What holds it, as far as that is known; a rail may be overridden by asking again once it ended.
     pub held: Option<String>,
@@ -52,7 +57,7 @@ pub fn kept(state: &State, now: Timestamp) -> Vec<Kept> {
     state.backups.iter().filter(|(_, backup)| backup.is_protected(now)).map(kept).collect()
 }
 
-pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<Requested> {
+pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>, commands: &Commands) -> Vec<Requested> {
     let requested = |(_, request): (&AskId, &Request)| {
         let verb = &request.effect.verb;
         Requested {
@@ -60,14 +65,33 @@ pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>) -> Vec<Requeste
             backup: verb.backup().clone(),
             machine: verb.machine().clone(),
             asked_at: request.asked_at,
+            given_up_at: request.lapses_at(),
             overrides: request.overrides.iter().map(|rail: &Rail| rail.word()).collect(),
             held: match state.effects.contains_key(&request.effect.id) {
                 true => Some("the cloud was asked; a look must agree".to_owned()),
-                false => holds.get(verb.backup()).map(words::hold),
+                false if verb.is_create() => sleeps(state, verb.machine()),
+                false => holds.get(verb.backup()).map(|hold| words::hold(hold, commands)),
             },
         }
     };
     state.requests.iter().map(requested).collect()
+}
+
+/// Only an active machine can be snapshotted.
+fn sleeps(state: &State, machine: &MachineId) -> Option<String> {
+    let known = state.fleet.machines.get(machine)?;
+    match &known.item.status {
+        MachineStatus::Active => None,
+        other => Some(words::held(&Held::NotActive(other.word().to_owned()))),
+    }
+}
+
+impl Requested {
+    /// What it waits for, and until when.
+    pub fn waits(&self) -> String {
+        let held = self.held.as_deref().unwrap_or("goes with the next pass that may");
+        format!("{held}; given up {} if nothing came of it", words::instant(self.given_up_at))
+    }
 }
 
 pub fn thawed(state: &State) -> Vec<Thawed> {

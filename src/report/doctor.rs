@@ -7,6 +7,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::foreign::harmless;
+use super::table::Paper;
 
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -97,11 +98,12 @@ impl Checks {
         (!parts.is_empty()).then(|| parts.join(" and "))
     }
 
-    pub fn text(&self) -> String {
+    /// One line each, broken where the paper is too narrow.
+    pub fn text(&self, paper: Paper) -> String {
         let mut text = String::new();
         for check in &self.checks {
             // Writing to a string cannot fail.
-            _ = writeln!(text, "{}", line(check));
+            _ = writeln!(text, "{}", paper.wrap(&line(check)));
         }
         text
     }
@@ -127,7 +129,7 @@ mod tests {
         checks.ok("disk", "12 GiB free");
         checks.warn("clock", "5 min ahead", "set it");
         checks.fail("cloud.paths.machines", "HTTP 404\n\u{1b}[31m", "look");
-        insta::assert_snapshot!(checks.text(), @r"
+        insta::assert_snapshot!(checks.text(Paper::default()), @r"
         ok   disk: 12 GiB free
         warn clock: 5 min ahead — set it
         FAIL cloud.paths.machines: HTTP 404 \u{1b}[31m — look

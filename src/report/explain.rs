@@ -2,8 +2,12 @@
 //!
 //! Its life comes from the events in their order; what holds now comes from the state.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use super::asked::{self, Requested};
+use super::command::Commands;
 use super::happening::{backup_of, happening};
 use super::machines::{MachineShown, Machines};
 use super::policies::{Policies, PolicyShown};
@@ -16,7 +20,7 @@ use crate::domain::backup::{Backup, Proof, Survivor};
 use crate::domain::doom::Fate;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::{BackupId, MachineId, PolicyName};
-use crate::domain::outlook::coming;
+use crate::domain::outlook::{coming, outlook};
 use crate::domain::preview::{ShelfPreview, preview};
 use crate::domain::proof;
 use crate::domain::slot::{Decision, Slot};
@@ -52,6 +56,8 @@ pub struct Explanation {
     pub machine: Option<MachineShown>,
     pub policy: Option<PolicyShown>,
     pub slot: Option<SlotExplained>,
+    /// What a person asked for with it, and what that waits for.
+    pub request: Option<Requested>,
     /// What the rules make of every backup of its policy and machine, the newest first.
     pub rules: Vec<RuleTrace>,
     /// Where these rules differ from restic's; only where rules are shown.
@@ -179,7 +185,7 @@ impl Listener {
     }
 
     /// `None`: neither the state nor any event knows it.
-    pub fn explain(mut self, state: &State, now: Timestamp, writer: Writer) -> Option<Explanation> {
+    pub fn explain(mut self, state: &State, now: Timestamp, writer: &Writer) -> Option<Explanation> {
         let simulated = writer.simulated;
         self.forget_the_oldest();
         let mut explanation = Explanation {
@@ -192,6 +198,7 @@ impl Listener {
             machine: None,
             policy: None,
             slot: None,
+            request: None,
             rules: Vec::new(),
             differences_from_restic: Vec::new(),
             proofs: self.proofs,
@@ -201,10 +208,11 @@ impl Listener {
         match &self.subject {
             Subject::Backup { backups, snapshots } => {
                 let id = backups.first().map(BackupId::as_str).or(snapshots.first().map(|id| id.as_str()))?;
-                let found = Snapshots::named(state, now, simulated, id).snapshots.into_iter().next();
+                let found = Snapshots::named(state, now, writer, id).snapshots.into_iter().next();
                 let backup = backups.iter().find_map(|id| state.backups.get(id));
                 explanation.rules = backup.map_or_else(Vec::new, |backup| trace(state, now, backup));
                 explanation.backup = found;
+                explanation.request = requested(state, now, backups, &writer.commands);
             }
             Subject::Machine(id) => {
                 let found = Machines::of(state, now, simulated).only(id.as_str());
@@ -234,10 +242,25 @@ impl Listener {
     }
 }
 
+fn requested(
+    state: &State,
+    now: Timestamp,
+    backups: &BTreeSet<BackupId>,
+    commands: &Commands,
+) -> Option<Requested> {
+    let holds = outlook(state, now).plan.holds.into_iter().collect();
+    let requests = asked::requests(state, &holds, commands);
+    requests.into_iter().find(|request| backups.contains(&request.backup))
+}
+
 impl Explanation {
     /// Nothing is left of it but events.
     pub fn is_over(&self) -> bool {
-        self.backup.is_none() && self.machine.is_none() && self.policy.is_none() && self.slot.is_none()
+        self.backup.is_none()
+            && self.machine.is_none()
+            && self.policy.is_none()
+            && self.slot.is_none()
+            && self.request.is_none()
     }
 }
 

@@ -1,6 +1,7 @@
 //! An explanation as text: what it is, why it is so, what was proven, and what happened.
 
-use super::explain::{Explanation, ProofShown, SlotExplained};
+use super::asked::Requested;
+use super::explain::{Explanation, Lived, ProofShown, SlotExplained};
 use super::foreign::visible;
 use super::snapshots_text;
 use super::stops;
@@ -27,11 +28,11 @@ pub fn text(explained: &Explanation, is_all: bool, paper: Paper) -> String {
     if let Some(slot) = &explained.slot {
         text.push_str(&slot_text(slot, paper));
     }
+    if let Some(request) = &explained.request {
+        text.push_str(&request_text(request, explained.backup.is_some(), paper));
+    }
     if explained.is_over() {
-        text.push_str(&format!(
-            "a {} that is over for more than 30 days: only its events are left\n",
-            explained.subject
-        ));
+        text.push_str(&format!("a {} that is over: only its events are left\n", explained.subject));
     }
     text.push_str(&rules(explained, limit, paper));
     let older = if is_all { 0 } else { explained.proofs.len().saturating_sub(PROOFS) };
@@ -44,6 +45,18 @@ pub fn text(explained: &Explanation, is_all: bool, paper: Paper) -> String {
     }
     text.push_str(&life(explained, limit, paper));
     text
+}
+
+/// Of what is there already only what is asked of it.
+fn request_text(request: &Requested, is_there: bool, paper: Paper) -> String {
+    let (backup, machine) = (visible(request.backup.as_str()), visible(request.machine.as_str()));
+    let at = instant(request.asked_at);
+    let title = match is_there {
+        true => paper.title("asked for by hand"),
+        false => format!("{}\n", paper.toned(&format!("{backup} of {machine}"), Tone::Head)),
+    };
+    let said = format!("  to {} it was asked for by hand at {at}\n  {}", request.verb, request.waits());
+    format!("{title}{}\n", paper.wrap(&said))
 }
 
 fn slot_text(slot: &SlotExplained, paper: Paper) -> String {
@@ -99,9 +112,14 @@ fn proof_text(proof: &ProofShown, limit: Limit, paper: Paper) -> String {
 }
 
 fn life(explained: &Explanation, limit: Limit, paper: Paper) -> String {
-    let older = explained.life.len().saturating_sub(limit.rows);
+    let newest = explained.life.len().saturating_sub(limit.rows);
+    // What a person asked for, and that it came to nothing, is never among what is left out.
+    let is_told =
+        |(at, one): &(usize, &Lived)| *at >= newest || (explained.subject == "backup" && is_by_hand(one));
+    let shown: Vec<&Lived> = explained.life.iter().enumerate().filter(is_told).map(|(_, one)| one).collect();
+    let older = explained.life.len() - shown.len();
     let mut table = Table::new(["event", "when (UTC)", "what", "backup", "said"]).right(&[0]).below(&[4, 3]);
-    for one in explained.life.iter().skip(older) {
+    for one in shown {
         // Of one backup every line is about the same.
         let backup = one.backup.as_ref().filter(|_| explained.subject != "backup");
         table.row([
@@ -130,6 +148,10 @@ fn life(explained: &Explanation, limit: Limit, paper: Paper) -> String {
     paper.title("life") + &older + &table.text(paper)
 }
 
+fn is_by_hand(one: &Lived) -> bool {
+    ["asked", "lapsed"].contains(&one.what)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +159,7 @@ mod tests {
     use crate::domain::examples::world::{World, deletes};
     use crate::domain::state::State;
     use crate::domain::time::Seconds;
+    use crate::report::command::Commands;
     use crate::report::explain::Listener;
     use crate::report::stops::Writer;
     use crate::report::subject::Subject;
@@ -153,7 +176,11 @@ mod tests {
             listener = again;
         }
         listener
-            .explain(&world.state, world.now, Writer { simulated: true, runs: Some(true) })
+            .explain(
+                &world.state,
+                world.now,
+                &Writer { simulated: true, runs: Some(true), commands: Commands::default() },
+            )
             .ok_or_else(|| "unknown".to_owned())
     }
 

@@ -58,7 +58,7 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
     let waiting = state.awaiting_approval(now).count();
     if waiting > 0 {
         let waiting = count(waiting, "deletion waits", "deletions wait");
-        found.push(format!("{waiting} for a person: quartermaster plan approve --all"));
+        found.push(format!("{waiting} for a person: {}", status.commands.of("plan approve", "--all")));
     }
     if !status.suspects.is_empty() {
         let suspects = match status.suspects.len() {
@@ -94,6 +94,7 @@ mod tests {
     use crate::domain::fleet::MachineStatus;
     use crate::domain::policy::Mode;
     use crate::domain::time::Seconds;
+    use crate::report::command::Commands;
     use crate::report::status::Source;
 
     fn found(world: &World) -> Vec<String> {
@@ -103,6 +104,7 @@ mod tests {
             hash: String::new(),
             last_event_at: None,
             daemon_runs: Some(true),
+            commands: Commands::default(),
         };
         findings(&world.state, world.now, &Status::of(&world.state, world.now, source))
     }

@@ -8,12 +8,13 @@ use super::foreign::visible;
 use super::words::{self, instant, span};
 use crate::domain::alert::event::{Content, LetterQueued, LetterTried};
 use crate::domain::alert::matter::Level;
-use crate::domain::ask::{Ask, Halted, Rail};
+use crate::domain::ask::{Ask, Halted};
 use crate::domain::backup::{Judgement, Proof};
 use crate::domain::effect::{Cause, Outcome, Verb};
 use crate::domain::event::{Answer, Call, Event, Intended, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, SnapshotStatus};
 use crate::domain::id::BackupId;
+use crate::domain::rail::Rail;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
 

@@ -3,9 +3,11 @@
 //! It reads and words; it decides nothing and asks no clock.
 
 pub mod foreign;
+pub mod command;
 pub mod words;
 pub mod stops;
 pub mod alarm;
+pub mod failing;
 pub mod money;
 pub mod costs;
 pub mod status;

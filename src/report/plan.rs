@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::agenda::{self, ToCome};
 use super::asked::{self, Requested};
+use super::command::Commands;
 use super::foreign::visible;
 use super::happening::{backup_of, cause, happening};
 use super::status::{DoomStatus, doomed, machine_name};
@@ -101,11 +102,12 @@ pub struct HeldShown {
 }
 
 impl Planned {
-    pub fn of(state: &State, now: Timestamp, writer: Writer) -> Self {
+    pub fn of(state: &State, now: Timestamp, writer: &Writer) -> Self {
         let Outlook { events, plan } = outlook(state, now);
         let holds: BTreeMap<BackupId, Hold> = plan.holds.iter().cloned().collect();
         let slots: Vec<SlotShown> = coming(state, now).iter().map(|one| slot(state, one)).collect();
-        let doomed = doomed(state, now, &holds);
+        let commands = &writer.commands;
+        let doomed = doomed(state, now, &holds, commands);
         let agenda = agenda::agenda(state, now, &slots, &doomed);
         let adopted = state.adopted.as_ref();
         Self {
@@ -121,8 +123,8 @@ impl Planned {
             actions: plan.actions.iter().map(|action| self::action(state, action)).collect(),
             slots,
             doomed,
-            held: plan.holds.iter().map(|(id, hold)| held(state, id, hold)).collect(),
-            requests: asked::requests(state, &holds),
+            held: plan.holds.iter().map(|(id, hold)| held(state, id, hold, commands)).collect(),
+            requests: asked::requests(state, &holds, commands),
             agenda,
         }
     }
@@ -141,10 +143,10 @@ fn slot(state: &State, one: &Coming) -> SlotShown {
     }
 }
 
-fn held(state: &State, id: &BackupId, hold: &Hold) -> HeldShown {
+fn held(state: &State, id: &BackupId, hold: &Hold, commands: &Commands) -> HeldShown {
     let machine = state.backups.get(id).map(|backup| backup.machine.clone());
     let machine_name = machine.as_ref().map_or_else(String::new, |machine| machine_name(state, machine));
-    HeldShown { backup: id.clone(), machine, machine_name, why: words::hold(hold) }
+    HeldShown { backup: id.clone(), machine, machine_name, why: words::hold(hold, commands) }
 }
 
 fn action(state: &State, action: &Action) -> ActionShown {
@@ -189,7 +191,11 @@ mod tests {
     use crate::report::table::Paper;
 
     fn planned(world: &World) -> Planned {
-        Planned::of(&world.state, world.now, Writer { simulated: true, runs: Some(true) })
+        Planned::of(
+            &world.state,
+            world.now,
+            &Writer { simulated: true, runs: Some(true), commands: Commands::default() },
+        )
     }
 
     #[test]

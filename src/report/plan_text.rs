@@ -99,7 +99,7 @@ fn requests(planned: &Planned, paper: Paper) -> String {
             instant(one.asked_at).into(),
             one.verb.into(),
             visible(one.backup.as_str()).into(),
-            one.held.as_deref().unwrap_or("nothing: with the next pass that may").into(),
+            one.waits().into(),
         ]);
     }
     section("asked for by hand", &table, paper)

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::command::Commands;
 use super::foreign::visible;
 use super::happening;
 use super::machines::cannot;
 use super::status::{DoomStatus, doomed, machine_name};
+use super::stops::Writer;
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
@@ -155,8 +157,9 @@ pub const STATES: [&str; 20] = [
 ];
 
 impl Snapshots {
-    pub fn of(state: &State, now: Timestamp, simulated: bool, sieve: &Sieve) -> Self {
-        let mut all = every(state, now);
+    pub fn of(state: &State, now: Timestamp, writer: &Writer, sieve: &Sieve) -> Self {
+        let simulated = writer.simulated;
+        let mut all = every(state, now, &writer.commands);
         let there = |one: &&SnapshotShown| one.snapshot.is_some() && one.missing_since.is_none();
         let count = |is_so: &dyn Fn(&SnapshotShown) -> bool| {
             all.iter().filter(there).filter(|one| is_so(one)).count()
@@ -190,9 +193,9 @@ impl Snapshots {
     }
 
     /// Those of this id or name only, over or not.
-    pub fn named(state: &State, now: Timestamp, simulated: bool, named: &str) -> Self {
+    pub fn named(state: &State, now: Timestamp, writer: &Writer, named: &str) -> Self {
         let mut found =
-            Self::of(state, now, simulated, &Sieve { search: Some(named.to_owned()), ..Sieve::default() });
+            Self::of(state, now, writer, &Sieve { search: Some(named.to_owned()), ..Sieve::default() });
         found.snapshots.retain(|one| one.is_named(named));
         found.matching = found.snapshots.len();
         found
@@ -251,14 +254,15 @@ struct Surroundings {
     dooms: BTreeMap<BackupId, DoomStatus>,
 }
 
-fn every(state: &State, now: Timestamp) -> Vec<SnapshotShown> {
+fn every(state: &State, now: Timestamp, commands: &Commands) -> Vec<SnapshotShown> {
     let mut around = Surroundings { kept: BTreeMap::new(), expired: BTreeMap::new(), dooms: BTreeMap::new() };
     for shelf in preview(state, now, None, None) {
         around.kept.extend(shelf.kept.into_iter().map(|(id, _, reasons)| (id.clone(), reasons)));
         around.expired.extend(shelf.expired.into_iter().map(|(id, _, fate)| (id.clone(), fate.to_string())));
     }
     let holds: BTreeMap<BackupId, Hold> = outlook(state, now).plan.holds.into_iter().collect();
-    around.dooms = doomed(state, now, &holds).into_iter().map(|doom| (doom.backup.clone(), doom)).collect();
+    around.dooms =
+        doomed(state, now, &holds, commands).into_iter().map(|doom| (doom.backup.clone(), doom)).collect();
     let mut shown = Vec::new();
     for known in state.fleet.snapshots.values() {
         let owner = state.owners.get(&known.item.id);

@@ -149,7 +149,9 @@ mod tests {
     use crate::domain::examples::world::World;
     use crate::domain::fleet::SnapshotStatus;
     use crate::domain::time::Seconds;
+    use crate::report::command::Commands;
     use crate::report::snapshots::Sieve;
+    use crate::report::stops::Writer;
 
     /// Three nights of one machine under `keep_last 2`, and one snapshot of somebody else.
     fn world() -> World {
@@ -166,7 +168,8 @@ mod tests {
 
     fn found(sieve: Sieve) -> Snapshots {
         let world = world();
-        Snapshots::of(&world.state, world.now, true, &sieve)
+        let writer = Writer { simulated: true, runs: Some(true), commands: Commands::default() };
+        Snapshots::of(&world.state, world.now, &writer, &sieve)
     }
 
     #[test]

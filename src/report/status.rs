@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::alarm::{self, Alarm};
 use super::asked::{self, Kept, Requested, Thawed};
+use super::command::Commands;
+use super::failing::{self, FailingLooks};
 use super::money::Money;
 use super::stops::{self, Stop, Writer};
 use super::waste::{self, Waste};
@@ -78,6 +80,11 @@ pub struct Status {
     pub money: Money,
     pub machines_seen_at: Option<Timestamp>,
     pub snapshots_seen_at: Option<Timestamp>,
+    /// Looks that broke off, and that are tried again; an alarm comes of it only after a while.
+    pub failing_looks: Vec<FailingLooks>,
+    /// For what is said beside it; the commands in it have it already.
+    #[serde(skip)]
+    pub commands: Commands,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -189,13 +196,16 @@ pub struct Source {
     pub hash: String,
     pub last_event_at: Option<Timestamp>,
     pub daemon_runs: Option<bool>,
+    pub commands: Commands,
 }
 
 impl Status {
     pub fn of(state: &State, now: Timestamp, source: Source) -> Self {
         let adopted = state.adopted.as_ref();
         let holds: BTreeMap<BackupId, Hold> = outlook(state, now).plan.holds.into_iter().collect();
-        let writer = Writer { simulated: source.simulated, runs: source.daemon_runs };
+        let (simulated, runs, commands) = (source.simulated, source.daemon_runs, source.commands);
+        let writer = Writer { simulated, runs, commands };
+        let commands = &writer.commands;
         let frozen = state.frozen.as_ref().filter(|freeze| now < freeze.until);
         Self {
             schema_version: SCHEMA_VERSION,
@@ -205,23 +215,23 @@ impl Status {
             observing: adopted.is_some() && state.mode() == Mode::Observe,
             would_go_under_enforce: would_go::of(state, now, None),
             daemon_runs: source.daemon_runs,
-            stops: stops::stops(state, now, writer),
+            stops: stops::stops(state, now, &writer),
             now,
             head: HeadShown { seq: source.seq, hash: source.hash },
             last_event_at: source.last_event_at,
             shelves: shelves(state, now),
-            doomed: doomed(state, now, &holds),
+            doomed: doomed(state, now, &holds, commands),
             overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
-            suspects: suspects(state),
+            suspects: suspects(state, commands),
             open_effects: state.unresolved().map(open_effect).collect(),
-            alarms: alarm::alarms(state, now),
+            alarms: alarm::alarms(state, now, commands),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
             paused_until: state.paused(now),
             images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),
             kept: asked::kept(state, now),
-            requests: asked::requests(state, &holds),
+            requests: asked::requests(state, &holds, commands),
             thawed: asked::thawed(state),
-            waste: waste::of(state, now),
+            waste: waste::of(state, now, commands),
             refused_file: state.refused_file.as_ref().map(|refused| RefusedFileShown {
                 file: refused.file.clone(),
                 at: refused.at,
@@ -234,6 +244,8 @@ impl Status {
             money: Money::of(state, now),
             machines_seen_at: state.fleet.machine_look.complete,
             snapshots_seen_at: state.fleet.snapshot_look.complete,
+            failing_looks: failing::of(state),
+            commands: writer.commands.clone(),
         }
     }
 }
@@ -294,23 +306,28 @@ fn machines_down(state: &State) -> Vec<MachineDown> {
     down.collect()
 }
 
-pub(super) fn doomed(state: &State, now: Timestamp, holds: &BTreeMap<BackupId, Hold>) -> Vec<DoomStatus> {
-    let rules = state.rules();
+pub(super) fn doomed(
+    state: &State,
+    now: Timestamp,
+    holds: &BTreeMap<BackupId, Hold>,
+    commands: &Commands,
+) -> Vec<DoomStatus> {
     let waiting: BTreeSet<&BackupId> = state.awaiting_approval(now).map(|(id, _)| id).collect();
-    let soft_end = state.adopted.as_ref().map(|adopted| adopted.mode_since + rules.soft_start);
     let doomed = state.backups.iter().filter_map(|(id, backup)| {
         let doom = backup.doom.as_ref()?;
-        let grace_end = state.grace_end(doom);
         // A plan with something to write down first names no holds.
         Some(DoomStatus {
             backup: id.clone(),
             machine: backup.machine.clone(),
             machine_name: machine_name(state, &backup.machine),
             doomed_at: doom.since,
-            goes_after: soft_end.map_or(grace_end, |soft_end| grace_end.max(soft_end)),
+            goes_after: state.goes_after(backup, doom),
             needs_approval: doom.needs_approval,
             approved_at: doom.approved_at,
-            held: holds.get(id).or(waiting.contains(id).then_some(&Hold::AwaitsApproval)).map(words::hold),
+            held: holds
+                .get(id)
+                .or(waiting.contains(id).then_some(&Hold::AwaitsApproval))
+                .map(|hold| words::hold(hold, commands)),
         })
     });
     doomed.collect()
@@ -335,14 +352,14 @@ pub fn word(id: &str) -> String {
     format!("-- '{}'", id.replace('\'', r"'\''"))
 }
 
-fn suspects(state: &State) -> Vec<SuspectStatus> {
+fn suspects(state: &State, commands: &Commands) -> Vec<SuspectStatus> {
     let suspect = |snapshot: &Snapshot| SuspectStatus {
         snapshot: snapshot.id.to_string(),
         name: snapshot.name.clone(),
         machine: snapshot.machine.clone(),
         commands: [
-            format!("quartermaster adopt {}", word(snapshot.id.as_str())),
-            format!("quartermaster disown --reason \"made by hand\" {}", word(snapshot.id.as_str())),
+            commands.of("adopt", &word(snapshot.id.as_str())),
+            commands.of("disown", &format!("--reason \"made by hand\" {}", word(snapshot.id.as_str()))),
         ],
     };
     state.suspects().map(suspect).collect()

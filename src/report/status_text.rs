@@ -31,6 +31,9 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     for stop in &status.stops {
         writeln!(text, "{}", stop.line())?;
     }
+    for failing in &status.failing_looks {
+        writeln!(text, "LOOKS FAIL {}", failing.said())?;
+    }
     if status.daemon_runs.is_none() {
         writeln!(text, "DAEMON     {UNTOLD}")?;
     }
@@ -194,8 +197,8 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
 
 fn request_row(request: &Requested) -> String {
     let (backup, machine) = (visible(request.backup.as_str()), visible(request.machine.as_str()));
-    let held = request.held.as_deref().unwrap_or("with the next pass that may");
-    format!("{} {backup} of {machine}, asked at {}\n    {held}", request.verb, instant(request.asked_at))
+    let (at, waits) = (instant(request.asked_at), request.waits());
+    format!("{} {backup} of {machine}, asked at {at}\n    {waits}", request.verb)
 }
 
 fn kept_row(kept: &Kept) -> String {
@@ -225,6 +228,7 @@ mod tests {
     use super::*;
     use crate::domain::event::{Event, KeyJudged, Recorded};
     use crate::domain::state::State;
+    use crate::report::command::Commands;
     use crate::report::status::Source;
 
     #[test]
@@ -235,6 +239,7 @@ mod tests {
             hash: String::new(),
             last_event_at: None,
             daemon_runs: Some(true),
+            commands: Commands::default(),
         };
         let mut status = Status::of(&State::default(), Timestamp::from_seconds(1_800), source);
         assert!(text(&status, Paper::default()).contains("last looks machines never, snapshots never\n"));
@@ -253,6 +258,7 @@ mod tests {
             hash: String::new(),
             last_event_at: None,
             daemon_runs: Some(true),
+            commands: Commands::default(),
         };
         let now = Timestamp::from_seconds(1_800);
         for (seq, status) in [(1, 401), (2, 403)] {

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::command::Commands;
 use super::foreign::harmless;
 use super::table::{Paper, Tone};
 use super::words::{instant, would_be_taken};
@@ -26,12 +27,13 @@ pub struct Stop {
 }
 
 /// What the journal cannot know of the process that writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
     /// The journal is of a simulated cloud.
     pub simulated: bool,
     /// A process holds the journal, or answers for it. `None`: that cannot be told, and stops nothing.
     pub runs: Option<bool>,
+    pub commands: Commands,
 }
 
 impl Stop {
@@ -54,7 +56,7 @@ impl Stop {
 }
 
 /// The gravest first.
-pub fn stops(state: &State, now: Timestamp, writer: Writer) -> Vec<Stop> {
+pub fn stops(state: &State, now: Timestamp, writer: &Writer) -> Vec<Stop> {
     let nobody = (writer.runs == Some(false)).then(|| match writer.simulated {
         true => Stop::all("no_daemon", None, "the simulation is over, and nothing goes on with this journal"),
         false => Stop::all(
@@ -63,11 +65,11 @@ pub fn stops(state: &State, now: Timestamp, writer: Writer) -> Vec<Stop> {
             "none is at work on this journal: nothing is backed up or deleted until one is",
         ),
     });
-    nobody.into_iter().chain(known(state, now)).collect()
+    nobody.into_iter().chain(known(state, now, &writer.commands)).collect()
 }
 
 /// Those that the journal tells of.
-pub fn known(state: &State, now: Timestamp) -> Vec<Stop> {
+pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
     let mut stops = Vec::new();
     let since = |matter: Matter| state.alerts.active.get(&matter).map(|active| active.since);
     if let Some(since) = since(Matter::DiskFull) {
@@ -94,8 +96,9 @@ pub fn known(state: &State, now: Timestamp) -> Vec<Stop> {
     }
     if let Some(halt) = &state.halts.account {
         let said = format!(
-            "no creates: {}; asked once a day, or at once after `quartermaster retry --account`",
-            halt.refusal.words()
+            "no creates: {}; asked once a day, or at once after `{}`",
+            halt.refusal.words(),
+            commands.of("retry", "--account")
         );
         let stop = Stop::all("account_refused", Some(halt.since), said);
         stops.push(Stop { stops_deletes: false, ..stop });
@@ -104,9 +107,10 @@ pub fn known(state: &State, now: Timestamp) -> Vec<Stop> {
         let (until, reason) = (instant(freeze.until), &freeze.reason);
         let said = match freeze.by_itself {
             true => format!(
-                "nothing is deleted until {until}: frozen by itself, {reason}; look first at `quartermaster \
-                 machines list` and at the cloud's own console, and end it with `quartermaster thaw` only if \
-                 that was meant"
+                "nothing is deleted until {until}: frozen by itself, {reason}; look first at `{}` and at the \
+                 cloud's own console, and end it with `{}` only if that was meant",
+                commands.verb("machines list"),
+                commands.verb("thaw")
             ),
             false => format!("nothing is deleted until {until}: {reason}"),
         };
@@ -147,10 +151,11 @@ mod tests {
             hash: String::new(),
             last_event_at: None,
             daemon_runs: Some(false),
+            commands: Commands::default(),
         };
         let status = status_text::text(&Status::of(&world.state, world.now, source), Paper::default());
-        let writer = Writer { simulated: false, runs: Some(false) };
-        let planned = Planned::of(&world.state, world.now, writer);
+        let writer = Writer { simulated: false, runs: Some(false), commands: Commands::default() };
+        let planned = Planned::of(&world.state, world.now, &writer);
         let plan = plan_text::text(&planned, Paper::default());
         let kinds: Vec<&str> = planned.stops.iter().map(|stop| stop.kind).collect();
         assert_eq!(kinds, ["no_daemon", "paused", "frozen"]);
@@ -168,8 +173,8 @@ mod tests {
         let mut world = World::new(1);
         let until = world.now + Seconds::hours(2);
         world.ask(Ask::Freeze { until, reason: "an audit".to_owned() });
-        let found = known(&world.state, world.now);
+        let found = known(&world.state, world.now, &Commands::default());
         assert_eq!((found[0].stops_creates, found[0].stops_deletes), (false, true));
-        assert!(known(&world.state, until).is_empty());
+        assert!(known(&world.state, until, &Commands::default()).is_empty());
     }
 }

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use super::foreign::visible;
 use crate::domain::ask::{Ask, Halted};
 use crate::domain::effect::{Cause, Effect};
-use crate::domain::event::Lapsed;
-use crate::domain::event::{Event, Recorded};
+use crate::domain::event::{Asked, Event, Lapsed, Recorded};
 use crate::domain::fleet::{Change, Item, Snapshot};
 use crate::domain::id::{BackupId, EffectId, MachineId, PolicyName, SnapshotId};
-use crate::domain::slot::{Decision, Slot};
+use crate::domain::slot::{Decision, Slot, hand_name};
 use crate::domain::state::State;
+use crate::domain::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -94,7 +94,9 @@ impl Subject {
             Event::Postponed(postponed) => self.is_backup(before, &postponed.backup),
             Event::DowntimeSeen(seen) => self.is_backup(before, &seen.backup),
             Event::Observed(observed) => self.is_seen(before, &observed.change),
-            Event::Asked(asked) => self.is_asked(before, &asked.ask),
+            Event::Asked(asked) => {
+                self.is_asked(before, &asked.ask) || self.is_made_by(before, asked, recorded.at)
+            }
             Event::SlotDecided(decided) => self.is_decided(before, &decided.slot, &decided.decision),
             Event::BusyAnswered(answered) => self.is_slot(before, &answered.slot),
             Event::PoliciesAdopted(set) => match self {
@@ -205,6 +207,24 @@ impl Subject {
         }
     }
 
+    /// A backup that this asks for: its name is settled with the ask.
+    fn is_made_by(&self, before: &State, asked: &Asked, at: Timestamp) -> bool {
+        let Self::Backup { backups, .. } = self else { return false };
+        match &asked.ask {
+            Ask::Create { machine, .. } => {
+                let known = before.fleet.machines.get(machine);
+                let name = hand_name(&asked.id, machine, known.map_or("", |known| &known.item.name));
+                backups.contains(&BackupId::new(name))
+            }
+            Ask::Run { policy, machine } => {
+                let policy = before.adopted.as_ref().map_or(policy, |adopted| adopted.current(policy));
+                let due = Timestamp::from_seconds(at.seconds());
+                self.is_slot(before, &Slot { policy: policy.clone(), machine: machine.clone(), due })
+            }
+            _ => false,
+        }
+    }
+
     fn is_slot(&self, before: &State, slot: &Slot) -> bool {
         match self {
             Self::Slot(of) => of == slot,
@@ -260,6 +280,11 @@ fn backup(state: &State, asked: &str) -> Option<Subject> {
     if let Some((id, backup)) = ours {
         let backups = BTreeSet::from([id.clone()]);
         return Some(Subject::Backup { backups, snapshots: backup.snapshots.clone() });
+    }
+    // Its name is settled before the cloud is asked for it.
+    let mut to_make = state.requests.values().map(|request| request.effect.verb.backup());
+    if to_make.any(|to_make| *to_make == id) {
+        return Some(Subject::Backup { backups: BTreeSet::from([id]), snapshots: BTreeSet::new() });
     }
     let theirs = state.fleet.snapshots.values().map(|known| &known.item);
     let snapshots: BTreeSet<SnapshotId> = theirs

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::command::Commands;
 use super::money::{Ranges, SnapshotPrices};
-use super::status::machine_name;
+use super::status::{machine_name, word};
 use crate::domain::backup::{Backup, Life};
 use crate::domain::id::BackupId;
 use crate::domain::state::State;
@@ -22,11 +23,11 @@ pub struct Waste {
     pub command: String,
 }
 
-pub fn of(state: &State, now: Timestamp) -> Vec<Waste> {
+pub fn of(state: &State, now: Timestamp, commands: &Commands) -> Vec<Waste> {
     let mut groups: BTreeMap<(String, String), Vec<(&BackupId, &Backup)>> = BTreeMap::new();
     for (id, backup) in &state.backups {
         let is_there = backup.snapshots.iter().any(|snapshot| state.fleet.snapshots.contains_key(snapshot));
-        if is_there && let Some(kind) = kind(state, now, backup) {
+        if is_there && let Some(kind) = kind(state, now, backup, commands) {
             groups.entry(kind).or_default().push((id, backup));
         }
     }
@@ -35,8 +36,8 @@ pub fn of(state: &State, now: Timestamp) -> Vec<Waste> {
 }
 
 /// Why it stays, and the command for all that stay for this.
-fn kind(state: &State, now: Timestamp, backup: &Backup) -> Option<(String, String)> {
-    let by_hand = "quartermaster snapshots delete BACKUP".to_owned();
+fn kind(state: &State, now: Timestamp, backup: &Backup, commands: &Commands) -> Option<(String, String)> {
+    let by_hand = commands.of("snapshots delete", "BACKUP");
     let machine = state.fleet.machines.get(&backup.machine);
     let is_lost = machine.is_none_or(|known| known.missing_since.is_some());
     let removed = backup.slot.as_ref().map(|slot| &slot.policy).filter(|name| state.policy(name).is_none());
@@ -49,13 +50,14 @@ fn kind(state: &State, now: Timestamp, backup: &Backup) -> Option<(String, Strin
                 Some((format!("policy {name} is retired, and these are the last"), by_hand))
             }
             Some(name) => {
-                let command = format!("quartermaster policies retire {name}");
+                let command = commands.of("policies retire", &word(name.as_str()));
                 Some((format!("policy {name} is no longer in force"), command))
             }
             None if is_lost => {
                 let name = machine_name(state, &backup.machine);
-                let id = &backup.machine;
-                let command = format!("quartermaster retention thaw {id} --keep 1 --reason \"it is gone\"");
+                let id = word(backup.machine.as_str());
+                let what = format!("--keep 1 --reason \"it is gone\" {id}");
+                let command = commands.of("retention thaw", &what);
                 Some((format!("machine {name} is gone"), command))
             }
             None => None,
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_a_removed_policy_left_is_priced_by_size_and_by_the_fixed_price() {
-        let found = of(&holding(Life::Good), NOW);
+        let found = of(&holding(Life::Good), NOW, &Commands::default());
         assert_eq!(found[0].command, "quartermaster policies retire nightly");
         let range = Range { least: Nanos(29_200_000_000), most: Nanos(73_000_000_000) };
         assert_eq!(found[0].a_month, Ranges::from([(Currency::Usd, range)]));
@@ -145,8 +147,8 @@ mod tests {
     #[test]
     fn what_a_person_keeps_is_no_waste() {
         let mut state = holding(Life::TimedOut);
-        assert_eq!(of(&state, NOW).len(), 1);
+        assert_eq!(of(&state, NOW, &Commands::default()).len(), 1);
         state.backups.values_mut().for_each(|backup| backup.pinned = true);
-        assert!(of(&state, NOW).is_empty());
+        assert!(of(&state, NOW, &Commands::default()).is_empty());
     }
 }

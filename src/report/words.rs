@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::command::Commands;
 use super::foreign::visible;
 use crate::domain::downtime::Downtime;
 use crate::domain::draft::Hold;
@@ -52,7 +53,7 @@ pub fn would_be_taken(slots: u64) -> String {
 }
 
 /// Why a doomed backup stays.
-pub fn hold(hold: &Hold) -> String {
+pub fn hold(hold: &Hold, commands: &Commands) -> String {
     match hold {
         Hold::Mode => "the mode deletes nothing".to_owned(),
         Hold::NoPolicy => {
@@ -62,7 +63,7 @@ pub fn hold(hold: &Hold) -> String {
             format!("soft start: enforce deletes nothing before {}", instant(*until))
         }
         Hold::Grace { until } => format!("grace: time to object until {}", instant(*until)),
-        Hold::AwaitsApproval => "waits for a person: quartermaster plan approve BACKUP".to_owned(),
+        Hold::AwaitsApproval => format!("waits for a person: {}", commands.of("plan approve", "BACKUP")),
         Hold::Paused { until } => format!("policies are paused until {}", instant(*until)),
         Hold::Kept => "asked for by hand, and a rule keeps it: --override kept".to_owned(),
         Hold::Linked => "an image was made from it".to_owned(),

@@ -54,6 +54,7 @@ impl WouldGo {
 mod tests {
     use super::*;
     use crate::domain::examples::world::World;
+    use crate::report::command::Commands;
     use crate::report::plan::Planned;
     use crate::report::plan_text;
     use crate::report::policies::Policies;
@@ -79,10 +80,15 @@ mod tests {
             hash: String::new(),
             last_event_at: None,
             daemon_runs: Some(true),
+            commands: Commands::default(),
         };
         let status = Status::of(&world.state, world.now, source);
         assert!(status_text::text(&status, Paper::default()).contains(line));
-        let planned = Planned::of(&world.state, world.now, Writer { simulated: true, runs: Some(true) });
+        let planned = Planned::of(
+            &world.state,
+            world.now,
+            &Writer { simulated: true, runs: Some(true), commands: Commands::default() },
+        );
         assert!(plan_text::text(&planned, Paper::default()).contains(line));
         let policies = Policies::of(&world.state, world.now, true);
         assert_eq!(policies.policies[0].would_go_under_enforce.as_ref(), Some(&found));

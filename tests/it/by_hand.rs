@@ -81,6 +81,48 @@ fn a_thaw_shows_first_what_goes_then() {
 }
 
 #[test]
+fn all_that_waits_is_approved_only_after_it_was_shown_with_its_price_and_somebody_said_yes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = lived(folder.path());
+    let shown = || -> Value { serde_json::from_str(&ask(&["status", "--json"]).1).unwrap() };
+    let machine = shown()["doomed"][0]["machine"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&["retention", "thaw", &machine, "--keep", "1", "--reason", "broken"]).0, 0);
+    let waiting = || -> Vec<String> {
+        let status = shown();
+        let doomed = status["doomed"].as_array().unwrap().iter();
+        let waits = doomed.filter(|doom| doom["needs_approval"] == true && doom["approved_at"].is_null());
+        waits.map(|doom| doom["backup"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = waiting();
+    assert!(!before.is_empty());
+    let is_offered = |said: &str| {
+        before.iter().all(|id| said.contains(&format!("  {id} of ")))
+            && said.contains(" USD a month at list price")
+    };
+    // Nobody can answer here.
+    let (code, said, errors) = ask(&["plan", "approve", "--all"]);
+    assert!(code == 1 && is_offered(&said) && errors.contains("say --yes to approve"), "{said}{errors}");
+    assert_eq!(waiting(), before);
+    let typed = |answer: &str| {
+        let directory = folder.path().display();
+        let verb = format!(
+            "printf '{answer}\\n' | script -qec '{PROGRAM} plan approve --all --data-dir {directory}' /dev/null"
+        );
+        let output = Command::new("sh").args(["-c", &verb]).output().unwrap();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = typed("n");
+    assert!(
+        code == 1 && is_offered(&said) && said.contains("[y/N]") && said.contains("nothing is approved"),
+        "{said}"
+    );
+    assert_eq!(waiting(), before);
+    let (code, said, errors) = ask(&["plan", "approve", "--all", "--yes"]);
+    assert!(code == 0 && is_offered(&said) && said.contains("approved the deletion of"), "{said}{errors}");
+    assert!(waiting().is_empty());
+}
+
+#[test]
 fn the_proof_of_each_deletion_derives_again_and_a_false_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let ask = lived(folder.path());

@@ -227,7 +227,7 @@ impl Campaign {
         verb(&self.configuration, &["log", "verify"]);
         let status = self.status();
         if status.doomed.iter().any(|doomed| doomed.needs_approval && doomed.approved_at.is_none()) {
-            verb(&self.configuration, &["plan", "approve", "--all"]);
+            verb(&self.configuration, &["plan", "approve", "--all", "--yes"]);
         }
         for suspect in &status.suspects {
             verb(&self.configuration, &["disown", &suspect.snapshot, "--reason", "made by hand"]);

@@ -13,6 +13,7 @@ use quartermaster::domain::id::{LetterId, MachineId, PolicyName};
 use quartermaster::domain::time::{Seconds, Timestamp};
 use quartermaster::mail::form::{self, Envelope};
 use quartermaster::mail::letter;
+use quartermaster::report::command::Commands;
 use serde_json::Value;
 
 fn root(path: &str) -> PathBuf {
@@ -27,7 +28,7 @@ fn setting() -> MailSetting {
 fn mail(queued: &LetterQueued) -> String {
     let of =
         Envelope { id: &queued.id, root: queued.root.as_ref(), at: Timestamp::from_seconds(1_772_330_400) };
-    let message = form::message(&setting(), &of, &letter::letter(queued)).unwrap();
+    let message = form::message(&setting(), &of, &letter::letter(queued, &Commands::default())).unwrap();
     String::from_utf8(message.formatted()).unwrap()
 }
 
@@ -41,7 +42,7 @@ fn stored() -> Vec<LetterQueued> {
 /// All of them, as they are read.
 fn all_said() -> String {
     let told = |queued: &LetterQueued| {
-        let letter = letter::letter(queued);
+        let letter = letter::letter(queued, &Commands::default());
         format!("Subject: {}\n\n{}", letter.subject, form::text(&letter).unwrap())
     };
     stored().iter().map(told).collect::<Vec<_>>().join("\n==========\n\n")
@@ -125,7 +126,7 @@ fn no_name_adds_a_header_a_line_a_tag_or_another_direction() {
         assert_eq!(names, expected, "{head}");
         assert!(subject.chars().count() <= 180 && !subject.chars().any(char::is_control), "{subject}");
         assert!(mail.len() < 20_000, "{} bytes", mail.len());
-        let letter = letter::letter(&queued);
+        let letter = letter::letter(&queued, &Commands::default());
         let (text, html) = (form::text(&letter).unwrap(), form::html(&letter).unwrap());
         for hidden in ['\u{202e}', '\u{200f}', '\u{2066}', '\u{1b}', '\0', '\r'] {
             assert!(!text.contains(hidden) && !html.contains(hidden), "{text}");
@@ -140,7 +141,7 @@ fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for letter in line.chars() {
         match letter {
-            '"' => quoted = !quoted,
+            '"' | '\'' => quoted = !quoted,
             _ if quoted => word.push(letter),
             '#' | '`' | ';' | ',' | '<' => break,
             ' ' => words.push(std::mem::take(&mut word)),
@@ -191,9 +192,25 @@ fn every_command_that_a_person_is_told_is_one_that_the_program_takes() {
                 let rest = if is_source { literal(rest) } else { rest.to_owned() };
                 told.push((place.to_owned(), rest));
             }
+            // Most are made where it is known which journal they are about.
+            for (at, start) in line.match_indices("commands.verb(\"") {
+                told.push((place.to_owned(), literal(&line[at + start.len()..])));
+            }
+            for (at, start) in line.match_indices("commands.of(\"") {
+                let rest = &line[at + start.len()..];
+                let what = rest.split_once("\", ").map_or("", |(_, what)| what);
+                let what = what.strip_prefix("&format!(").unwrap_or(what);
+                if let Some(what) = what.strip_prefix('"') {
+                    told.push((place.to_owned(), format!("{} {}", literal(rest), literal(what))));
+                }
+            }
         }
     };
     tell("tests/letters.txt", &all_said(), false);
+    let elsewhere = Commands::with([("--data-dir", Path::new("/srv/of us"))]);
+    let letters = stored();
+    let letters = letters.iter().map(|queued| form::text(&letter::letter(queued, &elsewhere)).unwrap());
+    tell("letters of a journal elsewhere", &letters.collect::<Vec<_>>().join("\n"), false);
     let mut files = Vec::new();
     for folder in ["src/mail", "src/report", "src/http", "src/daemon", "src/domain", "src/metrics"] {
         sources(&root(folder), &mut files);
@@ -205,6 +222,7 @@ fn every_command_that_a_person_is_told_is_one_that_the_program_takes() {
         let block = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
         tell(&path.display().to_string(), block.unwrap_or_default(), false);
     }
+    let is_place_free = |words: &[String]| words.first().is_some_and(|word| word == "check-config");
     let mut tried = 0;
     for (place, text) in told {
         let words = words(&text);
@@ -212,6 +230,9 @@ fn every_command_that_a_person_is_told_is_one_that_the_program_takes() {
             let typed = std::iter::once("quartermaster").chain(words.iter().map(String::as_str));
             let parsed = Arguments::try_parse_from(typed);
             assert!(parsed.is_ok(), "{place}: quartermaster {text}\n{}", parsed.err().unwrap());
+            let says_where = words.windows(2).any(|pair| pair == ["--data-dir", "/srv/of us"]);
+            let must = place.ends_with("elsewhere") && !is_place_free(&words);
+            assert!(says_where == must, "{place}: quartermaster {text}");
             tried += 1;
         }
     }
@@ -225,7 +246,7 @@ fn calm_digest(change: impl FnOnce(&mut Review)) -> (String, String) {
     assert!(review.alerts.is_empty());
     (review.awaiting_approval, review.suspect) = (0, 0);
     change(review);
-    let letter = letter::letter(&queued);
+    let letter = letter::letter(&queued, &Commands::default());
     (letter.subject, letter.means)
 }
 
@@ -248,7 +269,7 @@ fn letters_promise_only_what_holds_and_say_nothing_twice() {
         let Content::Alert(news) = &mut queued.content else { panic!() };
         news.matter = matter;
         queued.observing = (matter == Matter::Observing).then_some(14);
-        form::text(&letter::letter(&queued)).unwrap()
+        form::text(&letter::letter(&queued, &Commands::default())).unwrap()
     };
     let late = said(Matter::BackupLate);
     assert!(late.contains("until the newest good backup is older than twice the longest gap"), "{late}");
@@ -269,11 +290,31 @@ fn a_freeze_that_began_by_itself_says_what_to_look_at_before_it_is_thawed() {
         let reason = "3 of 4 machines were gone at once".to_owned();
         (news.matter, news.level) = (Matter::Frozen, Level::Notice);
         news.facts = vec![Fact::Until { until: Timestamp::from_seconds(60), reason, by_itself }];
-        let letter = letter::letter(&queued);
+        let letter = letter::letter(&queued, &Commands::default());
         (letter.command, letter.done)
     };
     assert_eq!(command(false).0, "quartermaster thaw");
     let (first, done) = command(true);
     assert!(first.starts_with("quartermaster machines list "), "{first}");
-    assert!(done.contains("Look first at what is gone") && done.contains("`quartermaster thaw`"), "{done}");
+    assert!(done.contains("Look first at what is gone") && done.contains("`thaw`"), "{done}");
+}
+
+#[test]
+fn no_command_is_written_out_where_nobody_knows_which_journal_it_is_about() {
+    let definition = Arguments::command();
+    let is_verb = |word: &str| definition.get_subcommands().any(|verb| verb.get_name() == word);
+    let mut files = Vec::new();
+    for folder in ["src/mail", "src/report", "src/http", "src/daemon", "src/domain"] {
+        sources(&root(folder), &mut files);
+    }
+    for (place, text) in files {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code.filter(|line| !line.contains("quartermaster check-config")) {
+            for (at, start) in line.match_indices("quartermaster ") {
+                let words = words(&literal(&line[at + start.len()..]));
+                let verb = words.first().filter(|word| is_verb(word));
+                assert_eq!(verb, None, "{place}: say it by report::command: {line}");
+            }
+        }
+    }
 }

@@ -50,7 +50,7 @@ fn hold(name: &str, made: &str) {
 fn the_page_of_the_verbs_is_their_help() {
     let mut text = page("Verbs", "the command line's own help");
     // The same on every terminal.
-    let mut command = Arguments::command().term_width(100);
+    let mut command = Arguments::command().term_width(80);
     command.build();
     let _ = write!(text, "\n```text\n{}\n```\n", lines(&command.render_long_help().to_string()));
     verbs(&mut text, &mut command);

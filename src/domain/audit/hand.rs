@@ -8,12 +8,12 @@ use super::delete::{
     no_rule_keeps, was_seen_just_now,
 };
 use super::{Changed, Forbidden, Objection, Verdict, require};
-use crate::domain::ask::Rail;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::effect::Effect;
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::id::{AskId, BackupId, MachineId, SnapshotId};
 use crate::domain::policy::Mode;
+use crate::domain::rail::Rail;
 use crate::domain::state::{Adopted, Request, State};
 use crate::domain::time::Timestamp;
 

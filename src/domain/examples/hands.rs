@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ready::{Ready, ready};
 use super::world::{World, creates, daily, deletes, hold_of, machine_id};
-use crate::domain::ask::{Ask, AskRefusal, Rail, judge};
+use crate::domain::ask::{Ask, AskRefusal, judge};
 use crate::domain::audit::Objection::{self, Changed, Forbidden};
 use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
@@ -13,6 +13,7 @@ use crate::domain::event::{Event, Lapsed};
 use crate::domain::fleet::{Image, MachineStatus, SnapshotStatus};
 use crate::domain::id::{BackupId, ImageId};
 use crate::domain::policy::{Keep, Mode};
+use crate::domain::rail::Rail;
 use crate::domain::time::Seconds;
 
 /// The delete that a doom causes.
@@ -24,15 +25,25 @@ pub fn delete_of(world: &World, id: &BackupId) -> Effect {
     Effect::new(Cause::Doom { policy: daily(), seq }, verb)
 }
 
-fn every_rail() -> BTreeSet<Rail> {
+pub fn every_rail() -> BTreeSet<Rail> {
     Rail::ALL.into()
 }
 
 /// Asks, and gives the effect that performs it.
 fn ask_to_delete(world: &mut World, id: &BackupId, overrides: BTreeSet<Rail>) -> Effect {
-    let ask = Ask::Delete { backup: id.clone(), overrides, reason: "too dear".to_owned() };
-    assert_eq!(judge(&world.state, world.now, &ask), Ok(()));
-    world.ask(ask);
+    assert_eq!(judged_ask(world, id, &overrides), Ok(()));
+    ask_unjudged(world, id, overrides)
+}
+
+/// What whoever asks is told at once.
+pub fn judged_ask(world: &World, id: &BackupId, overrides: &BTreeSet<Rail>) -> Result<(), AskRefusal> {
+    let (backup, overrides, reason) = (id.clone(), overrides.clone(), "too dear".to_owned());
+    judge(&world.state, world.now, &Ask::Delete { backup, overrides, reason })
+}
+
+/// As if what is against it had come later.
+fn ask_unjudged(world: &mut World, id: &BackupId, overrides: BTreeSet<Rail>) -> Effect {
+    world.ask(Ask::Delete { backup: id.clone(), overrides, reason: "too dear".to_owned() });
     let found = world.state.requests.values().find(|request| request.effect.verb.backup() == id);
     found.unwrap().effect.clone()
 }
@@ -65,7 +76,13 @@ fn needs(rail: Rail, change: impl Fn(&mut Ready) -> BackupId, objection: Objecti
         let mut ready = ready();
         let id = change(&mut ready);
         let overrides = Rail::ALL.into_iter().filter(|other| is_named || *other != rail).collect();
-        let effect = ask_to_delete(&mut ready.world, &id, overrides);
+        // A cap passes within a day: the request waits for it.
+        let is_taken = is_named || rail == Rail::Caps;
+        ready.world.look_at_all();
+        let refusal = AskRefusal::Rails(id.clone(), vec![rail]);
+        let told = if is_taken { Ok(()) } else { Err(refusal) };
+        assert_eq!(judged_ask(&ready.world, &id, &overrides), told);
+        let effect = ask_unjudged(&mut ready.world, &id, overrides);
         let expected = if is_named { (None, None) } else { (Some(objection.clone()), Some(hold.clone())) };
         assert_eq!(judged(&mut ready.world, &effect), expected, "{} named: {is_named}", rail.word());
     }
@@ -154,7 +171,7 @@ fn a_spent_cap_needs_an_override() {
     needs(Rail::Caps, change, Changed("as many were deleted in 24 hours as may be"), Hold::Capped);
 }
 
-fn add_image(world: &mut World, id: Option<&BackupId>) {
+pub fn add_image(world: &mut World, id: Option<&BackupId>) {
     let snapshot = id.map(|id| world.snapshot_of(id));
     let id = ImageId::new("BRK-1I");
     let image = Image { id: id.clone(), name: "golden".to_owned(), status: "active".to_owned(), snapshot };
@@ -246,25 +263,6 @@ fn no_override_reaches_a_freeze_a_doubt_or_an_unsure_clock() {
 }
 
 #[test]
-fn what_nobody_may_delete_is_not_even_asked_for() {
-    let mut ready = ready();
-    let ask = |backup: &BackupId| Ask::Delete {
-        backup: backup.clone(),
-        overrides: every_rail(),
-        reason: "too dear".to_owned(),
-    };
-    let judged = |ready: &Ready, id: &BackupId| judge(&ready.world.state, ready.world.now, &ask(id));
-    let (victim, stranger) = (ready.victim.clone(), BackupId::new("before upgrade"));
-    assert_eq!(judged(&ready, &stranger), Err(AskRefusal::NoSuchBackup(stranger.clone())));
-    ready.world.ask(Ask::Pin { backup: victim.clone() });
-    assert_eq!(judged(&ready, &victim), Err(AskRefusal::Pinned(victim.clone())));
-    ready.world.ask(Ask::Unpin { backup: victim.clone() });
-    assert_eq!(judged(&ready, &victim), Ok(()));
-    ready.world.ask(ask(&victim));
-    assert_eq!(judged(&ready, &victim), Err(AskRefusal::AskedAlready(victim)));
-}
-
-#[test]
 fn a_request_is_performed_in_every_mode_and_once() {
     for mode in [Mode::Observe, Mode::Protect, Mode::Enforce] {
         let mut ready = ready();
@@ -311,7 +309,7 @@ fn a_refused_request_is_over() {
 fn a_request_that_waits_for_a_day_lapses() {
     let mut ready = ready();
     let kept = ready.backups[2].clone();
-    ask_to_delete(&mut ready.world, &kept, BTreeSet::new());
+    ask_unjudged(&mut ready.world, &kept, BTreeSet::new());
     ready.world.wait(Seconds::hours(23));
     ready.world.pass();
     assert_eq!(ready.world.state.requests.len(), 1);

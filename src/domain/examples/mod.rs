@@ -10,6 +10,7 @@ mod deletes;
 mod disowned;
 mod holds;
 mod hands;
+mod asked;
 mod made;
 mod runs;
 mod money;

@@ -3,10 +3,11 @@
 use super::hands::delete_of;
 use super::ready::{Ready, ready};
 use super::world::deletes;
-use crate::domain::ask::{Ask, Rail};
+use crate::domain::ask::Ask;
 use crate::domain::effect::Outcome;
 use crate::domain::event::{Event, Intended, Recorded};
 use crate::domain::proof;
+use crate::domain::rail::Rail;
 use crate::domain::state::State;
 use crate::domain::time::Seconds;
 

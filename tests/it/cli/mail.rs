@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -200,4 +202,34 @@ fn a_server_that_says_nothing_holds_up_no_pass_and_no_end() {
     let list = |kind| quartermaster(&["log", "list", "--kind", kind, "--data-dir", &site.text("data")]);
     let count = |kind| String::from_utf8(list(kind).stdout).unwrap().matches(kind).count();
     assert!(count("letter_queued") > 0 && count("letter_tried") == 0);
+}
+
+/// The command of the first letter in the folder that has this in it.
+fn command_of(spool: &Path, about: &str) -> Option<String> {
+    let files = fs::read_dir(spool).ok()?.map(|file| file.unwrap().path());
+    let mut texts = files.filter_map(|path| fs::read_to_string(path).ok());
+    let text = texts.find(|text| text.contains(about))?.replace("=\r\n", "");
+    let (_, rest) = text.split_once("To run:\r\n\r\n")?;
+    rest.lines().next().map(|line| line.trim().to_owned())
+}
+
+#[test]
+fn the_command_of_a_letter_works_as_it_stands_wherever_the_journal_is() {
+    let (_cloud, site) = simulated(3_600, "protect");
+    let (path, spool) = (site.configuration(), site.path("spool"));
+    let text = fs::read_to_string(&path).unwrap().replace("email = \"off\"", "email = [\"ops@example.org\"]");
+    let mail = format!("[mail]\nfolder = \"{}\"\nfrom = \"qm@example.org\"\n[[policy]]", spool.display());
+    fs::write(&path, text.replace("[[policy]]", &mail)).unwrap();
+    let mut daemon = Process::start(&["run", "--config", &path]);
+    until("it backs up", || status(&site).is_some_and(|status| status["mode"] == "protect"));
+    let asked = quartermaster(&["pause", "--for", "29d", "--config", &path]);
+    assert!(asked.status.success(), "{:?}", told(&asked));
+    until("a letter of it", || command_of(&spool, "paused").is_some());
+    let command = command_of(&spool, "paused").unwrap();
+    assert_eq!(command, format!("quartermaster resume --config {path}"));
+    let programs = Path::new(super::site::PROGRAM).parent().unwrap();
+    let typed = Command::new("/bin/sh").args(["-c", &command]).env("PATH", programs).output().unwrap();
+    assert!(typed.status.success(), "{:?}", told(&typed));
+    assert!(String::from_utf8_lossy(&typed.stdout).contains("the daemon took it"), "{:?}", told(&typed));
+    assert_eq!(daemon.terminate(), 0);
 }

@@ -16,6 +16,7 @@ use quartermaster::journal::reader::Reader;
 use quartermaster::journal::record;
 use quartermaster::mail::form::Envelope;
 use quartermaster::mail::{letter, mailer};
+use quartermaster::report::command::Commands;
 use serde_json::Value;
 
 use crate::dashboards::promql::root;
@@ -103,7 +104,7 @@ fn each_letter_arrives_at_a_real_mail_server_whole_and_in_its_thread() {
     runtime.block_on(async {
         for (one, at) in &queued {
             let of = Envelope { id: &one.id, root: one.root.as_ref(), at: *at };
-            let sent = mailer::send(&setting, &of, &letter::letter(one), TO).await;
+            let sent = mailer::send(&setting, &of, &letter::letter(one, &Commands::default()), TO).await;
             sent.unwrap_or_else(|error| panic!("{one:?}: {error:?}"));
         }
     });

@@ -1,0 +1,55 @@
+//! What is refused at once when somebody asks for a deletion: a request that could only lapse tells nobody anything.
+
+use std::collections::BTreeSet;
+
+use super::hands::{add_image, every_rail, judged_ask};
+use super::ready::{Ready, ready};
+use crate::domain::ask::{Ask, AskRefusal, judge};
+use crate::domain::id::BackupId;
+use crate::domain::rail::Rail;
+use crate::domain::time::Seconds;
+
+#[test]
+fn what_nobody_may_delete_is_not_even_asked_for() {
+    let mut ready = ready();
+    let ask = |backup: &BackupId| Ask::Delete {
+        backup: backup.clone(),
+        overrides: every_rail(),
+        reason: "too dear".to_owned(),
+    };
+    let judged = |ready: &Ready, id: &BackupId| judge(&ready.world.state, ready.world.now, &ask(id));
+    let (victim, stranger) = (ready.victim.clone(), BackupId::new("before upgrade"));
+    assert_eq!(judged(&ready, &stranger), Err(AskRefusal::NoSuchBackup(stranger.clone())));
+    ready.world.ask(Ask::Pin { backup: victim.clone() });
+    assert_eq!(judged(&ready, &victim), Err(AskRefusal::Pinned(victim.clone())));
+    ready.world.ask(Ask::Unpin { backup: victim.clone() });
+    assert_eq!(judged(&ready, &victim), Ok(()));
+    ready.world.ask(ask(&victim));
+    assert_eq!(judged(&ready, &victim), Err(AskRefusal::AskedAlready(victim)));
+}
+
+#[test]
+fn all_rails_against_a_deletion_are_named_at_once_with_what_takes_them_away() {
+    let mut ready = ready();
+    let kept = ready.backups[2].clone();
+    ready.world.adopt(|set| (set.rules.min_good, set.rules.soft_start) = (4, Seconds::days(30)));
+    let refusal = judged_ask(&ready.world, &kept, &BTreeSet::new()).unwrap_err();
+    let rails = vec![Rail::Kept, Rail::SoftStart, Rail::MinGood];
+    assert_eq!(refusal, AskRefusal::Rails(kept.clone(), rails.clone()));
+    let said = refusal.to_string();
+    assert!(said.contains("a rule keeps it") && said.contains("too few good backups"), "{said}");
+    let typed = "--override kept --override soft-start --override min-good --reason WHY";
+    assert!(said.ends_with(typed), "{said}");
+    assert_eq!(judged_ask(&ready.world, &kept, &rails.into_iter().collect()), Ok(()));
+    let fewer = BTreeSet::from([Rail::Kept]);
+    assert!(judged_ask(&ready.world, &kept, &fewer).unwrap_err().to_string().contains("(min-good)"));
+}
+
+#[test]
+fn an_image_that_was_made_from_it_is_told_at_once_whatever_is_overridden() {
+    let mut ready = ready();
+    let victim = ready.victim.clone();
+    add_image(&mut ready.world, Some(&victim));
+    ready.world.look_at_all();
+    assert_eq!(judged_ask(&ready.world, &victim, &every_rail()), Err(AskRefusal::Linked(victim)));
+}
