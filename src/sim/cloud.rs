@@ -96,7 +96,7 @@ impl Cloud {
             mischief: start.faults.mischief(),
             misbilling: start.faults.misbilling(),
         });
-        world.truth.known_later(start.clock.stretched(SLOW_FOR));
+        world.truth.later = start.clock.stretched(SLOW_FOR);
         let request_ids = stream(start.seed, "request ids");
         let inside = Inside {
             world,

@@ -65,8 +65,8 @@ pub struct Truth {
     pub(in crate::sim) now: Timestamp,
     /// The rules before the last change, and until when they excuse what they allowed.
     former: Option<(Rules, Timestamp)>,
-    /// How much later everything is known of than in unstretched time.
-    later: Duration,
+    /// So much later everything is known of: in stretched time a slow moment of ours takes hours.
+    pub later: Duration,
     /// Names that the daemon's journal had an intent for.
     announced: BTreeSet<String>,
     /// Other names of policies, and their first ones.
@@ -94,11 +94,6 @@ impl Truth {
             announced: BTreeSet::new(),
             names: BTreeMap::new(),
         }
-    }
-
-    /// In stretched time a machine that is slow for a moment is late by hours, and no worse for it.
-    pub fn known_later(&mut self, by: Duration) {
-        self.later = by;
     }
 
     /// Every snapshot that ever was, oldest first.
@@ -202,9 +197,7 @@ impl Truth {
 
     /// Something befell it that the cloud alone is to blame for.
     pub fn is_odd(&mut self, number: u64) {
-        if let Some(record) = self.records.get_mut(&number) {
-            record.is_odd = true;
-        }
+        self.records.entry(number).and_modify(|record| record.is_odd = true);
     }
 
     /// Whether an image was made of it: then it stays, whatever the daemon believes of images.
