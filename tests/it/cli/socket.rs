@@ -28,9 +28,7 @@ fn own_uid() -> u32 {
 
 #[test]
 fn a_running_daemon_takes_what_is_asked_and_does_it() {
-    let (_cloud, mut site) = simulated(3_600, "protect");
-    // Two seconds of ours are two hours of theirs.
-    site.clock += "[rules]\nfresh = \"2h\"\n";
+    let (_cloud, site) = simulated(3_600, "protect");
     let mut daemon = site.run();
     until("a good backup", || {
         status(&site).is_some_and(|status| status["shelves"][0]["good"].as_u64() >= Some(1))
