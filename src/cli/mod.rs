@@ -42,7 +42,7 @@ Usage: {usage}
 Look:
   status         Are the backups fresh, what is doomed, what is held and why
   plan           What would be done now, what comes next, what is held and why
-  explain        Everything about one backup, machine, policy or slot, and why it is so
+  explain        Everything about one backup, machine, policy or slot, and why
   machines       list, show: machines, their policies and newest good backups
   snapshots list, snapshots show
                  Every snapshot, ours or not, and what keeps or dooms it
@@ -51,7 +51,7 @@ Look:
   costs          What this month has cost, by kind and machine
   log            The journal: list, show, verify, export; backup, restore, ...
   retention preview
-                 What keep rules keep of a file of instants, or of the live fleet
+                 What keep rules keep of a list, or of the live fleet
 
 Back up:
   plan approve   Approve deletions that wait for a person
@@ -73,8 +73,8 @@ Stop things:
   pause, resume  No creates and no deletes of policies for a while
 
 Those under \"Back up\" and \"Stop things\" go to the daemon that runs. Without one
-they write the journal themselves, but for `snapshots` and `policies run`: only a
-daemon speaks with the cloud.
+they write the journal themselves, but for `snapshots` and `policies run`: only
+a daemon speaks with the cloud.
 
 Set up:
   run            Run the daemon

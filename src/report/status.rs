@@ -385,6 +385,31 @@ fn open_effect(life: &EffectLife) -> OpenEffect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::examples::world::World;
+    use crate::domain::time::Seconds;
+
+    #[test]
+    fn what_is_doomed_goes_not_before_the_soft_start_of_its_own_policy_ends() {
+        let mut world = World::new(1);
+        for _ in 0..4 {
+            world.take_all();
+        }
+        let mode = |world: &mut World, mode| {
+            world.adopt(|set| {
+                set.rules.soft_start = Seconds::days(30);
+                set.policies.values_mut().for_each(|policy| policy.mode = mode);
+            });
+        };
+        mode(&mut world, Mode::Protect);
+        world.wait(Seconds::hours(2));
+        mode(&mut world, Mode::Enforce);
+        world.look_at_all();
+        let commands = Commands::default();
+        let holds = outlook(&world.state, world.now).plan.holds.into_iter().collect();
+        let found = doomed(&world.state, world.now, &holds, &commands);
+        let expected = words::hold(&Hold::SoftStart { until: found[0].goes_after }, &commands);
+        assert_eq!(found[0].held.as_ref(), Some(&expected));
+    }
 
     #[test]
     fn an_id_is_one_word_of_a_command_that_is_copied() {
