@@ -62,7 +62,11 @@ pub fn examine(arguments: &DoctorArguments) -> Result<(), Ending> {
     match (findings, taken) {
         (Some(findings), Key::Refused) => Err(Ending::KeyRefused(findings.into())),
         (Some(findings), _) if !is_key_fit => Err(Ending::Configuration(findings.into())),
-        (Some(findings), _) => Err(Ending::Findings(findings.into())),
+        (Some(findings), _) if checks.has_failed() => Err(Ending::Findings(findings.into())),
+        (Some(findings), _) => {
+            screen::warn(&format!("warning: {findings}"));
+            Err(Ending::Warned)
+        }
         (None, _) => Ok(()),
     }
 }

@@ -18,6 +18,9 @@ pub enum Ending {
     /// What was checked is not as it should be.
     #[error(transparent)]
     Findings(Reason),
+    /// The same where nothing is broken, and it was said already.
+    #[error("something was found to look at")]
+    Warned,
     /// No daemon listens, or it does not answer.
     #[error(transparent)]
     Unreachable(Reason),
@@ -69,7 +72,7 @@ impl Ending {
             Self::Unread => 0,
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
-            Self::Findings(_) => 3,
+            Self::Findings(_) | Self::Warned => 3,
             Self::Unreachable(_) => 4,
             Self::Busy(_) => 75,
             Self::KeyRefused(_) => 77,
@@ -80,7 +83,7 @@ impl Ending {
     /// What the last lines on standard error say, causes and all.
     pub fn told(&self) -> Option<String> {
         match self {
-            Self::Unread => None,
+            Self::Unread | Self::Warned => None,
             Self::Refused(faults) => Some(harmless(&faults.to_string())),
             Self::Placeless(faults) => Some(harmless(&format!(
                 "{faults}\nthe journal that it is about is found all the same with --data-dir DIR, where DIR is its \

@@ -132,8 +132,7 @@ impl PlanArguments {
 
 impl ListArguments {
     pub fn machines(&self) -> Result<(), Ending> {
-        self.reading
-            .show(|seen, _, now| Ok(Machines::of(&seen.state, now, seen.simulated)), Machines::in_words)
+        self.reading.show(|seen, writer, now| Ok(Machines::of(&seen.state, now, writer)), Machines::in_words)
     }
 
     pub fn policies(&self) -> Result<(), Ending> {
@@ -144,8 +143,8 @@ impl ListArguments {
 
 impl ShowArguments {
     pub fn machine(&self) -> Result<(), Ending> {
-        let found = |seen: &Seen, _: &Writer, now| {
-            let found = Machines::of(&seen.state, now, seen.simulated).only(&self.named);
+        let found = |seen: &Seen, writer: &Writer, now| {
+            let found = Machines::of(&seen.state, now, writer).only(&self.named);
             if found.machines.is_empty() { Err(self.unknown("machine")) } else { Ok(found) }
         };
         self.reading.show(found, Machines::in_full)

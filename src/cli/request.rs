@@ -67,7 +67,7 @@ pub struct MachineThawing {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep: u32,
     /// Why; kept in the journal
-    #[arg(long, value_parser = argument::reason)]
+    #[arg(long, value_name = "WHY", value_parser = argument::reason)]
     reason: String,
     #[command(flatten)]
     place: Place,

@@ -239,7 +239,8 @@ fn parse(bytes: &[u8], input: &Path) -> Result<BTreeMap<BackupId, (Timestamp, us
     if more > 0 {
         faults.push(format!("… and {}", words::count(more, "more bad line", "more bad lines")));
     }
-    Err(Ending::usage(format!("--input {}: {}", input.display(), faults.join("\n  "))))
+    let form = r#"each line is an object such as {"id": "a", "taken_at": "2026-03-01T02:00:00Z"}"#;
+    Err(Ending::usage(format!("--input {}: {}\n  {form}", input.display(), faults.join("\n  "))))
 }
 
 /// What is wrong with a line, with the column in place of serde's line, which is always the first.

@@ -237,9 +237,7 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             let is_known = slots.any(|slot| slot.policy == *policy);
             if is_known { Ok(()) } else { Err(AskRefusal::NoSuchPolicy(policy.clone())) }
         }
-        Ask::Delete { backup: id, overrides, .. } => {
-            may_ask_to_delete(state, now, id, backup(id)?, overrides)
-        }
+        Ask::Delete { backup: id, overrides, .. } => may_delete(state, now, id, backup(id)?, overrides),
         Ask::Run { policy, machine } => may_run(state, policy, machine),
         Ask::Create { .. } if state.requests.len() >= MOST_REQUESTS => Err(AskRefusal::TooMany),
         Ask::Create { machine, .. } => {
@@ -323,7 +321,7 @@ fn may_hold(id: &BackupId, backup: &Backup, now: Timestamp, until: Timestamp) ->
 
 /// What no override reaches is refused at once, and so is what an override would be needed for: a request
 /// that only waits until it lapses tells nobody anything. All else holds until the next pass that may.
-fn may_ask_to_delete(
+fn may_delete(
     state: &State,
     now: Timestamp,
     id: &BackupId,

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
+use super::backup::Life;
 use super::draft::Plan;
 use super::due::{self, Busy};
 use super::event::{Event, Recorded};
 use super::fleet::Machine;
-use super::id::PolicyName;
+use super::id::{MachineId, PolicyName};
 use super::plan::plan;
 use super::policy::{Mode, Policy};
 use super::selection::Selector;
@@ -108,7 +109,9 @@ fn obstacle(
     }
     let held = if state.paused(start).is_some() {
         Some(Held::Paused)
-    } else if let Some(held) = Held::not_active(&machine.item.status) {
+    } else if let Some(held) =
+        Held::not_active(&machine.item.status).filter(|_| !state.is_being_snapshotted(&machine.item.id))
+    {
         Some(held)
     } else if !policy.may_restart && !state.snapshots_live() {
         Some(Held::MayRestart)
@@ -119,6 +122,12 @@ fn obstacle(
 }
 
 impl State {
+    /// Its own snapshot is under way, which may shut it off meanwhile; it comes back by itself.
+    pub fn is_being_snapshotted(&self, machine: &MachineId) -> bool {
+        let is_under_way = |life| matches!(life, Life::Intended | Life::Requested | Life::Pending);
+        self.watched().any(|(_, backup)| backup.machine == *machine && is_under_way(backup.life))
+    }
+
     /// The policies in force that are for this machine.
     pub fn policies_of<'a>(
         &'a self,
@@ -137,8 +146,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::examples::world::World;
-    use crate::domain::fleet::MachineStatus;
+    use crate::domain::effect::Outcome;
+    use crate::domain::examples::world::{World, creates};
+    use crate::domain::fleet::{MachineStatus, SnapshotStatus};
     use crate::domain::slot::Held;
     use crate::domain::time::Seconds;
 
@@ -153,6 +163,23 @@ mod tests {
         let held = Decision::Held(Held::NotActive("SHUTOFF".to_owned()));
         assert_eq!(told[0], ("2026-03-02T02:00:00Z".to_owned(), Some(held)));
         assert_eq!(told[1], ("2026-03-02T02:00:00Z".to_owned(), None));
+    }
+
+    #[test]
+    fn a_machine_that_its_own_snapshot_shuts_off_stands_in_the_way_of_no_slot_to_come() {
+        let mut world = World::new(1);
+        world.wait_for_slot();
+        let create = creates(&world.pass()).pop().unwrap();
+        let snapshot = world.appear(&create, SnapshotStatus::Pending);
+        world.perform(&create, Outcome::Answered { snapshot: Some(snapshot) });
+        world.cloud.machines.values_mut().for_each(|machine| machine.status = MachineStatus::Shutoff);
+        world.look_at_all();
+        let coming = coming(&world.state, world.now);
+        assert!(
+            !coming.is_empty() && coming.iter().all(|one| one.obstacle.is_none()),
+            "{:?}",
+            coming[0].obstacle
+        );
     }
 
     #[test]

@@ -98,14 +98,7 @@ fn in_metrics(world: &World) -> Late {
 }
 
 fn status(world: &World) -> Status {
-    let source = Source {
-        simulated: true,
-        seq: 0,
-        hash: String::new(),
-        last_event_at: None,
-        daemon_runs: Some(true),
-        commands: Commands::default(),
-    };
+    let source = Source { simulated: true, daemon_runs: Some(true), ..Source::default() };
     Status::of(&world.state, world.now, source)
 }
 
@@ -127,7 +120,8 @@ fn agreed(world: &World) -> (Late, usize) {
     let digest = review(state, *now, *now);
     assert_eq!((digest.late as usize, digest.asleep as usize), (late.len(), asleep), "digest");
     assert_eq!(digest.fresh + digest.late + digest.asleep + digest.awaited, digest.shelves, "digest");
-    let machines = Machines::of(state, *now, true).machines.into_iter().filter(|one| one.is_late);
+    let writer = Writer { simulated: true, runs: Some(true), commands: Commands::default() };
+    let machines = Machines::of(state, *now, &writer).machines.into_iter().filter(|one| one.is_late);
     assert_eq!(machines.map(|one| one.machine.to_string()).collect::<Late>(), late, "machines");
     let found = findings(state, *now, &shown);
     let is_late = |said: &&String| said.contains("good backup");
@@ -137,11 +131,7 @@ fn agreed(world: &World) -> (Late, usize) {
     let on_shelf = |machine: &String| state.shelves.keys().any(|shelf| shelf.machine.as_str() == machine);
     assert_eq!(on_status, late.iter().filter(|one| on_shelf(one)).cloned().collect(), "status");
     // And what the plan says of the same machines is what the status says.
-    let planned = Planned::of(
-        state,
-        *now,
-        &Writer { simulated: true, runs: Some(true), commands: Commands::default() },
-    );
+    let planned = Planned::of(state, *now, &writer);
     assert_eq!(planned.now, shown.now);
     for slot in planned.slots.iter().filter(|slot| slot.is_due) {
         let shelf = shown.shelves.iter().find(|shelf| shelf.machine == slot.machine);

@@ -58,7 +58,7 @@ pub async fn status(State(shown): State<Shown>) -> Response {
 }
 
 pub async fn machines(State(shown): State<Shown>) -> Response {
-    document(&shown, |live| Machines::of(&live.state, live.now, live.simulated)).await
+    document(&shown, |live| Machines::of(&live.state, live.now, &live.writer())).await
 }
 
 pub async fn plan(State(shown): State<Shown>) -> Response {

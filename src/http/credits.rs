@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::domain::alert::matter::Matter;
 use crate::domain::billing::record::BillKind;
 use crate::domain::burn::{Payer, machine_hour};
 use crate::domain::fleet::{Machine, MachineStatus};
@@ -62,7 +63,8 @@ pub struct Burner {
 }
 
 pub fn credits(state: &State, now: Timestamp, money: &Money) -> Credits {
-    let accounts = money.currencies.iter().map(|one| account(one, now)).collect();
+    let is_blind = state.alerts.active.contains_key(&Matter::BalanceBlind);
+    let accounts = money.currencies.iter().map(|one| account(one, now, is_blind)).collect();
     let payer = Payer::new(state, BillKind::Instance);
     let is_billed =
         |machine: &Machine| machine.status != MachineStatus::Deleted && !state.is_lost(&machine.id);
@@ -112,7 +114,7 @@ pub fn credits(state: &State, now: Timestamp, money: &Money) -> Credits {
     Credits { accounts, burners, folded, more, settled_by: money.snapshot_price_settled_by.clone() }
 }
 
-fn account(one: &CurrencyShown, now: Timestamp) -> Account {
+fn account(one: &CurrencyShown, now: Timestamp, is_blind: bool) -> Account {
     let left = one.runs_out_at.map(|at| at.since(now));
     let (verdict, tone) = match (one.balance, one.nothing_burns, left) {
         (None, _, _) => ("The balance is not known.".to_owned(), "warn"),
@@ -133,6 +135,13 @@ fn account(one: &CurrencyShown, now: Timestamp) -> Account {
             };
             (format!("About {}.", long(left)), tone)
         }
+    };
+    // What was last seen may be long gone.
+    let (verdict, tone) = match is_blind && one.balance.is_some() {
+        true => {
+            (format!("Not known now: the balance cannot be read. By the last one seen: {verdict}"), "warn")
+        }
+        false => (verdict, tone),
     };
     let is_ahead = |at: &Timestamp| *at > now && at.since(now) < FAR.duration();
     let bases = one.burn.iter().map(|(basis, shown)| Base {

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::page::html;
 use super::present::{Live, Present};
 use super::shelf::Wanted;
+use crate::domain::alert::event::AlertChanged;
+use crate::domain::alert::matter::{Level, Matter};
 use crate::domain::event::{Event, KeyJudged, Reloaded};
 use crate::domain::examples::world::World;
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
@@ -234,4 +236,36 @@ fn a_restart_that_is_needed_is_loud() {
     assert!(page.contains("<strong>RESTART NEEDED</strong>") && page.contains("http.listen"), "{page}");
     world.restart();
     assert!(!shown(&world).contains("RESTART NEEDED"));
+}
+
+#[test]
+fn a_balance_that_cannot_be_read_is_never_beside_a_calm_verdict() {
+    let mut world = World::new(1);
+    world.look_at_all();
+    let verdict = |world: &World| {
+        let page = shown(world);
+        between(between(&page, "<article class=\"account\">", "</article>"), "<p class=\"verdict ", "</p>")
+            .to_owned()
+    };
+    assert!(!verdict(&world).contains("cannot be read"), "{}", verdict(&world));
+    let (matter, level) = (Matter::BalanceBlind, Some(Level::Warning));
+    let (added, removed, easing) = (BTreeSet::new(), BTreeSet::new(), None);
+    world.record(Event::AlertChanged(AlertChanged { matter, level, added, removed, easing }));
+    let blind = verdict(&world);
+    assert!(
+        blind.starts_with("warn\">Not known now: the balance cannot be read. By the last one"),
+        "{blind}"
+    );
+}
+
+#[test]
+fn a_command_on_the_page_names_the_journal_that_it_is_about() {
+    let mut world = World::new(1);
+    world.make("qm-trainer-1-aaaaaaaaaa", 1, SnapshotStatus::Ready);
+    world.look_at_all();
+    let Present::Live(live) = published(&world) else { panic!() };
+    let Some(mut live) = Arc::into_inner(live) else { panic!() };
+    live.commands = Commands::with([("--data-dir", std::path::Path::new("/srv/qm"))]);
+    let page = html(&Present::Live(Arc::new(live)), &Wanted::default()).unwrap();
+    assert!(page.contains("<code>quartermaster adopt --data-dir /srv/qm "), "{page}");
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::command::Commands;
 use super::words;
-use crate::domain::backup::Backup;
+use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
 use crate::domain::fleet::MachineStatus;
 use crate::domain::id::{AskId, BackupId, MachineId};
@@ -44,6 +44,11 @@ pub struct Thawed {
     pub machine: MachineId,
     pub keep: u32,
     pub reason: String,
+}
+
+/// Made by hand, or adopted; such a backup stands on no shelf.
+pub fn good_of_no_policy(state: &State) -> usize {
+    state.backups.values().filter(|backup| backup.slot.is_none() && backup.life == Life::Good).count()
 }
 
 pub fn kept(state: &State, now: Timestamp) -> Vec<Kept> {

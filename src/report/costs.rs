@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use super::foreign::visible;
 use super::money::{SnapshotPrices, range, settled_by};
+use super::shares::{self, shares};
 use super::status::machine_name;
 use super::table::{Limit, Paper, Table};
-use super::words::{SIMULATED, cents, instant};
+use super::words::{SIMULATED, instant};
 use crate::domain::billing::months::{Costs as MonthCosts, Month};
 use crate::domain::billing::record::BillKind;
 use crate::domain::burn::{Payer, machine_hour};
@@ -132,16 +133,21 @@ impl Costs {
 impl CurrencyCosts {
     fn write(&self, text: &mut String, paper: Paper) -> fmt::Result {
         let code = self.currency;
-        writeln!(text, "  {} {code} observed", cents(self.observed))?;
-        for kind in &self.kinds {
-            writeln!(text, "\n  {}s: {} {code}", kind.kind.word(), cents(kind.observed))?;
+        // What is shown adds up, to the cent; JSON has every digit.
+        let total = shares::whole(self.observed);
+        let kinds: Vec<Nanos> = self.kinds.iter().map(|kind| kind.observed).collect();
+        writeln!(text, "  {} {code} observed", shares::text(total))?;
+        for (kind, cents) in self.kinds.iter().zip(shares(total, &kinds)) {
+            writeln!(text, "\n  {}s: {} {code}", kind.kind.word(), shares::text(cents))?;
+            let parts: Vec<Nanos> = kind.resources.iter().map(|one| one.observed).collect();
+            let parts = shares(cents, &parts);
             let mut table =
                 Table::new(["name", "id", "of", "observed", "list/h"]).right(&[3, 4]).below(&[2, 4, 3]);
-            for one in &kind.resources {
+            for (one, cents) in kind.resources.iter().zip(parts) {
                 let list = one.list_per_hour.map_or_else(|| "-".to_owned(), range);
                 let of = one.machine_name.as_deref().map_or_else(String::new, visible);
                 let (name, id) = (visible(&one.name), visible(&one.resource));
-                table.row([name.into(), id.into(), of.into(), cents(one.observed).into(), list.into()]);
+                table.row([name.into(), id.into(), of.into(), shares::text(cents).into(), list.into()]);
             }
             text.push_str(&table.first(Limit::LIST, paper));
         }

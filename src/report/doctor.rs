@@ -85,6 +85,11 @@ impl Checks {
         &self.checks
     }
 
+    /// Something does not work.
+    pub fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// What there is to look at, in words; `None` if all is well.
     pub fn findings(&self) -> Option<String> {
         let count = |count: usize, one: &str, many: &str| match count {

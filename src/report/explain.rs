@@ -215,7 +215,7 @@ impl Listener {
                 explanation.request = requested(state, now, backups, &writer.commands);
             }
             Subject::Machine(id) => {
-                let found = Machines::of(state, now, simulated).only(id.as_str());
+                let found = Machines::of(state, now, writer).only(id.as_str());
                 explanation.machine = found.machines.into_iter().next();
             }
             Subject::Policy(name) => {

@@ -157,6 +157,7 @@ mod tests {
     use super::*;
     use crate::domain::ask::Ask;
     use crate::domain::examples::world::{World, deletes};
+    use crate::domain::fleet::MachineStatus;
     use crate::domain::state::State;
     use crate::domain::time::Seconds;
     use crate::report::command::Commands;
@@ -259,5 +260,43 @@ mod tests {
         assert!(by_name.backup.is_none() && by_name.life.iter().any(|one| one.what == "asked"));
         let by_id = explain(&world, id.as_str()).unwrap();
         assert_eq!(by_id.life.len(), by_name.life.len());
+    }
+
+    #[test]
+    fn a_backup_by_hand_is_known_by_its_name_before_the_cloud_is_asked_and_after_it_came_to_nothing() {
+        let mut world = World::new(1);
+        world.look_at_all();
+        let machine = world.state.fleet.machines.keys().next().unwrap().clone();
+        world.ask(Ask::Create { machine, expire: None });
+        let request = world.state.requests.values().next().unwrap();
+        let name = request.effect.verb.backup().to_string();
+        let asked = explain(&world, &name).unwrap();
+        assert_eq!(asked.life.iter().map(|one| one.what).collect::<Vec<_>>(), ["asked"]);
+        let said = text(&asked, false, Paper::default());
+        assert!(
+            said.contains("to create it was asked for by hand at") && said.contains("; given up "),
+            "{said}"
+        );
+        world.cloud.machines.values_mut().for_each(|machine| machine.status = MachineStatus::Shutoff);
+        world.look_at_all();
+        let said = text(&explain(&world, &name).unwrap(), false, Paper::default());
+        assert!(said.contains("its machine is SHUTOFF, not active; given up "), "{said}");
+        world.wait(Seconds::hours(25));
+        world.pass();
+        let over = text(&explain(&world, &name).unwrap(), false, Paper::default());
+        assert!(over.contains("lapsed") && over.contains("it could not be done within"), "{over}");
+    }
+
+    #[test]
+    fn that_a_request_lapsed_is_told_however_much_happened_since() {
+        let (world, oldest) = world();
+        let mut explained = explain(&world, &oldest).unwrap();
+        let lapsed =
+            Lived { what: "lapsed", said: "request x ended".to_owned(), ..explained.life[0].clone() };
+        explained.life.insert(0, lapsed);
+        let others = explained.life[1..].to_vec();
+        explained.life.extend(others.into_iter().cycle().filter(|one| one.what != "asked").take(20));
+        let said = text(&explained, false, Paper::default());
+        assert!(said.contains("request x ended") && said.contains("older events; --all"), "{said}");
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::foreign::visible;
 use super::status::{NewestGood, machine_name};
+use super::stops::{self, Stop, Writer};
 use super::table::{Cell, Paper, Table, Tone};
 use super::words::{self, instant, span};
 use crate::domain::backup::{Backup, Life};
@@ -32,6 +33,8 @@ pub struct Machines {
     pub simulated: bool,
     /// The instant that ages are counted to.
     pub now: Timestamp,
+    /// What keeps everything from being made now, the gravest first.
+    pub stops: Vec<Stop>,
     /// When they were last looked at completely.
     pub seen_at: Option<Timestamp>,
     /// Those that are there, by name; then those that are gone.
@@ -84,7 +87,10 @@ pub struct Cover {
 }
 
 impl Machines {
-    pub fn of(state: &State, now: Timestamp, simulated: bool) -> Self {
+    pub fn of(state: &State, now: Timestamp, writer: &Writer) -> Self {
+        let simulated = writer.simulated;
+        let mut stops = stops::stops(state, now, writer);
+        stops.retain(|stop| stop.stops_creates);
         let mut surroundings = Surroundings::of(state, now);
         let known = state.fleet.machines.values();
         let mut machines: Vec<_> = known.map(|known| shown(state, now, known, &mut surroundings)).collect();
@@ -93,7 +99,7 @@ impl Machines {
             (is_gone(one), &one.name, &one.machine).cmp(&(is_gone(other), &other.name, &other.machine))
         });
         let seen_at = state.fleet.machine_look.complete;
-        Self { schema_version: SCHEMA_VERSION, simulated, now, seen_at, machines }
+        Self { schema_version: SCHEMA_VERSION, simulated, now, stops, seen_at, machines }
     }
 
     /// Those of this id or name only.
@@ -104,8 +110,9 @@ impl Machines {
     }
 
     pub fn in_words(&self, paper: Paper) -> String {
+        let stops = stops::text(&self.stops, paper);
         if self.machines.is_empty() {
-            return "no machines were seen yet\n".to_owned();
+            return format!("{stops}no machines were seen yet\n");
         }
         let heads = [
             "name", "machine", "status", "region", "gpu", "an hour", "policies", "good", "newest", "next",
@@ -135,7 +142,7 @@ impl Machines {
         }
         let covered = self.machines.iter().filter(|one| !one.policies.is_empty()).count();
         let count = words::count(self.machines.len(), "machine", "machines");
-        format!("{}\n{count}, {covered} of them under a policy\n", table.text(paper))
+        format!("{stops}{}\n{count}, {covered} of them under a policy\n", table.text(paper))
     }
 
     /// Everything about each, for `machines show`.
@@ -300,7 +307,11 @@ pub(super) fn cannot(state: &State, known: &Known<Machine>) -> Vec<String> {
     if known.missing_since.is_some() {
         why.push("the last complete listing did not have it".to_owned());
     } else if machine.status != MachineStatus::Active {
-        why.push(format!("it is {}, and only an ACTIVE machine can be", visible(machine.status.word())));
+        let word = visible(machine.status.word());
+        why.push(match state.is_being_snapshotted(&machine.id) {
+            true => format!("it is {word} while its snapshot is being made"),
+            false => format!("it is {word}, and only an ACTIVE machine can be"),
+        });
     }
     if let Some(impossible) = state.halts.impossible.get(&machine.id) {
         why.push(format!("the cloud cannot snapshot it: {}", visible(&impossible.refusal.words())));
@@ -321,12 +332,18 @@ pub(super) fn cannot(state: &State, known: &Known<Machine>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::domain::examples::world::World;
+    use crate::domain::policy::Mode;
+    use crate::report::command::Commands;
+
+    fn writer() -> Writer {
+        Writer { simulated: true, runs: Some(true), commands: Commands::default() }
+    }
 
     #[test]
     fn a_machine_tells_its_policies_its_newest_good_backup_and_its_next_slot() {
         let mut world = World::new(2);
         world.take_all();
-        let shown = Machines::of(&world.state, world.now, true);
+        let shown = Machines::of(&world.state, world.now, &writer());
         assert_eq!(shown.machines.len(), 2);
         let one = &shown.machines[0];
         assert_eq!((one.name.as_str(), one.good, one.snapshots), ("trainer-1", 1, 1));
@@ -335,6 +352,15 @@ mod tests {
         let text = shown.in_words(Paper::default());
         assert!(text.contains("trainer-1") && text.contains("2 of them under a policy"), "{text}");
         assert_eq!(shown.only("trainer-2").machines.len(), 1);
+    }
+
+    #[test]
+    fn while_observing_the_list_says_first_that_nothing_is_backed_up() {
+        let mut world = World::new(1);
+        world.adopt(|set| set.mode = Mode::Observe);
+        world.look_at_all();
+        let text = Machines::of(&world.state, world.now, &writer()).in_words(Paper::default());
+        assert!(text.starts_with("OBSERVING: nothing is backed up"), "{text}");
     }
 
     #[test]
@@ -348,7 +374,7 @@ mod tests {
         world.adopt(|set| {
             set.policies.values_mut().for_each(|policy| policy.machines = vec!["trainer-*".to_owned()])
         });
-        let shown = Machines::of(&world.state, world.now, true);
+        let shown = Machines::of(&world.state, world.now, &writer());
         let [spare, off] = &shown.machines[..] else { panic!("{shown:?}") };
         assert!(spare.policies.is_empty());
         assert_eq!(off.cannot, ["it is SHUTOFF, and only an ACTIVE machine can be"]);

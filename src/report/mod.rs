@@ -9,6 +9,7 @@ pub mod stops;
 pub mod alarm;
 pub mod failing;
 pub mod money;
+pub mod shares;
 pub mod costs;
 pub mod status;
 pub mod asked;

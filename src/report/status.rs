@@ -53,6 +53,8 @@ pub struct Status {
     pub head: HeadShown,
     pub last_event_at: Option<Timestamp>,
     pub shelves: Vec<ShelfStatus>,
+    /// Good backups of no policy: made by hand, or adopted.
+    pub good_of_no_policy: usize,
     pub doomed: Vec<DoomStatus>,
     /// Older than `delete_after`, and kept by something stronger.
     pub overdue: Vec<OverdueStatus>,
@@ -190,6 +192,7 @@ pub struct MachineDown {
 }
 
 /// Where the journal stands, as whoever read it knows.
+#[derive(Default)]
 pub struct Source {
     pub simulated: bool,
     pub seq: u64,
@@ -220,6 +223,7 @@ impl Status {
             head: HeadShown { seq: source.seq, hash: source.hash },
             last_event_at: source.last_event_at,
             shelves: shelves(state, now),
+            good_of_no_policy: asked::good_of_no_policy(state),
             doomed: doomed(state, now, &holds, commands),
             overdue: overdue(state, now).into_iter().map(|one| overdue_status(state, one)).collect(),
             suspects: suspects(state, commands),

@@ -12,6 +12,7 @@ use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::table::Paper;
 use super::words::{SIMULATED, count, instant, span};
+use crate::domain::cover::Lateness;
 use crate::domain::time::Timestamp;
 
 /// Rows of one list; the rest is counted, and `--json` has all.
@@ -64,6 +65,9 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     if status.images_said_absent {
         writeln!(text, "images     said to be none: that decides where the cloud does not tell")?;
     }
+    if let Some(are) = &status.snapshots_are {
+        writeln!(text, "snapshots  {are}")?;
+    }
     // What stops everything stands at the top already.
     let stops: BTreeSet<&str> = status.stops.iter().map(|stop| stop.said.as_str()).collect();
     let others: Vec<&Alarm> =
@@ -82,10 +86,18 @@ fn write_lists(status: &Status, text: &mut String) -> fmt::Result {
     if status.mode.is_some() && status.shelves.is_empty() {
         writeln!(
             text,
-            "\nbackups\n  none yet, and none was due: `check-config` shows when each policy runs next"
+            "\nbackups\n  none of a policy yet, and none was due: `check-config` shows when each runs next"
         )?;
     }
     write_list(text, "backups", &status.shelves, shelf_row)?;
+    if status.good_of_no_policy > 0 {
+        let title = if status.mode.is_none() && status.shelves.is_empty() { "\nbackups\n" } else { "" };
+        let good = status.good_of_no_policy;
+        writeln!(
+            text,
+            "{title}  {good} good of no policy, by hand or adopted: `snapshots list --policy none`"
+        )?;
+    }
     write_list(text, "doomed", &status.doomed, |doom| doom_row(doom, status.now))?;
     write_asked(status, text)?;
     write_list(text, "older than delete_after, and kept all the same", &status.overdue, overdue_row)?;
@@ -115,11 +127,7 @@ fn overdue_row(overdue: &OverdueStatus) -> String {
     format!("{backup:<30} {machine:<16} older than {}; kept: {kept_by}", overdue.delete_after)
 }
 
-/// Whether snapshots restart machines, and which did not come back.
 fn write_restarts(status: &Status, text: &mut String) -> fmt::Result {
-    if let Some(are) = &status.snapshots_are {
-        writeln!(text, "snapshots  {are}")?;
-    }
     write_list(text, "machines that did not come back from a snapshot", &status.machines_down, |down| {
         let (machine, since) = (visible(&down.machine_name), instant(down.since));
         format!(
@@ -187,9 +195,11 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
         .held
         .as_ref()
         .map_or_else(String::new, |held| format!("; due {} and held: {}", instant(held.due), held.why));
+    // A word, and no colour: whoever reads it in a file sees it too.
+    let late = if shelf.lateness == Lateness::Late { "; LATE: older than it may be" } else { "" };
     let orphaned = if shelf.orphaned { "; ORPHANED: its machine is gone" } else { "" };
     format!(
-        "{:<14} {:<16} {newest}{held}{orphaned}",
+        "{:<14} {:<16} {newest}{late}{held}{orphaned}",
         visible(shelf.policy.as_str()),
         visible(&shelf.machine_name)
     )
@@ -227,7 +237,9 @@ fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::domain::event::{Event, KeyJudged, Recorded};
+    use crate::domain::examples::world::World;
     use crate::domain::state::State;
+    use crate::domain::time::Seconds;
     use crate::report::command::Commands;
     use crate::report::status::Source;
 
@@ -272,5 +284,33 @@ mod tests {
         let event = Event::KeyJudged(KeyJudged { refused: None });
         state.apply(&Recorded { seq: 3, at: now, event });
         assert!(!text(&Status::of(&state, now, source()), Paper::default()).contains("refuses the key"));
+    }
+
+    fn said(world: &World) -> String {
+        let source = Source { simulated: true, daemon_runs: Some(true), ..Source::default() };
+        text(&Status::of(&world.state, world.now, source), Paper::default())
+    }
+
+    #[test]
+    fn what_is_late_is_a_word_and_no_colour() {
+        let mut world = World::new(1);
+        world.take_all();
+        assert!(!said(&world).contains("LATE"), "{}", said(&world));
+        world.wait(Seconds::days(3));
+        assert!(said(&world).contains("; LATE: older than it may be"), "{}", said(&world));
+    }
+
+    #[test]
+    fn backups_of_no_policy_are_backups_too() {
+        let mut world = World::new(1);
+        world.take_all();
+        world.state.backups.values_mut().for_each(|backup| backup.slot = None);
+        assert!(said(&world).contains("\n  1 good of no policy, by hand or adopted: "), "{}", said(&world));
+        world.state.shelves.clear();
+        let said = said(&world);
+        assert!(
+            said.contains("\nbackups\n  none of a policy yet") && said.contains("1 good of no policy"),
+            "{said}"
+        );
     }
 }

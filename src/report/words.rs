@@ -175,13 +175,25 @@ pub fn refusal(refusal: &Refusal) -> String {
 
 /// Bytes as the cloud counts them, in thousands of millions.
 pub fn size(bytes: i64) -> String {
-    let tenths = bytes / 100_000_000;
-    format!("{}.{} GB", tenths / 10, tenths % 10)
+    let (unit, word) = match bytes {
+        ..1_000 => return format!("{bytes} bytes"),
+        1_000..1_000_000 => (1_000, "KB"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        1_000_000_000.. => (1_000_000_000, "GB"),
+    };
+    let tenths = bytes / (unit / 10);
+    format!("{}.{} {word}", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_has_the_unit_in_which_it_says_something() {
+        let said = [0, 999, 4_096, 3_250_000, 40_000_000_000].map(size);
+        assert_eq!(said, ["0 bytes", "999 bytes", "4.0 KB", "3.2 MB", "40.0 GB"]);
+    }
 
     #[test]
     fn one_is_not_many() {

@@ -250,7 +250,7 @@ impl Campaign {
 fn wishes(status: &Status) -> Vec<Vec<String>> {
     let mut wishes: Vec<Vec<&str>> = Vec::new();
     if status.doomed.iter().any(|doomed| doomed.needs_approval && doomed.approved_at.is_none()) {
-        wishes.push(vec!["plan", "approve", "--all"]);
+        wishes.push(vec!["plan", "approve", "--all", "--yes"]);
     }
     let suspects = status.suspects.iter().map(|suspect| suspect.snapshot.as_str());
     wishes.extend(suspects.map(|suspect| vec!["disown", suspect, "--reason", "made by hand"]));

@@ -105,6 +105,7 @@ fn each_bad_line_is_told_with_its_number() {
     ] {
         assert!(said.contains(start), "{start} is not in {said}");
     }
+    assert!(said.contains(r#"each line is an object such as {"id": "a", "taken_at": "2026-"#), "{said}");
     assert!(!said.contains("line 1:") && !said.contains("line 2:"), "{said}");
     let many = refused(&["--input", "-"], &"x\n".repeat(1_000));
     assert!(many.contains("990 more bad lines") && many.lines().count() < 15, "{many}");

@@ -119,10 +119,10 @@ impl ListArguments {
             return screen::print_json(&shown::document(reader.is_simulated(), &rows));
         }
         if rows.is_empty() {
-            return screen::print("no event");
+            return screen::print_read(reader.is_simulated(), |_| "no event".to_owned());
         }
         let lines: Vec<String> = rows.iter().map(line).collect();
-        screen::print(&lines.join("\n"))
+        screen::print_read(reader.is_simulated(), |_| lines.join("\n"))
     }
 
     /// The first that fit, or the newest.
@@ -175,7 +175,7 @@ impl ShowArguments {
         };
         match self.json {
             true => screen::print_json(&OneStored { schema_version: SCHEMA_VERSION, event: stored(row) }),
-            false => screen::print(&in_full(row)),
+            false => screen::print_read(reader.is_simulated(), |_| in_full(row)),
         }
     }
 }

@@ -79,6 +79,7 @@ fn needs(rail: Rail, change: impl Fn(&mut Ready) -> BackupId, objection: Objecti
         // A cap passes within a day: the request waits for it.
         let is_taken = is_named || rail == Rail::Caps;
         ready.world.look_at_all();
+        ready.world.conclude();
         let refusal = AskRefusal::Rails(id.clone(), vec![rail]);
         let told = if is_taken { Ok(()) } else { Err(refusal) };
         assert_eq!(judged_ask(&ready.world, &id, &overrides), told);
