@@ -62,6 +62,7 @@ pub struct Resuming {
 #[derive(Debug, Args)]
 pub struct MachineThawing {
     /// The machine's id, or its name where no other has it
+    #[arg(value_name = "ID")]
     machine: String,
     /// Of each policy, the newest so many stay: at least 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -295,7 +295,7 @@ mod tests {
     fn what_is_late_is_a_word_and_no_colour() {
         let mut world = World::new(1);
         world.take_all();
-        assert!(!said(&world).contains("LATE"), "{}", said(&world));
+        assert!(!said(&world).contains("; LATE"), "{}", said(&world));
         world.wait(Seconds::days(3));
         assert!(said(&world).contains("; LATE: older than it may be"), "{}", said(&world));
     }

@@ -76,10 +76,10 @@ fn needs(rail: Rail, change: impl Fn(&mut Ready) -> BackupId, objection: Objecti
         let mut ready = ready();
         let id = change(&mut ready);
         let overrides = Rail::ALL.into_iter().filter(|other| is_named || *other != rail).collect();
-        // A cap passes within a day: the request waits for it.
-        let is_taken = is_named || rail == Rail::Caps;
+        // A cap passes within a day, and a doom that an edit ends has not ended yet: such a request waits.
+        let is_doomed = ready.world.backup(&id).doom.is_some();
+        let is_taken = is_named || rail == Rail::Caps || (rail == Rail::Kept && is_doomed);
         ready.world.look_at_all();
-        ready.world.conclude();
         let refusal = AskRefusal::Rails(id.clone(), vec![rail]);
         let told = if is_taken { Ok(()) } else { Err(refusal) };
         assert_eq!(judged_ask(&ready.world, &id, &overrides), told);
