@@ -370,8 +370,9 @@ fn whenever_the_daemon_is_killed_nothing_is_made_twice_or_wrongly_deleted() {
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "kill campaign: {kills} kills, seed {seed}, {dialect}, {faults}: {seconds:.0} s, {:.1} simulated days, \
-         {} backups taken, {} deleted, {} duplicates, {} unowned deleted, {} violations\n  faults {:?}",
+         {} calls, {} backups taken, {} deleted, {} duplicates, {} unowned deleted, {} violations\n  faults {:?}",
         seconds * f64::from(SCALE) / 86_400.0,
+        report.api_calls,
         report.backups_taken,
         report.backups_deleted,
         report.duplicates,
