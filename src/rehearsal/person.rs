@@ -9,13 +9,16 @@ use crate::daemon::inbox::{Answer, Outlet, Request};
 use crate::domain::ask::{Ask, Halted, Rail};
 use crate::domain::backup::Life;
 use crate::domain::id::{BackupId, SnapshotId};
-use crate::domain::state::State;
+use crate::domain::state::{Freeze, State};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
 use crate::sim::cloud::Cloud;
 use crate::sim::dialect::Way;
 use crate::sim::record::Actor;
 
+/// On one day in so many nobody thaws what froze.
+const LEFT_EVERY: i64 = 3;
+const DAY_SECONDS: i64 = 86_400;
 const MENDS_AFTER: Seconds = Seconds::hours(24);
 /// No list hides an image for longer.
 const HIDDEN_FOR: Seconds = Seconds::hours(3);
@@ -28,6 +31,8 @@ const HAND_EVERY: u32 = 200;
 const HELD_FOR: Seconds = Seconds::days(3_650);
 
 pub struct Person {
+    /// From here on nothing is left to end by itself.
+    calm: Timestamp,
     cloud: Cloud,
     outlet: Outlet,
     rng: fastrand::Rng,
@@ -56,7 +61,8 @@ impl Person {
         let (last_visit, is_restless) = (setup.begins(), setup.faults != "none");
         let (promised, unsure, violations) = (Vec::new(), Vec::new(), Vec::new());
         let shows_images = !setup.dialect.has(Way::NoImages);
-        Self { cloud, outlet, rng, last_visit, is_restless, shows_images, promised, unsure, violations }
+        let calm = setup.calm_begins();
+        Self { calm, cloud, outlet, rng, last_visit, is_restless, shows_images, promised, unsure, violations }
     }
 
     /// Asks go to the daemon that runs now.
@@ -74,7 +80,7 @@ impl Person {
         }
         self.last_visit = now;
         self.approve(state, now);
-        if state.frozen.is_some() {
+        if state.frozen.as_ref().is_some_and(|freeze| now >= self.calm || !is_left(freeze)) {
             self.ask(Ask::Thaw, Promise::None);
         }
         let strangers: Vec<_> = state.suspects().map(|snapshot| snapshot.id.clone()).collect();
@@ -259,6 +265,11 @@ impl Person {
             Err(oneshot::error::TryRecvError::Empty) => true,
         });
     }
+}
+
+/// Of the freezes some are left to end by their time.
+fn is_left(freeze: &Freeze) -> bool {
+    freeze.since.seconds().div_euclid(DAY_SECONDS).rem_euclid(LEFT_EVERY) == 0
 }
 
 impl Promise {

@@ -18,8 +18,10 @@ const HOUR: u64 = 3_600;
 /// A snapshot that is being made for ever blocks its machine for so long.
 const STUCK: Duration = Duration::from_secs(2 * HOUR);
 const QUIRKS: [Fault; 4] = [Fault::OddSize, Fault::OddDate, Fault::OddId, Fault::OddField];
-const FROM_TIME_TO_TIME: [Fault; 4] =
-    [Fault::MachineTrouble, Fault::TakesImage, Fault::HandDeleted, Fault::HandRestored];
+const FROM_TIME_TO_TIME: [Fault; 5] =
+    [Fault::MachineTrouble, Fault::MachinesLost, Fault::TakesImage, Fault::HandDeleted, Fault::HandRestored];
+/// Fewer at once are no great loss.
+const LOST_LEAST: usize = 3;
 
 impl World {
     /// What struck since the last time.
@@ -48,6 +50,7 @@ impl World {
     pub(super) fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::MachineTrouble => self.trouble_a_machine(),
+            Fault::MachinesLost => self.lose_machines(),
             Fault::TakesImage => self.person_archives(),
             Fault::HandDeleted => self.person_deletes(),
             Fault::HandRestored => self.person_restores(),
@@ -166,16 +169,36 @@ impl World {
             2 => self.turn(number, MachineStatus::Error),
             3 => self.turn(number, MachineStatus::Shutoff),
             _ => {
-                let Some(machine) = self.machines.get(&number).cloned() else { return };
-                if self.remove_machine(number).is_ok() {
-                    let at = self.mischief.ends(self.now, Duration::from_secs(seconds));
-                    self.agenda.schedule(at, Happening::Remake(Box::new(machine)));
-                }
+                self.lose(number, seconds);
                 return;
             }
         }
         if kind > 0 {
             self.recover_later(number, seconds);
+        }
+    }
+
+    /// All that can go; what is being snapshotted stays, and what a person restored is that person's.
+    fn lose_machines(&mut self) {
+        let idle = |machine: &&Machine| machine.running_snapshot.is_none() && machine.restored_from.is_none();
+        let idle: Vec<u64> = self.machines.values().filter(idle).map(|machine| machine.number).collect();
+        if idle.len() < LOST_LEAST {
+            return;
+        }
+        self.mischief.hit(Fault::MachinesLost);
+        let random = self.mischief.random(Fault::MachinesLost);
+        let seconds: Vec<u64> = idle.iter().map(|_| random.u64(HOUR..60 * HOUR)).collect();
+        for (number, seconds) in idle.into_iter().zip(seconds) {
+            self.lose(number, seconds);
+        }
+    }
+
+    /// It is made again so much later.
+    fn lose(&mut self, number: u64, seconds: u64) {
+        let Some(machine) = self.machines.get(&number).cloned() else { return };
+        if self.remove_machine(number).is_ok() {
+            let at = self.mischief.ends(self.now, Duration::from_secs(seconds));
+            self.agenda.schedule(at, Happening::Remake(Box::new(machine)));
         }
     }
 
@@ -193,5 +216,33 @@ impl World {
         let number = again.number;
         self.put(again);
         self.reach_later(number, MachineStatus::Active, Duration::from_secs(HOUR / 12));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::fault::Fault;
+    use crate::sim::probe::{cursed, minutes};
+
+    #[tokio::test(start_paused = true)]
+    async fn every_idle_machine_is_gone_at_once_and_made_again_under_its_name() {
+        let cloud = cursed(Fault::MachinesLost);
+        let fleet = || {
+            cloud.with_world(|world| {
+                world.machines().map(|one| (one.id.clone(), one.name.clone())).unzip::<_, _, Vec<_>, Vec<_>>()
+            })
+        };
+        let (ids, names) = fleet();
+        while fleet().0 == ids {
+            minutes(1).await;
+        }
+        assert_eq!((fleet().0.len(), cloud.hits()["F30b"]), (0, 1));
+        while fleet().0.len() < names.len() {
+            minutes(1).await;
+        }
+        let (again, mut called) = fleet();
+        called.sort();
+        assert!(again.iter().all(|id| !ids.contains(id)), "{again:?}");
+        assert!(names.iter().all(|name| called.contains(name)), "{called:?}");
     }
 }
