@@ -16,9 +16,8 @@ use crate::sim::cloud::Cloud;
 use crate::sim::dialect::Way;
 use crate::sim::record::Actor;
 
-/// On one day in so many nobody thaws what froze.
-const LEFT_EVERY: i64 = 3;
-const DAY_SECONDS: i64 = 86_400;
+/// The first freeze, and then one in so many, is thawed by nobody.
+const LEFT_EVERY: u32 = 3;
 const MENDS_AFTER: Seconds = Seconds::hours(24);
 /// No list hides an image for longer.
 const HIDDEN_FOR: Seconds = Seconds::hours(3);
@@ -33,6 +32,8 @@ const HELD_FOR: Seconds = Seconds::days(3_650);
 pub struct Person {
     /// From here on nothing is left to end by itself.
     calm: Timestamp,
+    freezes: u32,
+    last_freeze: Option<Timestamp>,
     cloud: Cloud,
     outlet: Outlet,
     rng: fastrand::Rng,
@@ -62,7 +63,20 @@ impl Person {
         let (promised, unsure, violations) = (Vec::new(), Vec::new(), Vec::new());
         let shows_images = !setup.dialect.has(Way::NoImages);
         let calm = setup.calm_begins();
-        Self { calm, cloud, outlet, rng, last_visit, is_restless, shows_images, promised, unsure, violations }
+        Self {
+            calm,
+            freezes: 0,
+            last_freeze: None,
+            cloud,
+            outlet,
+            rng,
+            last_visit,
+            is_restless,
+            shows_images,
+            promised,
+            unsure,
+            violations,
+        }
     }
 
     /// Asks go to the daemon that runs now.
@@ -80,7 +94,9 @@ impl Person {
         }
         self.last_visit = now;
         self.approve(state, now);
-        if state.frozen.as_ref().is_some_and(|freeze| now >= self.calm || !is_left(freeze)) {
+        if let Some(freeze) = &state.frozen
+            && (!self.is_left(freeze) || now >= self.calm)
+        {
             self.ask(Ask::Thaw, Promise::None);
         }
         let strangers: Vec<_> = state.suspects().map(|snapshot| snapshot.id.clone()).collect();
@@ -103,6 +119,14 @@ impl Person {
             self.make_or_delete(state);
         }
         !self.promised.is_empty()
+    }
+
+    /// Whether this freeze is left to end by its time.
+    fn is_left(&mut self, freeze: &Freeze) -> bool {
+        if self.last_freeze.replace(freeze.since) != Some(freeze.since) {
+            self.freezes += 1;
+        }
+        self.freezes % LEFT_EVERY == 1
     }
 
     /// A list that names a wrong victim is itself a violation: a person may trust it.
@@ -265,11 +289,6 @@ impl Person {
             Err(oneshot::error::TryRecvError::Empty) => true,
         });
     }
-}
-
-/// Of the freezes some are left to end by their time.
-fn is_left(freeze: &Freeze) -> bool {
-    freeze.since.seconds().div_euclid(DAY_SECONDS).rem_euclid(LEFT_EVERY) == 0
 }
 
 impl Promise {

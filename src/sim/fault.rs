@@ -64,8 +64,8 @@ pub enum Fault {
     OddField,
     /// F30: a machine is renamed, hibernated, in ERROR, or deleted and made again under its name.
     MachineTrouble,
-    /// F30b: every machine that is idle is gone at once, at least three; later each is made again under its
-    /// name.
+    /// F30b: every machine that is idle is gone at once, at least three; later each is there again, or made
+    /// again under its name.
     MachinesLost,
     /// F31: the balance is negative, NaN, a text, in another currency, or stale.
     OddBalance,
