@@ -102,6 +102,14 @@ impl Clock {
         }
     }
 
+    /// What a moment of the machine's own comes to where time is stretched; nothing elsewhere.
+    pub fn stretched(&self, moment: Duration) -> Duration {
+        match &self.wall {
+            Wall::Scaled { scale, .. } => moment * *scale,
+            Wall::System | Wall::Simulated { .. } => Duration::ZERO,
+        }
+    }
+
     /// Sleeps for a span of this clock's time.
     pub async fn sleep(&self, span: Duration) {
         let span = match &self.wall {

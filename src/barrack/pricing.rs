@@ -58,7 +58,7 @@ fn collect(raw: &RawValue, unit: &Unit, path: &mut Vec<String>, lines: &mut Vec<
             collect(inner, unit, path, lines);
             continue;
         }
-        path.push(wire::bounded(name));
+        path.push(wire::bounded(name.into_owned()));
         collect(inner, unit, path, lines);
         path.pop();
     }
@@ -75,11 +75,11 @@ fn named(path: &[String]) -> (String, String) {
 
 /// Less than nothing is no price.
 fn amounts(fields: &Fields) -> Amounts {
-    let one = |(name, raw): (&String, &&RawValue)| {
+    let each = fields.iter().filter_map(|(name, raw)| {
         let price = wire::decimal(raw).filter(|price| *price >= Nanos::ZERO)?;
         Some((Currency::parse(name)?, price))
-    };
-    fields.iter().filter_map(one).collect()
+    });
+    each.collect()
 }
 
 impl Unit {

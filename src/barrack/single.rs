@@ -102,7 +102,7 @@ fn answered(body: &Bytes, item: Item, text: &str) -> Answer {
 
 /// The same text for the same content: fields in order, without those left out, numbers as they came.
 fn canonical_object(fields: &Fields, depth: usize, left_out: &[&str]) -> String {
-    let kept = fields.iter().filter(|(name, _)| !left_out.contains(&name.as_str()));
+    let kept = fields.iter().filter(|(name, _)| !left_out.contains(&name.as_ref()));
     let texts = kept.map(|(name, raw)| format!("{}:{}", quoted(name), canonical(raw, depth, left_out)));
     format!("{{{}}}", texts.collect::<Vec<_>>().join(","))
 }

@@ -2,12 +2,15 @@
 //!
 //! It goes by the text of each value, so that no number passes through binary floating point.
 
+use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::domain::money::Nanos;
@@ -27,7 +30,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What stands for a field that is there twice with two values: present, and never readable.
 const CONTESTED: &str = "{}";
 
-pub type Fields<'a> = BTreeMap<String, &'a RawValue>;
+pub type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
+/// Borrowed from the text unless it is escaped there.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// An object; of two values under one name neither is believed.
 struct Object<'a>(Fields<'a>);
@@ -67,10 +74,15 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
         let (mut fields, mut contested) = (Fields::new(), BTreeSet::new());
-        while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
-            let other = fields.insert(name.clone(), value).filter(|before| before.get() != value.get());
-            if other.is_some() {
-                contested.insert(name);
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            match fields.entry(name) {
+                Entry::Occupied(other) if other.get().get() != value.get() => {
+                    contested.insert(other.key().clone());
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
             }
         }
         // It is JSON; if it were not, the field would be missing instead.

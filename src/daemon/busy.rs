@@ -119,8 +119,13 @@ mod tests {
         runtime.block_on(ask(&Answers::Asked, &check, &slot, ("trainer-1", Timestamp::EPOCH)))
     }
 
+    /// A slow machine is not busy.
     fn command(words: &[&str]) -> Option<String> {
-        asked(Asks::Command(words.iter().map(|word| (*word).to_owned()).collect()), Seconds(1))
+        command_within(words, Seconds(120))
+    }
+
+    fn command_within(words: &[&str], timeout: Seconds) -> Option<String> {
+        asked(Asks::Command(words.iter().map(|word| (*word).to_owned()).collect()), timeout)
     }
 
     #[test]
@@ -132,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_command_that_does_not_end_is_ended_and_counts_as_busy() {
-        assert_eq!(command(&["sleep", "3600"]), Some("no answer within 1 s".to_owned()));
+        assert_eq!(command_within(&["sleep", "3600"], Seconds(1)), Some("no answer within 1 s".to_owned()));
     }
 
     #[test]
@@ -153,7 +158,7 @@ mod tests {
             stream.write_all(answer.as_bytes()).unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
-        let busy = asked(Asks::Url(url), Seconds(10));
+        let busy = asked(Asks::Url(url), Seconds(120));
         (busy, server.join().unwrap())
     }
 

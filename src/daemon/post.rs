@@ -303,7 +303,7 @@ mod tests {
         assert!(attempt(&only, &waiting("a"), &mut BTreeSet::new(), later).await.is_err());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_letter_that_was_never_tried_ends_the_wait_after_one_that_failed() {
         let folder = Arc::new(setting(&["ops@example.org"], Way::Folder(PathBuf::from("/nowhere"))));
         let shown = Shown { setting: Some(folder.clone()), waiting: vec![waiting("a")] };

@@ -68,15 +68,16 @@ impl Nanos {
             None => (unsigned, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits: String = [whole, fraction].concat();
-        if digits.is_empty() || digits.len() > 60 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digits = whole.bytes().chain(fraction.bytes());
+        let count = whole.len() + fraction.len();
+        if !(1..=60).contains(&count) || !digits.clone().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong());
         }
         if exponent.unsigned_abs() > 60 {
             return Err(large());
         }
         let decimals = i32::try_from(fraction.len()).unwrap_or(60) - exponent;
-        let nanos = scaled(&digits, 9 - decimals).ok_or_else(large)?;
+        let nanos = scaled(digits, count, 9 - decimals).ok_or_else(large)?;
         let nanos = if negative { -nanos } else { nanos };
         i64::try_from(nanos).map(Self).map_err(|_| large())
     }
@@ -86,29 +87,25 @@ impl Nanos {
     }
 }
 
-/// `digits` × 10^`shift`, rounded half-even; `None` where it does not fit.
-fn scaled(digits: &str, shift: i32) -> Option<i128> {
-    let significant = digits.trim_start_matches('0');
-    if significant.is_empty() {
-        return Some(0);
+/// The `count` digits × 10^`shift`, rounded half-even; `None` where it does not fit.
+fn scaled(digits: impl Iterator<Item = u8>, count: usize, shift: i32) -> Option<i128> {
+    // So many are before the point; those behind it decide how it is rounded.
+    let before = i64::try_from(count).ok()? + i64::from(shift.min(0));
+    let (mut value, mut first_behind, mut has_rest) = (0_i128, 0, false);
+    for (place, digit) in (0..).zip(digits.map(|byte| byte - b'0')) {
+        if place < before {
+            value = value.checked_mul(10)?.checked_add(i128::from(digit))?;
+        } else if place == before {
+            first_behind = digit;
+        } else {
+            has_rest |= digit > 0;
+        }
     }
-    if shift >= 0 {
-        let zeros = "0".repeat(usize::try_from(shift).ok()?);
-        return [significant, &zeros].concat().parse().ok();
+    for _ in 0..shift {
+        value = value.checked_mul(10)?;
     }
-    let cut = usize::try_from(-shift).ok()?;
-    if cut > significant.len() {
-        return Some(0);
-    }
-    let (kept, dropped) = significant.split_at(significant.len() - cut);
-    let kept: i128 = if kept.is_empty() { 0 } else { kept.parse().ok()? };
-    let half = [b"5".as_slice(), &vec![b'0'; cut - 1]].concat();
-    let up = match dropped.as_bytes().cmp(&half) {
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => kept % 2 == 1,
-    };
-    Some(kept + i128::from(up))
+    let up = first_behind > 5 || (first_behind == 5 && (has_rest || value % 2 == 1));
+    Some(value + i128::from(up))
 }
 
 impl fmt::Display for Nanos {

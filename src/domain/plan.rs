@@ -36,8 +36,11 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
     judge(state, now, &mut plan);
     downtime::plan_downtimes(state, now, &mut plan);
     due::plan_slots(state, now, &mut plan);
-    doom::plan_dooms(state, now, &mut plan);
     plan.events.extend(close::due(&state.ledger, now));
+    if plan.events.is_empty() {
+        // Shelves are weighed once the rest is written down: it is the most work of all.
+        doom::plan_dooms(state, now, &mut plan);
+    }
     if plan.events.is_empty() {
         hand::plan_requests(state, now, &mut plan);
         take::plan_creates(state, now, &mut plan);

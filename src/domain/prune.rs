@@ -1,5 +1,6 @@
 //! Deletions: which of the doomed may go now, and what holds the others.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use super::backup::{Backup, Doom, Life};
@@ -59,7 +60,7 @@ fn delete(id: &BackupId, backup: &Backup) -> Option<Effect> {
 
 /// Whether something could go but for an old look.
 pub(super) fn waits_for_look(state: &State, now: Timestamp) -> bool {
-    !looks_are_fresh(state, now) && !ready(state, now, &mut Vec::new()).is_empty()
+    !looks_are_fresh(state, now) && judged(state, now).any(|(_, _, hold)| hold.is_none())
 }
 
 /// The doomed that nothing but an old look holds, the longest doomed first.
@@ -68,28 +69,8 @@ fn ready<'a>(
     now: Timestamp,
     holds: &mut Vec<(BackupId, Hold)>,
 ) -> Vec<(&'a BackupId, &'a Backup)> {
-    let Some(adopted) = &state.adopted else { return Vec::new() };
-    let mut waiting = Vec::new();
-    // What a person asked to have deleted is the request's, not the doom's.
-    let requests = state.requests.values().filter(|request| !request.effect.verb.is_create());
-    let asked: BTreeSet<&BackupId> = requests.map(|request| request.effect.verb.backup()).collect();
-    for (id, backup) in state.watched().filter(|(id, _)| !asked.contains(id)) {
-        if backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) {
-            match own_hold(state, now, adopted, backup).or_else(|| postponed(state, now, id)) {
-                Some(hold) => holds.push((id.clone(), hold)),
-                None => waiting.push((id, backup)),
-            }
-        }
-    }
-    if waiting.is_empty() {
-        return waiting;
-    }
-    let account = account_hold(state, now)
-        .or_else(|| (deletions(state, now, None, DAY) >= day_cap(state, now)).then_some(Hold::Capped));
-    let surroundings = Surroundings { shelves: shelves(state), suspects: state.suspects().collect() };
     let mut ready = Vec::new();
-    for (id, backup) in waiting {
-        let hold = account.clone().or_else(|| hold_around(state, now, adopted, id, backup, &surroundings));
+    for (id, backup, hold) in judged(state, now) {
         match hold {
             Some(hold) => holds.push((id.clone(), hold)),
             None => ready.push((id, backup)),
@@ -97,6 +78,31 @@ fn ready<'a>(
     }
     ready.sort_by_key(|(id, backup)| (backup.doom.as_ref().map(|doom| doom.seq), *id));
     ready
+}
+
+/// The doomed, with what holds each but for an old look.
+fn judged(state: &State, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Backup, Option<Hold>)> {
+    // What a person asked to have deleted is the request's, not the doom's.
+    let requests = state.requests.values().filter(|request| !request.effect.verb.is_create());
+    let asked: BTreeSet<&BackupId> = requests.map(|request| request.effect.verb.backup()).collect();
+    let doomed = state.watched().filter(move |(id, backup)| {
+        backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) && !asked.contains(id)
+    });
+    // Found out once, and only where something has nothing of its own that holds it.
+    let account = LazyCell::new(move || {
+        let is_capped = || deletions(state, now, None, DAY) >= day_cap(state, now);
+        account_hold(state, now).or_else(|| is_capped().then_some(Hold::Capped))
+    });
+    let surroundings =
+        LazyCell::new(move || Surroundings { shelves: shelves(state), suspects: state.suspects().collect() });
+    doomed.filter_map(move |(id, backup)| {
+        let adopted = state.adopted.as_ref()?;
+        let hold = own_hold(state, now, adopted, backup)
+            .or_else(|| postponed(state, now, id))
+            .or_else(|| (*account).clone())
+            .or_else(|| hold_around(state, now, adopted, id, backup, &surroundings));
+        Some((id, backup, hold))
+    })
 }
 
 /// What is looked up for many doomed at once.

@@ -27,6 +27,9 @@ use crate::sim::stream::stream;
 use crate::sim::truth::Truth;
 use crate::sim::world::{Origin, Refusal, World};
 
+/// A daemon in stretched time may stand still for so long between a look and what rests on it.
+const SLOW_FOR: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// What a cloud is made from. Its epoch is what the clock shows at that moment.
 pub struct Start {
     pub seed: u64,
@@ -82,7 +85,7 @@ pub(in crate::sim) struct Inside {
 
 impl Cloud {
     pub fn new(start: Start) -> Self {
-        let world = World::new(Origin {
+        let mut world = World::new(Origin {
             seed: start.seed,
             epoch: start.clock.now(),
             machines: start.machines,
@@ -93,6 +96,7 @@ impl Cloud {
             mischief: start.faults.mischief(),
             misbilling: start.faults.misbilling(),
         });
+        world.truth.later = start.clock.stretched(SLOW_FOR);
         let request_ids = stream(start.seed, "request ids");
         let inside = Inside {
             world,

@@ -116,9 +116,15 @@ mod tests {
         // Less than the least latency on the way there.
         tokio::time::sleep(Duration::from_millis(10)).await;
         drop(stream);
-        tokio::time::timeout(Duration::from_secs(5), arrived.notified()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(cloud.with_truth(|truth| truth.snapshots().count()), 1);
+        // As long as a slow machine may take.
+        let patience = Duration::from_secs(120);
+        tokio::time::timeout(patience, arrived.notified()).await.unwrap();
+        let made = async {
+            while cloud.with_truth(|truth| truth.snapshots().count()) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(patience, made).await.unwrap();
         server.abort();
     }
 

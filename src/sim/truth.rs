@@ -18,7 +18,7 @@ const TWIN_KNOWN_WITHIN: Duration = Duration::from_secs(3_600);
 /// An image is asked after just before a deletion; one that is younger could not be known of.
 const LINK_KNOWN_WITHIN: Duration = Duration::from_secs(300);
 /// What the cloud or a person took away is known to the daemon within this, if the cloud lets it look.
-const KNOWN_WITHIN_MICROS: i64 = 2 * 3_600 * 1_000_000;
+const KNOWN_WITHIN: Duration = Duration::from_secs(2 * 3_600);
 
 /// One kind of verdict: how often, and the first lines.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +65,8 @@ pub struct Truth {
     pub(in crate::sim) now: Timestamp,
     /// The rules before the last change, and until when they excuse what they allowed.
     former: Option<(Rules, Timestamp)>,
+    /// So much later everything is known of: in stretched time a slow moment of ours takes hours.
+    pub later: Duration,
     /// Names that the daemon's journal had an intent for.
     announced: BTreeSet<String>,
     /// Other names of policies, and their first ones.
@@ -88,6 +90,7 @@ impl Truth {
             good: BTreeMap::new(),
             now: Timestamp::EPOCH,
             former: None,
+            later: Duration::ZERO,
             announced: BTreeSet::new(),
             names: BTreeMap::new(),
         }
@@ -194,9 +197,7 @@ impl Truth {
 
     /// Something befell it that the cloud alone is to blame for.
     pub fn is_odd(&mut self, number: u64) {
-        if let Some(record) = self.records.get_mut(&number) {
-            record.is_odd = true;
-        }
+        self.records.entry(number).and_modify(|record| record.is_odd = true);
     }
 
     /// Whether an image was made of it: then it stays, whatever the daemon believes of images.
@@ -233,7 +234,7 @@ impl Truth {
     pub fn adopt_rules(&mut self, rules: Rules) {
         if rules != self.rules {
             let before = std::mem::replace(&mut self.rules, rules);
-            self.former = Some((before, self.now.shifted(KNOWN_WITHIN_MICROS)));
+            self.former = Some((before, self.now + (KNOWN_WITHIN + self.later)));
         }
     }
 
@@ -317,7 +318,7 @@ impl Truth {
         let neighbours = record.number.saturating_sub(1)..=record.number + 1;
         self.records.range(neighbours).any(|(number, other)| {
             let is_other = *number != record.number && (other.is_twin || record.is_twin);
-            let is_known = self.now.since(other.created_at) > TWIN_KNOWN_WITHIN;
+            let is_known = self.now.since(other.created_at) > TWIN_KNOWN_WITHIN + self.later;
             let is_decided = [record, other].iter().any(|one| one.adopted || one.disowned);
             is_other && other.name == record.name && other.deleted.is_none() && is_known && !is_decided
         })
@@ -336,7 +337,7 @@ impl Truth {
             return Vec::new();
         };
         let counts =
-            |lost: &Option<Timestamp>| lost.is_none_or(|lost| at < lost.shifted(KNOWN_WITHIN_MICROS));
+            |lost: &Option<Timestamp>| lost.is_none_or(|lost| at < lost + (KNOWN_WITHIN + self.later));
         let counted = members.iter().filter(|(number, lost)| **number == record.number || counts(lost));
         let member = |(number, _): (&u64, _)| {
             let of = self.records.get(number)?;
@@ -385,7 +386,7 @@ impl Truth {
         if record.ready_at.is_none() {
             objections.push(format!("{id} is pending"));
         }
-        if record.linked_since.is_some_and(|since| at.since(since) > LINK_KNOWN_WITHIN) {
+        if record.linked_since.is_some_and(|since| at.since(since) > LINK_KNOWN_WITHIN + self.later) {
             objections.push(format!("{id} is linked to an image"));
         }
         if self.has_living_twin(record) {

@@ -10,6 +10,8 @@ const REQUIRED: &str = "QUARTERMASTER_REAL_PARTS";
 /// Ports that no system gives out by itself, to a listener or to a call.
 const FIRST_PORT: u16 = 15_000;
 const PORTS: u16 = 15_000;
+/// More than the tests of one process ask for.
+const APART: u16 = 100;
 
 /// What could be there and is not: said, or a failure where all of it must be.
 #[track_caller]
@@ -28,8 +30,8 @@ pub fn leave_out(why: &str) {
 /// A port that is free, and stays so until somebody asks for it by its number: each is given out once.
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU16 = AtomicU16::new(0);
-    // Other processes that run these tests begin elsewhere.
-    let begin = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap();
+    // Other processes that run these tests begin elsewhere, and far enough away.
+    let begin = u16::try_from(std::process::id() % u32::from(PORTS / APART)).unwrap() * APART;
     for _ in 0..PORTS {
         let step = GIVEN.fetch_add(1, Ordering::Relaxed);
         let port = FIRST_PORT + (begin + step) % PORTS;

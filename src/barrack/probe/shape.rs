@@ -75,7 +75,7 @@ fn place(body: &Bytes, start: usize) -> Vec<String> {
         let Some((name, raw)) = fields.iter().find(|(_, raw)| inside(raw) && holds(raw)) else {
             return names;
         };
-        names.push(name.clone());
+        names.push(name.to_string());
         match wire::object(raw) {
             Some(inner) => fields = inner,
             None => return names,
@@ -88,7 +88,7 @@ pub fn top(body: &Bytes) -> String {
     const SHOWN: usize = 8;
     match wire::fields(body) {
         Some(fields) => {
-            let names: Vec<&str> = fields.keys().map(String::as_str).take(SHOWN).collect();
+            let names: Vec<&str> = fields.keys().map(AsRef::as_ref).take(SHOWN).collect();
             format!("an object with {}", names.join(", "))
         }
         None if body.is_empty() => "nothing".to_owned(),

@@ -251,18 +251,18 @@ impl Matter {
         !matches!(self, Self::Balance(_))
     }
 
-    /// Whether its end is told, where it was so grave. What happened once has no end that anybody waits for,
-    /// and whoever ends a freeze or a pause long before its time knows it.
+    /// Whether its end is told, where it was so grave. What happened once has no end that anybody waits for
+    /// (a failed backup that left its machine without a young one is late too), and whoever ends a freeze or a
+    /// pause long before its time knows it.
     pub fn has_end(self, level: Level) -> bool {
         match self {
-            Self::ForeignDeletion => false,
+            Self::ForeignDeletion | Self::BackupFailed => false,
             Self::Frozen | Self::Paused => level > Level::Notice,
             Self::KeyRefused
             | Self::ApiUnreachable
             | Self::Balance(_)
             | Self::BalanceBlind
             | Self::BackupLate
-            | Self::BackupFailed
             | Self::MachineDown
             | Self::SecondDaemon
             | Self::CreatesRefused

@@ -78,34 +78,46 @@ const MORE_EVERY: Seconds = Seconds::hours(1);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ended {
     pub at: Timestamp,
-    /// What it was about at its end.
+    /// What it was about, this time and the times before.
     pub subjects: BTreeSet<String>,
+    /// How often it came and went and was told.
+    pub times: u32,
 }
 
 /// What ended and begins again within so long …
 const COMES_AND_GOES: Seconds = Seconds::hours(6);
-/// … is told again once it has lasted for this long.
+/// … is told again once it has lasted for this long, and for twice as long with each time that it was told.
 const STAYS: Seconds = Seconds::hours(1);
+const MOST_DOUBLINGS: u32 = 3;
 
 impl Alerts {
     /// How long a matter must last before a letter tells it. Where little is to be lost, what comes and goes
     /// of the same things is told once: who hears of it ten times a day does not hear the eleventh.
     pub fn quiet(&self, matter: Matter, active: &Active) -> Seconds {
-        let is_again = self.ended.get(&matter).is_some_and(|ended| {
+        let again = self.ended.get(&matter).filter(|ended| {
             let is_soon = active.since.since(ended.at) < COMES_AND_GOES.duration();
             // Each freeze and each pause names its own end, and is the same matter for all that.
             let is_one = matches!(matter, Matter::Frozen | Matter::Paused);
             is_soon && (is_one || active.subjects.is_subset(&ended.subjects))
         });
         let is_mild = active.level < Level::Urgent && !matches!(matter, Matter::Balance(_));
-        if is_again && is_mild { matter.quiet().max(STAYS) } else { matter.quiet() }
+        let stays = again.filter(|_| is_mild).map_or(Seconds(0), Ended::stays);
+        matter.quiet().max(stays)
     }
 
     pub fn end(&mut self, matter: Matter, at: Timestamp) {
         self.ended.retain(|_, ended| at.since(ended.at) < COMES_AND_GOES.duration());
-        if let Some(active) = self.active.remove(&matter).filter(|active| active.told.is_some()) {
-            self.ended.insert(matter, Ended { at, subjects: active.subjects });
-        }
+        let Some(active) = self.active.remove(&matter).filter(|active| active.told.is_some()) else { return };
+        let ended = self.ended.entry(matter).or_insert(Ended { at, subjects: BTreeSet::new(), times: 0 });
+        ended.at = at;
+        ended.subjects.extend(active.subjects);
+        ended.times = ended.times.saturating_add(1);
+    }
+}
+
+impl Ended {
+    fn stays(&self) -> Seconds {
+        Seconds(STAYS.0 << self.times.saturating_sub(1).min(MOST_DOUBLINGS))
     }
 }
 
@@ -162,13 +174,19 @@ impl Active {
 mod tests {
     use super::*;
 
+    fn subjects(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_seconds(1_772_330_400)
+    }
+
     #[test]
     fn only_what_is_mild_and_was_told_of_the_same_things_waits_to_be_told_again() {
-        let at = Timestamp::from_seconds(1_772_330_400);
-        let subjects = |names: &[&str]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
-        let began = |level, names: &[&str]| Active { subjects: subjects(names), ..Active::new(at, level) };
+        let began = |level, names: &[&str]| Active { subjects: subjects(names), ..Active::new(now(), level) };
         let ended = |ago: Seconds| {
-            let ended = Ended { at: at - ago, subjects: subjects(&["a", "b"]) };
+            let ended = Ended { at: now() - ago, subjects: subjects(&["a", "b"]), times: 1 };
             let all = [Matter::BackupLate, Matter::Balance(crate::domain::money::Currency::Usd)];
             Alerts { ended: all.map(|matter| (matter, ended.clone())).into(), ..Alerts::default() }
         };
@@ -181,5 +199,30 @@ mod tests {
         assert_eq!(late(&ended(COMES_AND_GOES), Level::Warning, &["a"]), Seconds(0));
         let balance = Matter::Balance(crate::domain::money::Currency::Usd);
         assert_eq!(soon.quiet(balance, &began(Level::Warning, &[])), Seconds(0));
+    }
+
+    #[test]
+    fn what_comes_and_goes_all_day_is_told_ever_less_often_until_it_stays_away() {
+        let mut alerts = Alerts::default();
+        let mut at = now();
+        let mut again = |alerts: &mut Alerts, name: &str, wait: Seconds| {
+            at = at + wait;
+            let root = LetterId::new("root");
+            let told = Some(Told { root, level: Level::Warning, at, count: 1 });
+            let active = Active { subjects: subjects(&[name]), told, ..Active::new(at, Level::Warning) };
+            let quiet = alerts.quiet(Matter::BackupLate, &active);
+            alerts.active.insert(Matter::BackupLate, active);
+            at = at + Seconds::minutes(1);
+            alerts.end(Matter::BackupLate, at);
+            quiet
+        };
+        let soon = Seconds::hours(1);
+        assert_eq!(again(&mut alerts, "a", soon), Seconds(0));
+        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(1));
+        assert_eq!(again(&mut alerts, "b", soon), Seconds(0), "another machine is news");
+        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(4), "and the first is none for that");
+        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
+        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
+        assert_eq!(again(&mut alerts, "a", COMES_AND_GOES), Seconds(0));
     }
 }

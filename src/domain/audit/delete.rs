@@ -75,11 +75,14 @@ pub(super) fn may_delete(
     is_within_caps(state, now, adopted, &backup.machine)
 }
 
-/// Nobody froze deletions, and the time is known. A freeze that ran out is in force until that is
-/// written down: only then is it known who has to look at what waited.
+/// Nobody froze deletions, the time is known, and nothing of ours is missing. A freeze that ran out is in force
+/// until that is written down: only then is it known who has to look at what waited.
 pub(super) fn is_calm(state: &State) -> Verdict {
     require(state.frozen.is_none(), Changed("deletions are frozen"))?;
-    require(state.wall.is_sane(), Changed("the clock is not sure"))
+    require(state.wall.is_sane(), Changed("the clock is not sure"))?;
+    // Before the shelf is counted: a list that was read since the plan and lacks most of it is no fault of the plan.
+    let calm = state.fleet.shaken == 0 && state.fleet.doubtful_since.is_none();
+    require(calm && state.missing().next().is_none(), Changed("something of ours is missing"))
 }
 
 /// Owned, one object, protected by nobody, and nothing suspicious beside it.
@@ -194,8 +197,6 @@ pub(super) fn was_seen_just_now(
     let is_recent = |began: Timestamp| now.since(began) <= rules.fresh.duration();
     let listed = state.fleet.snapshot_look.complete.is_some_and(is_recent);
     require(listed, Changed("the snapshots were not listed completely just now"))?;
-    let calm = state.fleet.shaken == 0 && state.fleet.doubtful_since.is_none();
-    require(calm && state.missing().next().is_none(), Changed("something of ours is missing"))?;
     let read = state.fleet.details.get(snapshot).filter(|one| is_recent(one.began));
     let read = read.ok_or(Changed("it was not read again just now"))?;
     require(read.result == LookResult::Complete, Changed("reading it again did not show it"))?;

@@ -198,6 +198,15 @@ fn a_loss_of_ours_holds_every_deletion() {
 }
 
 #[test]
+fn a_list_that_lacks_all_others_is_a_change_and_no_fault_of_the_plan() {
+    let change = |world: &mut World, backups: &[BackupId]| {
+        let lost: Vec<_> = backups[1..].iter().map(|backup| world.snapshot_of(backup)).collect();
+        world.cloud.snapshots.retain(|id, _| !lost.contains(id));
+    };
+    stopped(change, Changed("something of ours is missing"));
+}
+
+#[test]
 fn after_a_loss_two_complete_looks_must_agree_before_deletions_go_on() {
     let (mut world, backups) = nights(4);
     let lost = world.snapshot_of(&backups[1]);

@@ -63,9 +63,10 @@ fn whatever_the_cloud_is_the_daemon_stays_up_and_takes_what_people_ask() {
         assert_eq!(daemon.terminate(), 0, "{what}");
         assert_eq!(told(&quartermaster(&["log", "verify", "--config", &path])).0, 0, "{what}");
         let exported = quartermaster(&["log", "export", "--config", &path]);
-        // Each call has its row, also the one that was ended for whoever asked, or at the end.
+        // Each call has its row, also the one that was ended for whoever asked; one that is answered at once
+        // can only be met by the end.
         let given_up = String::from_utf8_lossy(&exported.stdout).matches("given_up").count();
-        assert_eq!(given_up > 0, what == "mute", "{what}: {given_up}");
+        assert!(if what == "mute" { given_up > 0 } else { given_up <= 1 }, "{what}: {given_up}");
         let log = fs::read(site.path("log")).unwrap();
         keeps_its_key(&site, &[&frozen.stdout, &refused.stderr, &shown.stdout, &exported.stdout, &log]);
     }

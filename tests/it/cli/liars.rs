@@ -216,5 +216,5 @@ fn a_doctor_does_not_wait_for_ever_for_one_that_says_nothing() {
     let said = String::from_utf8_lossy(&examined.stdout).into_owned();
     assert_eq!(told(&examined).0, 3, "{said}");
     assert!(said.contains("FAIL cloud: no answer from http://127.0.0.1:"), "{said}");
-    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "it took {:?}", began.elapsed());
 }

@@ -1,6 +1,5 @@
 //! Letters as they arrive: over a server that takes them, loses them, refuses, or says nothing.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -167,21 +166,23 @@ fn each_letter_arrives_and_one_that_was_lost_after_its_data_comes_again_with_the
     let (_cloud, site) = simulated(3_600, "observe");
     let server = Server::start(Manner::LosesTheFirst);
     let mut daemon = Process::start(&["run", "--config", &with_mail(&site, server.port)]);
-    until("a letter for each", || server.arrived().len() >= 3);
+    let copies = |to: &str| -> Vec<Arrived> {
+        let mut arrived = server.arrived();
+        let id = arrived.first().map(|first| first.header("Message-ID"));
+        arrived.retain(|one| one.to == to && Some(one.header("Message-ID")) == id);
+        arrived
+    };
+    // Others may come between the two.
+    until("the one that was lost, again", || copies("ops@example.org").len() >= 2);
+    until("the same for the boss", || !copies("boss@example.org").is_empty());
     assert_eq!(daemon.terminate(), 0);
-    let mut copies: BTreeMap<(String, String), u32> = BTreeMap::new();
-    for letter in server.arrived() {
-        *copies.entry((letter.header("Message-ID"), letter.to.clone())).or_default() += 1;
-    }
-    let first = &server.arrived()[0];
-    assert_eq!(copies[&(first.header("Message-ID"), first.to.clone())], 2, "{copies:?}");
-    assert!(copies.keys().any(|(id, to)| *id == first.header("Message-ID") && *to == "boss@example.org"));
+    let (same, first) = (copies("ops@example.org"), &server.arrived()[0]);
+    assert_eq!((same.len(), copies("boss@example.org").len()), (2, 1), "{:?}", server.arrived());
     assert_eq!(first.header("Auto-Submitted"), "auto-generated");
     assert!(first.header("Message-ID").ends_with("@letters.quartermaster.invalid>"));
     assert!(first.header("Content-Type").starts_with("multipart/alternative"));
     assert!(first.text.contains("OBSERVING: nothing is backed up"), "{}", first.text);
     // Twice the same bytes.
-    let same: Vec<_> = server.arrived().into_iter().filter(|one| one.to == first.to).collect();
     assert_eq!(same[0].text, same[1].text);
 }
 
@@ -196,8 +197,11 @@ fn a_server_that_says_nothing_holds_up_no_pass_and_no_end() {
     until("passes go on", || events() > before + 200);
     let began = Instant::now();
     assert_eq!(daemon.terminate(), 0);
-    assert!(began.elapsed() < Duration::from_secs(20));
-    let list = |kind| quartermaster(&["log", "list", "--kind", kind, "--data-dir", &site.text("data")]);
-    let count = |kind| String::from_utf8(list(kind).stdout).unwrap().matches(kind).count();
-    assert!(count("letter_queued") > 0 && count("letter_tried") == 0);
+    assert!(began.elapsed() < Duration::from_secs(60), "it took {:?}", began.elapsed());
+    let exported = quartermaster(&["log", "export", "--data-dir", &site.text("data")]).stdout;
+    let exported = String::from_utf8(exported).unwrap();
+    let of = |kind: &str| -> Vec<&str> { exported.lines().filter(|line| line.contains(kind)).collect() };
+    assert!(!of("\"letter_queued\"").is_empty());
+    // On a slow machine a try may have come to its end, which is that nothing was said.
+    assert!(of("\"letter_tried\"").iter().all(|line| line.contains("did not take the letter")), "{exported}");
 }

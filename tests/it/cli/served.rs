@@ -17,8 +17,7 @@ const SCENARIO: &str = "[[step]]\nafter = \"1h\"\nmachine = \"BRK-100001D\"\nsta
 fn with_letters_and_page(site: &Site) -> String {
     let path = site.configuration();
     let more = format!(
-        // Half a second of a clock on which an hour passes in one: an answer may be that slow.
-        "[rules]\nskew = \"30m\"\n[mail]\nfolder = \"{}\"\nfrom = \"qm@example.org\"\n[http]\nlisten = \"127.0.0.1:0\"\n[[policy]]",
+        "[mail]\nfolder = \"{}\"\nfrom = \"qm@example.org\"\n[http]\nlisten = \"127.0.0.1:0\"\n[[policy]]",
         site.text("spool")
     );
     let text = fs::read_to_string(&path).unwrap().replace("[[policy]]", &more);
@@ -88,7 +87,9 @@ fn log_page_series_letters_and_documents_of_a_daemon_hold_the_names_and_let_none
     until("a good backup", || status(&site).is_some_and(|status| has_good(&status)));
     let letters = || -> Vec<PathBuf> {
         let Ok(spool) = fs::read_dir(site.path("spool")) else { return Vec::new() };
-        spool.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some()).collect()
+        // One that is being written has another ending until it is whole.
+        let is_whole = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "eml");
+        spool.map(|entry| entry.unwrap().path()).filter(is_whole).collect()
     };
     let text = |path: &PathBuf| fs::read_to_string(path).unwrap_or_default().replace("=\r\n", "");
     until("a letter that names a machine", || letters().iter().any(|path| text(path).contains("Bcc")));

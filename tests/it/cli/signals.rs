@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::*;
+use crate::machine;
 
 fn end(process: &mut Process, signal: &str) -> Option<i32> {
     let told = Command::new("kill").args([signal, &process.0.id().to_string()]).status().unwrap();
@@ -48,18 +49,30 @@ fn is_whole(site: &Site) {
     assert!(open.is_empty(), "nobody knows what became of {open:?}");
 }
 
+/// The truth so far; a cloud that only just begins has written none yet.
+fn judged(report: &str) -> Value {
+    fs::read(report).ok().map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap())
+}
+
 #[test]
 fn a_daemon_ended_at_any_moment_leaves_no_change_half_done_and_the_next_one_doubles_none() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json").display().to_string();
     let (mut cloud, site) = simulated_as(&["--report", &report, "--machines", "4"], 3_600, "protect");
-    for (round, signal) in ["-INT", "-TERM", "-INT", "-TERM", "-INT", "-TERM"].into_iter().enumerate() {
-        let before = status(&site).map_or(0, |status| status["head"]["seq"].as_u64().unwrap());
+    let events = || status(&site).map_or(0, |status| status["head"]["seq"].as_u64().unwrap());
+    let asked = || judged(&report)["changes_asked"].as_u64().unwrap_or(0);
+    for (round, (signal, is_after_a_change)) in
+        [("-INT", true), ("-TERM", true), ("-INT", false), ("-TERM", true), ("-INT", true), ("-TERM", false)]
+            .into_iter()
+            .enumerate()
+    {
+        let (seq, changes) = (events(), asked());
         let mut daemon = site.run();
+        match is_after_a_change {
+            true => until("a change is asked for", || asked() > changes),
+            false => until("events", || events() > seq + 40),
+        }
         // Each a little later than the one before, so that they strike at different points of a pass.
-        until("events", || {
-            status(&site).is_some_and(|status| status["head"]["seq"].as_u64() > Some(before + 40))
-        });
         thread::sleep(Duration::from_millis(37 * round as u64));
         let began = Instant::now();
         assert_eq!(end(&mut daemon, signal), Some(0));
@@ -67,8 +80,18 @@ fn a_daemon_ended_at_any_moment_leaves_no_change_half_done_and_the_next_one_doub
         assert!(began.elapsed() < Duration::from_secs(60), "{signal}: it took {:?}", began.elapsed());
         is_whole(&site);
     }
+    // What the others began is found by one that lives for as long as it takes.
+    let mut daemon = site.run();
+    until("a good backup of every machine", || {
+        status(&site).is_some_and(|status| {
+            let shelves = status["shelves"].as_array().unwrap();
+            shelves.len() == 4 && shelves.iter().all(|shelf| shelf["good"].as_u64() >= Some(1))
+        })
+    });
+    assert_eq!(end(&mut daemon, "-TERM"), Some(0));
+    is_whole(&site);
     assert_eq!(cloud.terminate(), 0);
-    let judged: Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+    let judged = judged(&report);
     for what in ["duplicates", "unowned_deleted", "violations"] {
         assert_eq!(judged[what], 0, "{judged}");
     }
@@ -83,6 +106,12 @@ fn a_demo_ended_in_the_middle_sums_up_what_was_and_its_journal_is_whole() {
         let mut arguments = vec!["demo", "--data-dir", &data];
         arguments.extend_from_slice(if hurry { &["--for", "3650d", "--faults", "hostile"] } else { &[] });
         let mut demo = Process::start(&arguments);
+        // Or a pipe that nobody reads would stop it once it is full.
+        let mut out = demo.0.stdout.take().unwrap();
+        let said = thread::spawn(move || {
+            let mut said = String::new();
+            out.read_to_string(&mut said).map(|_| said)
+        });
         let has_events = || {
             let shown = quartermaster(&["status", "--data-dir", &data, "--json"]);
             serde_json::from_slice(&shown.stdout)
@@ -90,8 +119,7 @@ fn a_demo_ended_in_the_middle_sums_up_what_was_and_its_journal_is_whole() {
         };
         until("events", has_events);
         assert_eq!(end(&mut demo, signal), Some(0), "{signal} {hurry}");
-        let mut said = String::new();
-        demo.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        let said = said.join().unwrap().unwrap();
         // Judged is what was done until then, and no end is asked of what is under way: how far a machine
         // came cannot make it unclean.
         assert!(said.trim_end().ends_with("no duplicate, no wrong delete, no rule broken."), "{said}");
@@ -101,13 +129,15 @@ fn a_demo_ended_in_the_middle_sums_up_what_was_and_its_journal_is_whole() {
 
 #[test]
 fn a_wait_that_is_ended_says_that_what_was_asked_goes_on_and_it_does() {
-    // Slowly enough that a backup takes some seconds.
-    let (_cloud, site) = simulated(120, "protect");
+    let listen = format!("127.0.0.1:{}", machine::free_port());
+    let (mut cloud, site) = simulated_as(&["--listen", &listen], 120, "observe");
     let mut daemon = site.run();
     until("machines", || {
         status(&site).is_some_and(|status| !status["shelves"].as_array().unwrap().is_empty())
     });
     let machine = status(&site).unwrap()["shelves"][0]["machine"].as_str().unwrap().to_owned();
+    // While it is gone nothing can be done, however long it takes until the signals are sent.
+    assert_eq!(cloud.terminate(), 0);
     for signal in ["-INT", "-TERM"] {
         let path = site.text("qm.toml");
         let mut wait = Process::start(&["snapshots", "create", &machine, "--wait", "--config", &path]);
@@ -131,6 +161,8 @@ fn a_wait_that_is_ended_says_that_what_was_asked_goes_on_and_it_does() {
         wait.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
         assert!(errors.contains("no longer waited for: ") && errors.contains("it goes on"), "{errors}");
     }
+    let epoch = site.clock.lines().find_map(|line| line.strip_prefix("epoch = ")).unwrap();
+    let _cloud = simulated_as(&["--listen", &listen, "--epoch", epoch], 120, "observe");
     let made = || -> usize {
         let list = ["snapshots", "list", "--policy", "none", "--state", "good", "--json", "--data-dir"];
         let listed = quartermaster(&[&list[..], &[&site.text("data")]].concat());

@@ -152,6 +152,16 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// In the cloud's stretched time, what a slow machine may take in ours: a minute from a look to what rests on
+/// it and for a snapshot that is pending, and twenty seconds on an answer's way. Nothing lags here.
+fn unhurried(speed: u32) -> String {
+    let (minute, way) = (speed * 60, speed * 20);
+    format!(
+        "[rules]\nfresh = \"{minute}s\"\nskew = \"{way}s\"\npending_deadline = \"{}s\"\n",
+        minute.max(21_600)
+    )
+}
+
 /// A simulated cloud on a free port, and a site that knows it.
 pub fn simulated(speed: u32, mode: &'static str) -> (Process, Site) {
     simulated_as(&[], speed, mode)
@@ -160,13 +170,13 @@ pub fn simulated(speed: u32, mode: &'static str) -> (Process, Site) {
 /// The same, of a cloud that is told more than its speed and its key.
 pub fn simulated_as(more: &[&str], speed: u32, mode: &'static str) -> (Process, Site) {
     let mut site = Site::new();
-    let (speed, key) = (speed.to_string(), site.text("key"));
-    let arguments = [&["sim", "serve", "--speed", &speed, "--key-file", &key], more].concat();
+    let (factor, key) = (speed.to_string(), site.text("key"));
+    let arguments = [&["sim", "serve", "--speed", &factor, "--key-file", &key], more].concat();
     let mut cloud = Process::start(&arguments);
     let lines = cloud.lines(8);
     let port = lines[0].split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
     site.port = port.parse().unwrap();
-    site.clock = format!("{}\n", lines[5..].join("\n"));
+    site.clock = format!("{}\n{}", lines[5..].join("\n"), unhurried(speed));
     site.mode = mode;
     (cloud, site)
 }

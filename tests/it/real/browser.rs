@@ -14,7 +14,7 @@ use crate::real::ask;
 use crate::real::demo::Demo;
 use crate::real::parts::{self, Running};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(300);
 const WIDTHS: [u32; 2] = [360, 1_400];
 const SCHEMES: [&str; 2] = ["light", "dark"];
 /// What a person can open, by the name of its pictures; and what nobody types by accident.

@@ -9,7 +9,7 @@ use crate::real::ask;
 use crate::real::parts::Running;
 
 /// A first pass over thousands of machines takes its time on a busy machine.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(300);
 
 pub struct Demo {
     pub process: Running,

@@ -25,7 +25,7 @@ use crate::real::parts::Running;
 use crate::real::postfix::{Postfix, TO};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(300);
 
 /// Every stored form of a letter, and all that a hostile rehearsal had to write.
 fn letters(folder: &Path) -> Vec<(LetterQueued, Timestamp)> {

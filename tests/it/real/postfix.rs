@@ -13,7 +13,7 @@ use quartermaster::config::mail::{MailSetting, Security, Server, Way};
 use crate::machine;
 use crate::real::parts::{self, Running};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(300);
 /// Who the recipients are; the server takes letters for nobody else.
 pub const TO: &str = "ops@mail.test";
 /// The rights with which letters are written down: those of nobody.
@@ -103,7 +103,7 @@ impl Postfix {
     #[track_caller]
     pub fn letters(&mut self, what: &str, is_enough: impl Fn(&[String]) -> bool) -> Vec<String> {
         let arrived = self.folder.join("box/letters/new");
-        self.running.until(what, Duration::from_secs(120), || {
+        self.running.until(what, START, || {
             let files = fs::read_dir(&arrived).ok()?;
             let letters: Vec<String> =
                 files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok()).collect();

@@ -14,7 +14,7 @@ use crate::real::ask;
 use crate::real::demo::Demo;
 use crate::real::parts::{self, Running};
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(300);
 const ADDRESS: &str = "127.0.0.1:9477";
 
 fn local(port: u16) -> SocketAddr {
