@@ -13,6 +13,7 @@ use super::fleet::{Machine, MachineStatus};
 use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Mode, Policy};
 use super::selection::Selector;
+use super::slot::Slot;
 use super::state::{Known, State};
 use super::time::{Seconds, Timestamp};
 
@@ -119,14 +120,20 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
         }
     }
     let latest = now + state.rules().skew;
-    for (id, backup) in state.backups.iter().filter(|(_, backup)| backup.life == Life::Good) {
-        let Some(slot) = &backup.slot else { continue };
-        let policy = state.adopted.as_ref().map_or(&slot.policy, |adopted| adopted.current(&slot.policy));
-        let cover = covers.entry((policy, &slot.machine)).or_default();
-        cover.good += 1;
-        if backup.taken_at <= latest {
-            cover.newest_good = cover.newest_good.max(Some((backup.taken_at, id)));
-        }
+    let good = state.backups.iter().filter(|(_, backup)| backup.life == Life::Good);
+    let good: Vec<_> = good
+        .filter_map(|(id, backup)| {
+            let Slot { policy, machine, .. } = backup.slot.as_ref()?;
+            let policy = state.adopted.as_ref().map_or(policy, |adopted| adopted.current(policy));
+            Some(((policy, machine), backup.taken_at, id))
+        })
+        .collect();
+    // Those of one machine follow each other, for their names begin alike.
+    for run in good.chunk_by(|one, next| one.0 == next.0) {
+        let cover = covers.entry(run[0].0).or_default();
+        cover.good += run.len();
+        let known = run.iter().filter(|(_, taken_at, _)| *taken_at <= latest);
+        cover.newest_good = cover.newest_good.max(known.map(|(_, taken_at, id)| (*taken_at, *id)).max());
     }
     covers.into_iter().collect()
 }

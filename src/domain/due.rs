@@ -1,17 +1,20 @@
 //! Which slots are due, and what stands in the way of taking each.
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
 use super::backup::{Backup, Life};
 use super::draft::{Plan, settled};
 use super::effect::{Cause, Outcome};
 use super::event::{Event, SlotDecided};
 use super::fleet::Machine;
-use super::id::{BackupId, MachineId, PolicyName};
+use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use super::policy::{Mode, Policy, Rules};
 use super::schedule::Schedule;
 use super::selection::Selector;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
 use super::state::{Known, ShelfState, State};
-use super::take::{given_up, is_asked, ran_instead, retries, running, stranger};
+use super::take::{given_up, is_asked, ran_instead, retries, running, strangers};
 use super::time::{Seconds, Timestamp};
 use super::timing::CatchUp;
 use crate::planted::{Bug, is_planted};
@@ -47,6 +50,7 @@ pub(super) struct Busy<'a> {
     /// Machines of which a create may be asked for again.
     pub(super) retried: Vec<&'a MachineId>,
     pub(super) running: u32,
+    strangers: OnceCell<BTreeMap<&'a str, &'a SnapshotId>>,
 }
 
 impl<'a> Busy<'a> {
@@ -57,7 +61,13 @@ impl<'a> Busy<'a> {
             pending: backups.filter(|backup| backup.life == Life::Pending).collect(),
             retried: retries(state).map(|life| life.effect.verb.machine()).collect(),
             running: running(state),
+            strangers: OnceCell::new(),
         }
+    }
+
+    /// A snapshot that bears this name and is not ours. The names are gathered once, when somebody asks.
+    fn stranger(&self, state: &'a State, name: &str) -> Option<&'a SnapshotId> {
+        self.strangers.get_or_init(|| strangers(state).collect()).get(name).copied()
     }
 }
 
@@ -91,7 +101,7 @@ pub(super) fn plan_slots(state: &State, now: Timestamp, plan: &mut Plan) {
 }
 
 /// The slots before this one that nobody decided, as one event.
-fn decide_missed(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> Option<SlotDecided> {
+fn decide_missed<'a>(state: &'a State, now: Timestamp, due: &Due, busy: &Busy<'a>) -> Option<SlotDecided> {
     let by = due.slot.due;
     let (first, count) = due.schedule.count_between(due.after, by - Seconds(1), MOST_MISSED);
     let first = first?;
@@ -168,7 +178,7 @@ fn there(state: &State) -> impl Iterator<Item = &Known<Machine>> {
 }
 
 /// `None`: nothing stands in the way of taking it now. What costs most to find out comes last.
-pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> Option<Decision> {
+pub(super) fn decide<'a>(state: &'a State, now: Timestamp, due: &Due, busy: &Busy<'a>) -> Option<Decision> {
     if let Some(by) = ran_instead(state, &due.slot) {
         return Some(Decision::Superseded { first: due.slot.due, count: 1, by });
     }
@@ -210,7 +220,7 @@ pub(super) fn decide(state: &State, now: Timestamp, due: &Due, busy: &Busy) -> O
     if state.backups.contains_key(&BackupId::new(&*name)) || was_taken(state, &due.slot) {
         return Some(Decision::Skipped(Skip::AlreadyTaken));
     }
-    stranger(state, &name)
+    busy.stranger(state, &name)
         .map(|id| Held::NameInUse(id.to_string()))
         .or_else(|| not_idle(state, now, due.policy, &due.slot))
         .map(Decision::Held)

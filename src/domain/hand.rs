@@ -15,7 +15,7 @@ use super::prune;
 use super::selection::Selector;
 use super::slot::Slot;
 use super::state::{Adopted, Request, State};
-use super::take::{is_rested, running, stranger};
+use super::take::{is_rested, is_taken_by_a_stranger, running};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
@@ -157,7 +157,7 @@ fn may_create(state: &State, now: Timestamp, request: &Request) -> bool {
         && state.wall.lets_create(now)
         && state.unresolved_on(verb.machine()).next().is_none()
         && life.is_none_or(|life| is_rested(life, now))
-        && stranger(state, verb.backup().as_str()).is_none()
+        && !is_taken_by_a_stranger(state, verb.backup().as_str())
         && request.slot.as_ref().is_none_or(|slot| may_take(state, now, slot))
 }
 

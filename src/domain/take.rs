@@ -47,7 +47,7 @@ pub(super) fn plan_creates(state: &State, now: Timestamp, plan: &mut Plan) {
         policy.mode.min(state.mode()) != Mode::Observe
             && obstacle(state, now, policy, machine, &rules).is_none()
             && state.halts.stops(now, slot, &machine.item).is_none()
-            && stranger(state, life.effect.verb.backup().as_str()).is_none()
+            && !is_taken_by_a_stranger(state, life.effect.verb.backup().as_str())
     });
     let mut machines: Vec<&MachineId> = Vec::new();
     for life in again {
@@ -103,10 +103,15 @@ fn current_shelf(state: &State, slot: &Slot) -> Shelf {
     }
 }
 
-/// A snapshot that bears this name and is not ours.
-pub(super) fn stranger<'a>(state: &'a State, name: &str) -> Option<&'a SnapshotId> {
-    let named = state.fleet.snapshots.iter().filter(|(_, known)| known.item.name == name);
-    named.map(|(id, _)| id).find(|id| !state.owners.contains_key(id))
+/// Snapshots that are not ours, by their names.
+pub(super) fn strangers(state: &State) -> impl Iterator<Item = (&str, &SnapshotId)> {
+    let snapshots = state.fleet.snapshots.iter().filter(|(id, _)| !state.owners.contains_key(id));
+    snapshots.map(|(id, known)| (known.item.name.as_str(), id))
+}
+
+/// Whether one of them bears this name.
+pub(super) fn is_taken_by_a_stranger(state: &State, name: &str) -> bool {
+    strangers(state).any(|(other, _)| other == name)
 }
 
 /// Creates that may be asked for again under the same name.
