@@ -38,7 +38,7 @@ pub enum Happening {
     },
     /// A machine is made again under its old name.
     Remake(Box<Machine>),
-    /// A machine that was gone is there again, with all that it was.
+    /// A machine that was gone is there again, and up.
     Return(Box<Machine>),
     /// What a person restored is thrown away.
     Discard(u64),

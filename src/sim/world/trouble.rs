@@ -204,6 +204,12 @@ impl World {
         }
     }
 
+    /// Up, whatever it was before: nobody waits any more for what would have become of that.
+    pub(super) fn bring_back(&mut self, mut machine: Machine) {
+        machine.status = MachineStatus::Active;
+        self.put(machine);
+    }
+
     fn recover_later(&mut self, number: u64, seconds: u64) {
         let at = self.mischief.ends(self.now, Duration::from_secs(seconds));
         let since = self.now;
