@@ -26,7 +26,7 @@ const CHAOS_FOR_EACH_MILLIS: u64 = 2_200;
 /// Twelve simulated hours at least: what is open settles, and each machine gets new backups.
 const CALM: Duration = Duration::from_secs(12);
 /// The last bound of what is waited for; a slow machine is no failure.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1_200);
 /// In the calm a person looks as often as this, in real time.
 const VISITS: Duration = Duration::from_secs(2);
 const MACHINES: usize = 3;
@@ -189,10 +189,10 @@ impl Campaign {
     }
 
     fn wait_until(&self, moment: Moment, daemon: &mut Daemon) {
-        let bound = Duration::from_millis(LONGEST_LIFE_MILLIS);
         match moment {
             Moment::After(life) => thread::sleep(life),
             Moment::Asked { life, later } => {
+                let bound = self.bound_of_life(daemon);
                 thread::sleep(life);
                 let (deadline, before) = (Instant::now() + bound, self.cloud.report().changes_asked);
                 while self.cloud.report().changes_asked == before && Instant::now() < deadline {
@@ -202,16 +202,28 @@ impl Campaign {
                 thread::sleep(later);
             }
             Moment::Intended { life, later } => {
+                let bound = self.bound_of_life(daemon);
                 thread::sleep(life);
                 let deadline = Instant::now() + bound;
                 let mut watch = JournalWatch::begin(&self.data());
-                while !watch.saw_an_intent() && Instant::now() < deadline {
+                while !watch.saw("intended") && Instant::now() < deadline {
                     daemon.must_be_alive();
                     thread::sleep(GLANCE);
                 }
                 thread::sleep(later);
             }
         }
+    }
+
+    /// How long it may take until it does something, once it has looked: longer on a slow machine, or it
+    /// would never come to anything there.
+    fn bound_of_life(&self, daemon: &mut Daemon) -> Duration {
+        let (began, mut watch) = (Instant::now(), JournalWatch::begin(&self.data()));
+        while !watch.saw("looked") && began.elapsed() < PATIENCE {
+            daemon.must_be_alive();
+            thread::sleep(GLANCE);
+        }
+        Duration::from_millis(LONGEST_LIFE_MILLIS).max(began.elapsed() * 4)
     }
 
     fn data(&self) -> PathBuf {
@@ -274,7 +286,8 @@ impl JournalWatch {
         Self { directory: directory.to_owned(), reader: None }
     }
 
-    fn saw_an_intent(&mut self) -> bool {
+    /// Whether such an event came since the last time.
+    fn saw(&mut self, kind: &str) -> bool {
         let Some((reader, after)) = &mut self.reader else {
             // A daemon that only just starts may not let us in yet.
             let opened = Reader::open(&self.directory).ok();
@@ -283,7 +296,7 @@ impl JournalWatch {
         };
         let rows = reader.read(*after, 1_000).unwrap_or_default();
         *after = rows.last().map_or(*after, |row| row.seq);
-        rows.iter().any(|row| row.entry.kind == "intended")
+        rows.iter().any(|row| row.entry.kind == kind)
     }
 }
 
@@ -370,8 +383,9 @@ fn whenever_the_daemon_is_killed_nothing_is_made_twice_or_wrongly_deleted() {
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "kill campaign: {kills} kills, seed {seed}, {dialect}, {faults}: {seconds:.0} s, {:.1} simulated days, \
-         {} backups taken, {} deleted, {} duplicates, {} unowned deleted, {} violations\n  faults {:?}",
+         {} calls, {} backups taken, {} deleted, {} duplicates, {} unowned deleted, {} violations\n  faults {:?}",
         seconds * f64::from(SCALE) / 86_400.0,
+        report.api_calls,
         report.backups_taken,
         report.backups_deleted,
         report.duplicates,

@@ -182,25 +182,40 @@ fn one_that_sends_elsewhere_is_not_followed_and_the_key_goes_nowhere() {
 
 #[test]
 fn one_that_forgets_everything_makes_the_daemon_forget_nothing() {
+    // After a day of its time the daemon believes even this. A machine on which that is not long enough
+    // proves nothing, and stretches time less.
+    let is_shown = [600, 120].into_iter().any(forgets_nothing_within_a_day);
+    assert!(is_shown, "this machine stands still");
+}
+
+/// Whether it was seen before the day was over.
+fn forgets_nothing_within_a_day(speed: u32) -> bool {
     let listen = format!("127.0.0.1:{}", machine::free_port());
-    let (mut cloud, site) = simulated_as(&["--listen", &listen], 3_600, "enforce");
-    let good = || -> u64 {
-        let shelves = status(&site).map(|status| status["shelves"].clone()).unwrap_or_default();
-        shelves.as_array().into_iter().flatten().filter_map(|shelf| shelf["good"].as_u64()).sum()
+    let (mut cloud, site) = simulated_as(&["--listen", &listen], speed, "enforce");
+    let good = |shown: &Value| -> u64 {
+        let shelves = shown["shelves"].as_array();
+        shelves.into_iter().flatten().filter_map(|shelf| shelf["good"].as_u64()).sum()
     };
     let mut daemon = site.run();
-    until("three good backups", || good() >= 3);
+    until("three good backups", || status(&site).is_some_and(|shown| good(&shown) >= 3));
+    let began = Instant::now();
     cloud.terminate();
     let liar = Liar::at(site.port, json_of(EMPTY));
     until("looks at nothing", || liar.heard() > 40);
     let shown = status(&site).unwrap();
-    assert!(good() >= 3, "{shown}");
     assert_eq!(daemon.terminate(), 0);
-    assert_eq!(told(&quartermaster(&["log", "verify", "--proofs", "--data-dir", &site.text("data")])).0, 0);
-    let snapshots = json(&quartermaster(&["snapshots", "list", "--data-dir", &site.text("data"), "--json"]));
+    let is_in_time = began.elapsed() * speed < Duration::from_secs(23 * 3_600);
+    let data = site.text("data");
+    let snapshots = json(&quartermaster(&["snapshots", "list", "--data-dir", &data, "--json"]));
+    assert_eq!(told(&quartermaster(&["log", "verify", "--proofs", "--data-dir", &data])).0, 0);
+    if !is_in_time {
+        return false;
+    }
+    assert!(good(&shown) >= 3, "{shown}");
     let lost = ["deleted", "vanished"];
     let states = snapshots["snapshots"].as_array().unwrap().iter().filter_map(|one| one["state"].as_str());
     assert!(states.filter(|state| lost.contains(state)).count() == 0, "{snapshots}");
+    true
 }
 
 #[test]

@@ -45,6 +45,13 @@ impl Notices {
         notices
     }
 
+    /// Until all is heard that was said before: whoever listens may be slow.
+    fn hear_all(&self) {
+        let before = self.count("HEARD");
+        UnixDatagram::unbound().unwrap().send_to(b"HEARD", &self.place).unwrap();
+        until("what was said", || self.count("HEARD") > before);
+    }
+
     fn count(&self, start: &str) -> usize {
         self.heard.lock().unwrap().iter().filter(|line| line.starts_with(start)).count()
     }
@@ -120,10 +127,10 @@ fn the_manager_of_services_hears_that_it_is_ready_alive_reloading_and_ending() {
     // Stopped, it says nothing; woken, it goes on.
     signal(&daemon, "-STOP");
     until("it stands still", || is_stopped(&daemon));
-    // What was said before that is in the socket, and heard soon.
-    thread::sleep(Duration::from_secs(1));
+    notices.hear_all();
     let meals = notices.count("WATCHDOG=1");
     thread::sleep(Duration::from_secs(2));
+    notices.hear_all();
     assert_eq!(notices.count("WATCHDOG=1"), meals);
     signal(&daemon, "-CONT");
     until("another meal", || notices.count("WATCHDOG=1") > meals);

@@ -27,6 +27,7 @@ pub struct Report {
     pub backups_taken: u64,
     pub backups_deleted: u64,
     pub changes_asked: u64,
+    pub api_calls: u64,
     pub faults_hit: std::collections::BTreeMap<String, u64>,
 }
 
