@@ -3,9 +3,12 @@
 //! The rails are those of every deletion. A person may take some of them away, by name; never a
 //! hold, a pin, an image that was made from it, or what is not known.
 
+use std::cell::LazyCell;
+
+use super::around::Around;
 use super::ask::Rail;
 use super::backup::{Backup, Doom, Life};
-use super::draft::{Action, Hold, Plan, settled, shelves};
+use super::draft::{Action, Hold, Plan, settled};
 use super::effect::{Cause, Outcome, Standing, Verb};
 use super::event::{Event, Lapsed};
 use super::fleet::{MachineStatus, SnapshotStatus};
@@ -108,10 +111,11 @@ pub(super) fn plan_requests(state: &State, now: Timestamp, plan: &mut Plan) {
     let day_cap = prune::day_cap(state, now);
     let mut left = prune::left_in_a_pass(state, now, day_cap);
     let mut is_first = true;
+    let around = LazyCell::new(move || Around::of(state, now));
     for (_, request) in deletes {
         let id = request.effect.verb.backup();
         let Some(backup) = state.backups.get(id) else { continue };
-        let hold = hold_of(state, now, adopted, request, id, backup);
+        let hold = hold_of(state, now, adopted, request, (id, backup), &around);
         let is_full = left == 0 && !request.overrides.contains(&Rail::Caps);
         let same_machine = machines.contains(&request.effect.verb.machine());
         match hold.or_else(|| (is_full || same_machine).then_some(Hold::Capped)) {
@@ -131,10 +135,10 @@ pub(super) fn plan_requests(state: &State, now: Timestamp, plan: &mut Plan) {
 /// Whether a request could go but for an old look.
 pub(super) fn waits_for_look(state: &State, now: Timestamp) -> bool {
     let Some(adopted) = &state.adopted else { return false };
+    let around = LazyCell::new(move || Around::of(state, now));
     state.requests.values().filter(|request| !request.effect.verb.is_create()).any(|request| {
-        let id = request.effect.verb.backup();
-        let backup = state.backups.get(id);
-        backup.and_then(|backup| hold_of(state, now, adopted, request, id, backup)) == Some(Hold::LookFirst)
+        let known = state.backups.get_key_value(request.effect.verb.backup());
+        known.and_then(|known| hold_of(state, now, adopted, request, known, &around)) == Some(Hold::LookFirst)
     })
 }
 
@@ -176,8 +180,8 @@ fn hold_of(
     now: Timestamp,
     adopted: &Adopted,
     request: &Request,
-    id: &BackupId,
-    backup: &Backup,
+    (id, backup): (&BackupId, &Backup),
+    around: &Around,
 ) -> Option<Hold> {
     let is_overridden = |rail| request.overrides.contains(&rail);
     let unless = |rail, hold: Option<Hold>| if is_overridden(rail) { None } else { hold };
@@ -186,23 +190,21 @@ fn hold_of(
     if is_theirs || (backup.is_protected(now) && !reaches_all) || !is_what_it_was(state, request, backup) {
         return Some(Hold::Protected);
     }
-    let machine = &backup.machine;
-    let mut suspects = state.suspects();
-    if let Some(hold) = prune::account_hold(state, now) {
-        Some(hold)
-    } else if state.unresolved_on(machine).next().is_some() {
+    if around.account.is_some() {
+        around.account.clone()
+    } else if around.is_open(backup) {
         Some(Hold::Unknown)
     } else if let Some(hold) = prune::postponed(state, now, id) {
         Some(hold)
-    } else if suspects.any(|one| one.machine.as_ref().is_none_or(|at| at == machine)) {
+    } else if around.has_suspect(backup) {
         Some(Hold::Suspect)
     } else {
-        good_hold(state, now, adopted, request, id, backup)
+        good_hold(state, now, adopted, request, (id, backup), around)
             .or_else(|| {
                 prune::link_hold(state, adopted, backup)
                     .filter(|hold| *hold != Hold::MaybeLinked || !is_overridden(Rail::PossiblyLinked))
             })
-            .or_else(|| unless(Rail::Caps, cap_hold(state, now, machine)))
+            .or_else(|| unless(Rail::Caps, cap_hold(state, now, &backup.machine)))
             .or_else(|| (!prune::looks_are_fresh(state, now)).then_some(Hold::LookFirst))
     }
 }
@@ -213,8 +215,8 @@ fn good_hold(
     now: Timestamp,
     adopted: &Adopted,
     request: &Request,
-    id: &BackupId,
-    backup: &Backup,
+    (id, backup): (&BackupId, &Backup),
+    around: &Around,
 ) -> Option<Hold> {
     let slot = backup.slot.as_ref().filter(|_| backup.life == Life::Good)?;
     let rules = &adopted.set.rules;
@@ -232,7 +234,7 @@ fn good_hold(
     let overridden = |rail: &Rail| request.overrides.contains(rail);
     let own = holds.into_iter().filter(|(rail, _)| !overridden(rail)).find_map(|(_, hold)| hold);
     own.or_else(|| {
-        let hold = prune::shelf_hold(state, now, adopted, id, backup, &shelves(state));
+        let hold = prune::shelf_hold(state, now, adopted, id, backup, &around.shelves);
         hold.filter(|hold| match hold {
             Hold::LastGood => !overridden(&Rail::MinGood),
             Hold::Stale => !overridden(&Rail::Stale),

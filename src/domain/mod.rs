@@ -54,6 +54,7 @@ mod take;
 pub mod doom;
 pub mod preview;
 pub mod cover;
+mod around;
 mod prune;
 mod hand;
 pub mod proof;

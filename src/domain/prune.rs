@@ -3,11 +3,12 @@
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
+use super::around::Around;
 use super::backup::{Backup, Doom, Life};
-use super::draft::{Action, Hold, Plan, Shelves, shelves};
+use super::draft::{Action, Hold, Plan, Shelves};
 use super::due;
-use super::effect::{Cause, Effect, Standing, Verb};
-use super::fleet::{Image, LookResult, Snapshot, SnapshotStatus};
+use super::effect::{Cause, Effect, Verb};
+use super::fleet::{Image, LookResult, SnapshotStatus};
 use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Images, Mode, Rules};
 use super::slot::Slot;
@@ -17,8 +18,6 @@ use super::time::{Seconds, Timestamp};
 pub(super) const DAY: Seconds = Seconds::hours(24);
 /// In the place of a policy's name, which has no space: the backup was made by hand.
 const NO_POLICY: &str = "by hand";
-/// Above this many suspects the whole account is held, not only their machines.
-const SUSPECTS_PER_MACHINE: usize = 3;
 
 /// The deletions of this pass, the first followed by a look at what it did.
 pub(super) fn plan_deletes(state: &State, now: Timestamp, plan: &mut Plan) {
@@ -89,39 +88,17 @@ fn judged(state: &State, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Ba
         backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) && !asked.contains(id)
     });
     // Found out once, and only where something has nothing of its own that holds it.
-    let account = LazyCell::new(move || {
-        let is_capped = || deletions(state, now, None, DAY) >= day_cap(state, now);
-        account_hold(state, now).or_else(|| is_capped().then_some(Hold::Capped))
-    });
-    let surroundings =
-        LazyCell::new(move || Surroundings { shelves: shelves(state), suspects: state.suspects().collect() });
+    let around = LazyCell::new(move || Around::of(state, now));
+    let is_capped = LazyCell::new(move || deletions(state, now, None, DAY) >= day_cap(state, now));
     doomed.filter_map(move |(id, backup)| {
         let adopted = state.adopted.as_ref()?;
         let hold = own_hold(state, now, adopted, backup)
             .or_else(|| postponed(state, now, id))
-            .or_else(|| (*account).clone())
-            .or_else(|| hold_around(state, now, adopted, id, backup, &surroundings));
+            .or_else(|| around.account.clone())
+            .or_else(|| is_capped.then_some(Hold::Capped))
+            .or_else(|| hold_around(state, now, adopted, id, backup, &around));
         Some((id, backup, hold))
     })
-}
-
-/// What is looked up for many doomed at once.
-struct Surroundings<'a> {
-    shelves: Shelves<'a>,
-    suspects: Vec<&'a Snapshot>,
-}
-
-/// What holds every deletion, those by hand too.
-pub(super) fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
-    if let Some(freeze) = state.frozen.as_ref().filter(|freeze| now < freeze.until) {
-        Some(Hold::Frozen { until: freeze.until })
-    } else if !state.wall.is_sane() {
-        Some(Hold::ClockUnsure)
-    } else if state.fleet.shaken > 0 || state.fleet.doubtful_since.is_some() {
-        Some(Hold::Shaken)
-    } else {
-        (state.suspects().count() > SUSPECTS_PER_MACHINE).then_some(Hold::Suspect)
-    }
 }
 
 /// What in the backup itself holds its deletion. What costs most to find out comes last.
@@ -165,24 +142,22 @@ fn hold_around(
     adopted: &Adopted,
     id: &BackupId,
     backup: &Backup,
-    surroundings: &Surroundings,
+    around: &Around,
 ) -> Option<Hold> {
-    let machine = &backup.machine;
-    let mut suspects = surroundings.suspects.iter();
-    if let Some(hold) = shelf_hold(state, now, adopted, id, backup, &surroundings.shelves) {
+    if let Some(hold) = shelf_hold(state, now, adopted, id, backup, &around.shelves) {
         Some(hold)
-    } else if state.unresolved_on(machine).next().is_some() {
+    } else if around.is_open(backup) {
         Some(Hold::Unknown)
-    } else if suspects.any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
+    } else if around.has_suspect(backup) {
         Some(Hold::Suspect)
-    } else if state.unreadable().any(|snapshot| snapshot.machine.as_ref().is_none_or(|at| at == machine)) {
+    } else if around.has_unreadable(backup) {
         Some(Hold::Unreadable)
-    } else if was_refused(state, now, id) {
+    } else if around.was_refused(id) {
         Some(Hold::Refused)
     } else if let Some(hold) = link_hold(state, adopted, backup) {
         Some(hold)
     } else {
-        is_machine_capped(state, now, machine).then_some(Hold::Capped)
+        is_machine_capped(state, now, &backup.machine).then_some(Hold::Capped)
     }
 }
 
@@ -281,15 +256,6 @@ pub(super) fn is_alone(state: &State, backup: &Backup) -> bool {
     })
 }
 
-fn was_refused(state: &State, now: Timestamp, id: &BackupId) -> bool {
-    state.effects.values().any(|life| {
-        life.deletes().is_some()
-            && life.effect.verb.backup() == id
-            && matches!(life.standing, Standing::Refused(_))
-            && now.since(life.changed_at) < DAY.duration()
-    })
-}
-
 /// An image names it; or one names nothing, or nobody can tell, and it could be made from it.
 pub(super) fn link_hold(state: &State, adopted: &Adopted, backup: &Backup) -> Option<Hold> {
     let fleet = &state.fleet;
@@ -336,8 +302,9 @@ pub(super) fn left_in_a_pass(state: &State, now: Timestamp, day_cap: u64) -> u64
 }
 
 pub(super) fn is_machine_capped(state: &State, now: Timestamp, machine: &MachineId) -> bool {
-    let cap = due::slots_due(state, now, Some(machine)).saturating_mul(2).max(2);
-    deletions(state, now, Some(machine), DAY) >= cap
+    let deleted = deletions(state, now, Some(machine), DAY);
+    // Slots are only counted where it matters.
+    deleted >= 2 && deleted >= due::slots_due(state, now, Some(machine)).saturating_mul(2)
 }
 
 /// Deletions allowed in 24 hours: the greatest of 3, a quarter of ours, and twice the slots due.
