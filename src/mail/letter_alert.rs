@@ -5,6 +5,7 @@ use super::letter_fact::{cents, count, line, named, printed_price};
 use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
+use crate::domain::slot::Held;
 use crate::report::command::Commands;
 use crate::report::foreign::visible;
 use crate::report::status::word;
@@ -242,6 +243,11 @@ fn done(news: &News) -> &'static str {
     }
 }
 
+/// What is late could not be taken because the listings cannot be read.
+fn is_unseen(news: &News) -> bool {
+    news.facts.iter().any(|fact| matches!(fact, Fact::Late { held: Some(Held::Unseen), .. }))
+}
+
 fn command(news: &News, commands: &Commands) -> String {
     let status = || commands.verb("status");
     match (news.matter, news.facts.first()) {
@@ -278,9 +284,11 @@ fn command(news: &News, commands: &Commands) -> String {
             "systemctl reload quartermaster    # after mode = \"protect\" is in its configuration".to_owned()
         }
         (Matter::ForeignDeletion, _) => commands.of("snapshots list", "--state vanished"),
+        // A path that is wrong looks like a cloud in trouble: the doctor tells them apart.
+        (Matter::ApiUnreachable, _) => "quartermaster doctor".to_owned(),
+        (Matter::BackupLate, _) if is_unseen(news) => "quartermaster doctor".to_owned(),
         (
-            Matter::ApiUnreachable
-            | Matter::Balance(_)
+            Matter::Balance(_)
             | Matter::BalanceBlind
             | Matter::BackupLate
             | Matter::BackupFailed

@@ -10,6 +10,7 @@ use quartermaster::domain::alert::event::{Content, LetterQueued, News, Step};
 use quartermaster::domain::alert::matter::{Fact, Level, Matter};
 use quartermaster::domain::alert::review::Review;
 use quartermaster::domain::id::{LetterId, MachineId, PolicyName};
+use quartermaster::domain::slot::Held;
 use quartermaster::domain::time::{Seconds, Timestamp};
 use quartermaster::mail::form::{self, Envelope};
 use quartermaster::mail::letter;
@@ -222,7 +223,9 @@ fn every_command_that_a_person_is_told_is_one_that_the_program_takes() {
         let block = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
         tell(&path.display().to_string(), block.unwrap_or_default(), false);
     }
-    let is_place_free = |words: &[String]| words.first().is_some_and(|word| word == "check-config");
+    let is_place_free = |words: &[String]| {
+        words.first().is_some_and(|word| ["check-config", "doctor"].contains(&word.as_str()))
+    };
     let mut tried = 0;
     for (place, text) in told {
         let words = words(&text);
@@ -309,7 +312,9 @@ fn no_command_is_written_out_where_nobody_knows_which_journal_it_is_about() {
     }
     for (place, text) in files {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for line in code.filter(|line| !line.contains("quartermaster check-config")) {
+        for line in code.filter(|line| {
+            !["quartermaster check-config", "quartermaster doctor"].iter().any(|one| line.contains(one))
+        }) {
             for (at, start) in line.match_indices("quartermaster ") {
                 let words = words(&literal(&line[at + start.len()..]));
                 let verb = words.first().filter(|word| is_verb(word));
@@ -317,4 +322,22 @@ fn no_command_is_written_out_where_nobody_knows_which_journal_it_is_about() {
             }
         }
     }
+}
+
+#[test]
+fn a_letter_about_listings_that_cannot_be_read_names_the_doctor() {
+    let command = |matter: Matter, held: Option<Held>| {
+        let mut queued = about("trainer-1");
+        let Content::Alert(news) = &mut queued.content else { panic!() };
+        news.matter = matter;
+        for fact in &mut news.facts {
+            if let Fact::Late { held: known, .. } = fact {
+                known.clone_from(&held);
+            }
+        }
+        letter::letter(&queued, &Commands::default()).command
+    };
+    assert_eq!(command(Matter::ApiUnreachable, None), "quartermaster doctor");
+    assert_eq!(command(Matter::BackupLate, Some(Held::Unseen)), "quartermaster doctor");
+    assert_eq!(command(Matter::BackupLate, Some(Held::Paused)), "quartermaster status");
 }
