@@ -9,12 +9,17 @@ use crate::domain::reach::Reach;
 use crate::domain::schedule;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::dialect::Dialect;
+use crate::sim::fault_plan::FaultPlan;
 
 /// Nothing is simulated, frozen or waited for longer.
 const LONGEST: Seconds = Seconds::days(3_650);
 
-/// The sets of faults that the simulated cloud knows.
-pub const FAULTS: [&str; 4] = ["none", "typical", "hostile", "swarm"];
+/// A set of faults that the simulated cloud knows, or one class of them alone.
+pub fn faults(text: &str) -> Result<String, String> {
+    let is_known = FaultPlan::named(text, 0, Timestamp::EPOCH).is_some();
+    let rule = "must be none, typical, hostile or swarm, or the code of one class alone, such as F13";
+    is_known.then(|| text.to_owned()).ok_or_else(|| rule.to_owned())
+}
 
 pub fn span(text: &str) -> Result<Seconds, String> {
     match span::seconds(text)? {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::argument::{self, FAULTS};
+use crate::cli::argument;
 use crate::cli::ending::Ending;
 use crate::cli::folder::Folder;
 use crate::cli::progress::Progress;
@@ -47,8 +47,9 @@ pub struct DemoArguments {
     /// The same seed gives the same run
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// How badly the cloud behaves; the last fifth of the time, at most 14 days, is calm
-    #[arg(long, value_name = "NAME", default_value = "none", value_parser = FAULTS)]
+    /// How badly the cloud behaves: none, typical, hostile or swarm, or one class of fault alone, by its
+    /// code, such as F30b; the last fifth of the time, at most 14 days, is calm
+    #[arg(long, value_name = "NAME", default_value = "none", value_parser = argument::faults)]
     faults: String,
     /// How the cloud differs from what is expected of it: plain, no-unique-names, small-pages, …
     #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::dialect)]

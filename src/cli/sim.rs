@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::argument::{self, FAULTS};
+use crate::cli::argument;
 use crate::cli::ending::Ending;
 use crate::cli::{interrupt, scenario, screen};
 use crate::clock::Clock;
@@ -58,8 +58,9 @@ pub struct ServeArguments {
     /// How the cloud differs from what is expected of it
     #[arg(long, value_name = "NAME", default_value = "plain", value_parser = argument::served_dialect)]
     dialect: String,
-    /// How badly the cloud behaves
-    #[arg(long, value_name = "NAME", default_value = "none", value_parser = FAULTS)]
+    /// How badly the cloud behaves: none, typical, hostile or swarm, or one class of fault alone, by its
+    /// code, such as F30b
+    #[arg(long, value_name = "NAME", default_value = "none", value_parser = argument::faults)]
     faults: String,
     /// Faults end after this much simulated time [default: never]
     #[arg(long, value_name = "SPAN", value_parser = argument::span)]

@@ -211,6 +211,14 @@ fn grace(doom: &Doom, rules: &Rules) -> Seconds {
 }
 
 impl State {
+    /// The bound on a day's deletions where it is under one and a half times the backups due in a day: more
+    /// are made then than may ever go.
+    pub fn outrun_day_cap(&self, now: Timestamp) -> Option<(u32, u64)> {
+        let cap = self.adopted.as_ref()?.set.rules.day_cap?;
+        let due = due::slots_due(self, now, None);
+        (u64::from(cap) * 2 < due * 3).then_some((cap, due))
+    }
+
     /// Until when a doomed one stays visible, whatever else holds it.
     pub fn grace_end(&self, doom: &Doom) -> Timestamp {
         doom.since + grace(doom, &self.rules())

@@ -112,3 +112,45 @@ impl WallCheck {
         self.stepped_at.is_none_or(|at| now.since(at) >= STEP_HOLDS_CREATES.duration())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SKEW: Seconds = Seconds::minutes(2);
+
+    fn minute(count: i64) -> Timestamp {
+        Timestamp::from_seconds(1_772_330_400 + 60 * count)
+    }
+
+    #[test]
+    fn one_look_that_agrees_convinces_nobody_and_two_in_a_row_do() {
+        let mut wall = WallCheck::default();
+        let mut looked = |at: i64, off_by: i64| {
+            wall.looked(minute(at), Some(minute(at + off_by)), SKEW);
+            wall.is_sane()
+        };
+        assert_eq!([looked(0, 0), looked(1, 2)], [false, true]);
+        assert_eq!([looked(2, 3), looked(3, 0), looked(4, -2)], [false, false, true]);
+        wall.stepped(3_600_000_000, minute(70));
+        assert!(!wall.is_sane());
+        wall.looked(minute(71), Some(minute(71)), SKEW);
+        assert!(!wall.is_sane());
+        wall.looked(minute(72), Some(minute(72)), SKEW);
+        assert!(wall.is_sane());
+    }
+
+    #[test]
+    fn a_cloud_that_gives_no_date_any_more_is_taken_for_one_that_gives_none_after_ten_looks() {
+        let mut wall = WallCheck::default();
+        wall.looked(minute(0), Some(minute(9)), SKEW);
+        for at in 1..=9 {
+            wall.looked(minute(at), None, SKEW);
+        }
+        assert!(wall.offset_micros.is_some() && !wall.is_sane());
+        for at in 10..=12 {
+            wall.looked(minute(at), None, SKEW);
+        }
+        assert!(wall.offset_micros.is_none() && wall.is_sane());
+    }
+}

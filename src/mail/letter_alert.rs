@@ -5,6 +5,7 @@ use super::letter_fact::{cents, count, line, named, printed_price};
 use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
+use crate::domain::slot::Held;
 use crate::report::foreign::visible;
 use crate::report::status::word;
 use crate::report::words::{instant, span, would_be_taken};
@@ -241,6 +242,11 @@ fn done(news: &News) -> &'static str {
     }
 }
 
+/// What is late could not be taken because the listings cannot be read.
+fn is_unseen(news: &News) -> bool {
+    news.facts.iter().any(|fact| matches!(fact, Fact::Late { held: Some(Held::Unseen), .. }))
+}
+
 fn command(news: &News) -> String {
     let status = || "quartermaster status".to_owned();
     match (news.matter, news.facts.first()) {
@@ -276,9 +282,11 @@ fn command(news: &News) -> String {
             "systemctl reload quartermaster    # after mode = \"protect\" is in its configuration".to_owned()
         }
         (Matter::ForeignDeletion, _) => "quartermaster snapshots list --state vanished".to_owned(),
+        // A path that is wrong looks like a cloud in trouble: the doctor tells them apart.
+        (Matter::ApiUnreachable, _) => "quartermaster doctor".to_owned(),
+        (Matter::BackupLate, _) if is_unseen(news) => "quartermaster doctor".to_owned(),
         (
-            Matter::ApiUnreachable
-            | Matter::Balance(_)
+            Matter::Balance(_)
             | Matter::BalanceBlind
             | Matter::BackupLate
             | Matter::BackupFailed

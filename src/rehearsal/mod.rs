@@ -17,4 +17,5 @@ mod watch;
 mod bookkeeper;
 mod budget;
 mod recovery;
+mod replayed;
 mod told;

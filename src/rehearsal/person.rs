@@ -9,13 +9,15 @@ use crate::daemon::inbox::{Answer, Outlet, Request};
 use crate::domain::ask::{Ask, Halted, Rail};
 use crate::domain::backup::Life;
 use crate::domain::id::{BackupId, SnapshotId};
-use crate::domain::state::State;
+use crate::domain::state::{Freeze, State};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
 use crate::sim::cloud::Cloud;
 use crate::sim::dialect::Way;
 use crate::sim::record::Actor;
 
+/// The first freeze, and then one in so many, is thawed by nobody.
+const LEFT_EVERY: u32 = 3;
 const MENDS_AFTER: Seconds = Seconds::hours(24);
 /// No list hides an image for longer.
 const HIDDEN_FOR: Seconds = Seconds::hours(3);
@@ -28,6 +30,10 @@ const HAND_EVERY: u32 = 200;
 const HELD_FOR: Seconds = Seconds::days(3_650);
 
 pub struct Person {
+    /// From here on nothing is left to end by itself.
+    calm: Timestamp,
+    freezes: u32,
+    last_freeze: Option<Timestamp>,
     cloud: Cloud,
     outlet: Outlet,
     rng: fastrand::Rng,
@@ -56,7 +62,21 @@ impl Person {
         let (last_visit, is_restless) = (setup.begins(), setup.faults != "none");
         let (promised, unsure, violations) = (Vec::new(), Vec::new(), Vec::new());
         let shows_images = !setup.dialect.has(Way::NoImages);
-        Self { cloud, outlet, rng, last_visit, is_restless, shows_images, promised, unsure, violations }
+        let calm = setup.calm_begins();
+        Self {
+            calm,
+            freezes: 0,
+            last_freeze: None,
+            cloud,
+            outlet,
+            rng,
+            last_visit,
+            is_restless,
+            shows_images,
+            promised,
+            unsure,
+            violations,
+        }
     }
 
     /// Asks go to the daemon that runs now.
@@ -74,7 +94,9 @@ impl Person {
         }
         self.last_visit = now;
         self.approve(state, now);
-        if state.frozen.is_some() {
+        if let Some(freeze) = &state.frozen
+            && (!self.is_left(freeze) || now >= self.calm)
+        {
             self.ask(Ask::Thaw, Promise::None);
         }
         let strangers: Vec<_> = state.suspects().map(|snapshot| snapshot.id.clone()).collect();
@@ -97,6 +119,14 @@ impl Person {
             self.make_or_delete(state);
         }
         !self.promised.is_empty()
+    }
+
+    /// Whether this freeze is left to end by its time.
+    fn is_left(&mut self, freeze: &Freeze) -> bool {
+        if self.last_freeze.replace(freeze.since) != Some(freeze.since) {
+            self.freezes += 1;
+        }
+        self.freezes % LEFT_EVERY == 1
     }
 
     /// A list that names a wrong victim is itself a violation: a person may trust it.

@@ -31,6 +31,7 @@ use crate::rehearsal::disturb::DaemonClock;
 use crate::rehearsal::edits::{self, Edits};
 use crate::rehearsal::person::Person;
 use crate::rehearsal::recovery;
+use crate::rehearsal::replayed;
 use crate::rehearsal::rival::Rival;
 use crate::rehearsal::setup::Setup;
 use crate::rehearsal::summary::Summary;
@@ -328,9 +329,7 @@ impl<'a> Rehearsal<'a> {
         recovery::judge(&self.observer, self.setup, &self.cloud, engine.state(), self.clock.now());
         let (head, state) = engine.stop("the rehearsal is over").await?;
         self.letters = state.alerts.sent;
-        let folded = engine::open(&self.setup.directory, self.durability(), Replay::Zero)?;
-        watch::compare(&self.observer, &state.to_bytes(), &folded.state, &head);
-        drop(folded.journal.close());
+        replayed::judge(&self.observer, &self.setup.directory, &state.to_bytes(), &head)?;
         Ok(())
     }
 

@@ -116,6 +116,13 @@ pub fn alarms(state: &State, now: Timestamp) -> Vec<Alarm> {
         );
         tell("clocks_differ", since, said);
     }
+    if let Some((cap, due)) = state.outrun_day_cap(now) {
+        let said = format!(
+            "rules.day_cap = {cap}, and {} due in a day: more are made than may be deleted; raise it, or leave it out",
+            count(due as usize, "backup was", "backups were")
+        );
+        tell("day_cap_low", None, said);
+    }
     listings(state, &mut tell);
     for snapshot in state.unreadable() {
         let parts = snapshot.unreadable.join(" and ");
@@ -153,7 +160,9 @@ fn listings(state: &State, tell: &mut impl FnMut(&'static str, Option<Timestamp>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::examples::world::World;
     use crate::domain::state::Freeze;
+    use crate::domain::time::Seconds;
 
     #[test]
     fn a_freeze_that_began_alone_is_an_alarm_and_a_persons_is_none() {
@@ -166,5 +175,20 @@ mod tests {
         };
         assert_eq!(kinds(true), ["frozen_by_itself"]);
         assert!(kinds(false).is_empty());
+    }
+
+    #[test]
+    fn a_day_cap_that_this_fleet_outruns_is_an_alarm() {
+        let said = |cap| {
+            let mut world = World::new(4);
+            world.adopt(|set| set.rules.day_cap = Some(cap));
+            world.look_at_all();
+            world.wait(Seconds::days(2));
+            let alarms = alarms(&world.state, world.now);
+            alarms.into_iter().find(|alarm| alarm.kind == "day_cap_low").map(|alarm| alarm.said)
+        };
+        assert_eq!(said(6), None);
+        let low = "rules.day_cap = 5, and 4 backups were due in a day: more are made than may be deleted; raise it, or leave it out";
+        assert_eq!(said(5).as_deref(), Some(low));
     }
 }

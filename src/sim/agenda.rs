@@ -38,6 +38,8 @@ pub enum Happening {
     },
     /// A machine is made again under its old name.
     Remake(Box<Machine>),
+    /// A machine that was gone is there again, and up.
+    Return(Box<Machine>),
     /// What a person restored is thrown away.
     Discard(u64),
     /// An image is thrown away, with or without what it was made from.

@@ -64,6 +64,9 @@ pub enum Fault {
     OddField,
     /// F30: a machine is renamed, hibernated, in ERROR, or deleted and made again under its name.
     MachineTrouble,
+    /// F30b: every machine that is idle is gone at once, at least three; later each is there again, or made
+    /// again under its name.
+    MachinesLost,
     /// F31: the balance is negative, NaN, a text, in another currency, or stale.
     OddBalance,
     /// F32: billing records late, corrected, repeated, overlapping, and in any order.
@@ -96,7 +99,7 @@ pub enum Fault {
     Refused,
 }
 
-const CODES: [(Fault, &str); 46] = [
+const CODES: [(Fault, &str); 47] = [
     (Fault::LostRequest, "F1"),
     (Fault::LostAnswer, "F2"),
     (Fault::LateEffect, "F3"),
@@ -128,6 +131,7 @@ const CODES: [(Fault, &str); 46] = [
     (Fault::ReusedId, "F28b"),
     (Fault::OddField, "F29"),
     (Fault::MachineTrouble, "F30"),
+    (Fault::MachinesLost, "F30b"),
     (Fault::OddBalance, "F31"),
     (Fault::Misbilled, "F32"),
     (Fault::DateSkew, "F33"),

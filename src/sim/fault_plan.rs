@@ -14,7 +14,7 @@ use crate::sim::misbilling::Misbilling;
 use crate::sim::mischief::Mischief;
 use crate::sim::outage::Outages;
 use crate::sim::person::Person;
-use crate::sim::rates::{Rate, Strength, rates};
+use crate::sim::rates::{Rate, Strength, rates, worst};
 use crate::sim::stream::{numbered, stream};
 
 /// Chaos without an end: a thousand years.
@@ -63,24 +63,32 @@ impl FaultPlan {
         Self::new(seed, chaos_until, Strength::Swarm)
     }
 
-    /// The plan with this name: `none`, `typical`, `hostile` or `swarm`.
+    /// The plan with this name: `none`, `typical`, `hostile` or `swarm`, or the code of one class, which is
+    /// alone then and as often as it ever is.
     pub fn named(name: &str, seed: u64, chaos_until: Timestamp) -> Option<Self> {
         match name {
             "none" => Some(Self::none(seed)),
             "typical" => Some(Self::typical(seed, chaos_until)),
             "hostile" => Some(Self::hostile(seed, chaos_until)),
             "swarm" => Some(Self::swarm(seed, chaos_until)),
-            _ => None,
+            code => {
+                let fault = Fault::parse(code)?;
+                Some(Self::new(seed, chaos_until, Strength::None).with(fault, worst(fault)))
+            }
         }
     }
 
     /// One class alone, at this chance per request: for tests of that class.
     pub fn only(seed: u64, chaos_until: Timestamp, fault: Fault, per_ten_thousand: u32) -> Self {
-        let mut plan = Self::new(seed, chaos_until, Strength::None);
-        plan.rates.insert(fault, Rate { reads: per_ten_thousand, changes: per_ten_thousand });
-        plan.streams.insert(fault, stream(seed, fault.code()));
-        plan.hits.insert(fault, 0);
-        plan
+        let rate = Rate { reads: per_ten_thousand, changes: per_ten_thousand };
+        Self::new(seed, chaos_until, Strength::None).with(fault, rate)
+    }
+
+    fn with(mut self, fault: Fault, rate: Rate) -> Self {
+        self.rates.insert(fault, rate);
+        self.streams.insert(fault, stream(self.seed, fault.code()));
+        self.hits.insert(fault, 0);
+        self
     }
 
     fn new(seed: u64, chaos_until: Timestamp, strength: Strength) -> Self {

@@ -73,6 +73,7 @@ const TABLE: [Row; Fault::ALL.len()] = [
     row(Fault::ReusedId, (0, 5), (0, 0), (300, 1_200)),
     row(Fault::OddField, (0, 50), (0, 0), (300, 1_000)),
     row(Fault::MachineTrouble, (0, 10), (0, 0), (30, 120)),
+    row(Fault::MachinesLost, (0, 2), (0, 0), (20, 60)),
     row(Fault::OddBalance, (10, 0), (30, 120), (0, 0)),
     row(Fault::Misbilled, (0, 300), (0, 0), (1_000, 5_000)),
     row(Fault::DateSkew, (0, 100), (0, 0), (500, 1_500)),
@@ -93,6 +94,12 @@ const TABLE: [Row; Fault::ALL.len()] = [
 /// The classes that are on, with their rates.
 pub fn rates(seed: u64, strength: Strength) -> BTreeMap<Fault, Rate> {
     TABLE.iter().filter_map(|row| Some((row.fault, row.drawn(seed, strength)?))).collect()
+}
+
+/// The highest rate that this class has in any run.
+pub fn worst(fault: Fault) -> Rate {
+    let of = |row: &Row| Rate { reads: row.reads.1, changes: row.changes.1 };
+    TABLE.iter().find(|row| row.fault == fault).map_or(Rate { reads: 0, changes: 0 }, of)
 }
 
 impl Row {

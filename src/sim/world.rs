@@ -346,6 +346,7 @@ impl World {
             Happening::ShowRightly(number) => self.show_rightly(number),
             Happening::Reach { machine, since, status } => self.reach(machine, since, status),
             Happening::Remake(machine) => self.remake(&machine),
+            Happening::Return(machine) => self.bring_back(*machine),
             Happening::Discard(machine) => {
                 // It may be busy or gone; then somebody else sees to it.
                 let _refused = self.remove_machine(machine).is_err();

@@ -88,3 +88,57 @@ fn two_months_of_costs_are_the_sum_of_the_journalled_deltas() {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
+
+/// What the list says of all that is there, and what it has of it beside each thing.
+fn by_list(folder: &str) -> (Value, i64, i64, usize) {
+    let read = |verb: &str| -> Value {
+        serde_json::from_str(&run(&[verb, "--data-dir", folder, "--json"])).unwrap()
+    };
+    let (money, costs) = (read("status")["money"].clone(), read("costs"));
+    let month = costs["months"].as_array().unwrap().last().unwrap().clone();
+    let kinds = month["currencies"][0]["kinds"].as_array().unwrap().clone();
+    let listed = |kind: &str, bound: &str| -> Vec<i64> {
+        let of_kind = kinds.iter().filter(|one| one["kind"] == kind);
+        let resources = of_kind.flat_map(|one| one["resources"].as_array().unwrap());
+        resources.map(|one| &one["list_per_hour"][bound]).filter(|one| !one.is_null()).map(nanos).collect()
+    };
+    let machines: i64 = listed("instance", "most").iter().sum();
+    let (least, most) = (listed("snapshot", "least"), listed("snapshot", "most"));
+    (money, machines + most.iter().sum::<i64>(), least.iter().sum(), most.len())
+}
+
+#[test]
+fn what_burns_is_told_on_three_bases_and_snapshots_cost_a_range_until_a_record_settles_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = |name: &str, length: &str| {
+        let folder = folder.path().join(name).display().to_string();
+        run(&["demo", "--for", length, "--machines", "2", "--json", "--data-dir", &folder]);
+        folder
+    };
+    // No snapshot was deleted yet: no record is closed.
+    let early = demo("early", "30h");
+    let (money, per_hour, least, count) = by_list(&early);
+    let (usd, shelf) = (&money["currencies"][0], &money["snapshots"][0]);
+    assert_eq!((nanos(&usd["burn"]["list"]["per_hour"]), usd["worst"].as_str()), (per_hour, Some("list")));
+    assert_eq!((&money["snapshot_price_basis"], shelf["count"].as_u64()), (&Value::Null, Some(count as u64)));
+    let range = (nanos(&shelf["per_hour"]["least"]), nanos(&shelf["per_hour"]["most"]));
+    assert!(range == (least, count as i64 * 100_000_000) && range.0 < range.1, "{shelf}");
+    let text = run(&["status", "--data-dir", &early]);
+    for part in ["USD/h at list price", " to 292.00 USD a month at list price", "settles it"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    // Some were: their records say what one costs, and what is listed is what is billed.
+    let (money, per_hour, least, count) = by_list(&demo("late", "6d"));
+    let (usd, shelf) = (&money["currencies"][0], &money["snapshots"][0]);
+    assert_eq!(money["snapshot_price_basis"], "fixed_100gb");
+    assert_eq!((nanos(&shelf["per_hour"]["least"]), least), (least, count as i64 * 100_000_000));
+    for basis in ["list", "records"] {
+        assert_eq!(nanos(&usd["burn"][basis]["per_hour"]), per_hour, "{basis}");
+    }
+    let fallen = nanos(&usd["burn"]["balance"]["per_hour"]);
+    assert!((per_hour - fallen).abs() < per_hour / 100, "{fallen} against {per_hour}");
+    let balance = i128::from(nanos(&usd["balance"]));
+    let hours = usd["hours_left"].as_u64().unwrap();
+    let until_told = i128::from(per_hour) * i128::from(hours);
+    assert!(hours > 0 && until_told <= balance, "{hours} h at {per_hour} of {balance}");
+}

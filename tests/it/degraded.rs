@@ -153,6 +153,39 @@ fn a_start_that_cannot_write_stays_up_without_a_call_and_goes_on_when_it_can() {
     assert!(site.verified());
 }
 
+/// A day passes in half a minute, and a try in it each minute.
+#[test]
+fn a_start_that_cannot_write_is_told_by_one_letter_a_day() {
+    let (cloud, settings) = listener();
+    let spool = "[mail]\nfolder = \"SPOOL\"\nfrom = \"qm@example.org\"";
+    let site = Site::new(&settings.replace("scale = 60", "scale = 3600"), spool);
+    let text = fs::read_to_string(&site.configuration).unwrap();
+    let text = text.replace("email = \"off\"", "email = [\"ops@example.org\"]");
+    fs::write(&site.configuration, text.replace("SPOOL", &site.path("spool").display().to_string())).unwrap();
+    fs::write(site.path("disk"), "where a folder should be").unwrap();
+    let sent_at = || -> Vec<jiff::Timestamp> {
+        let files = fs::read_dir(site.path("spool")).into_iter().flatten().map(|file| file.unwrap().path());
+        let letters = files.filter(|path| path.extension().is_some_and(|ending| ending == "eml"));
+        let date_of = |path: PathBuf| {
+            let text = fs::read_to_string(path).unwrap();
+            assert!(text.contains("[Quartermaster] critical"), "{text}");
+            let date = text.lines().find_map(|line| line.strip_prefix("Date: ")).unwrap().trim().to_owned();
+            jiff::fmt::rfc2822::parse(&date).unwrap().timestamp()
+        };
+        let mut dates: Vec<_> = letters.map(date_of).collect();
+        dates.sort();
+        dates
+    };
+    let _daemon = site.run();
+    until("the first letter", || !sent_at().is_empty());
+    site.says("degraded: the journal cannot be written", 20);
+    until("the second letter", || sent_at().len() > 1);
+    let dates = sent_at();
+    // The date of a letter has whole seconds.
+    assert!((dates[1] - dates[0]).total(jiff::Unit::Second).unwrap() >= 86_399.0, "{dates:?}");
+    assert!(!was_called(&cloud));
+}
+
 #[test]
 fn a_daemon_that_waits_for_its_disk_ends_when_it_is_told_to() {
     let (cloud, settings) = listener();

@@ -34,7 +34,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 /// From so many kills and calls on, a fault that was never hit fails the campaign; a slow machine has few calls.
 const MANY: (u64, u64) = (50, 5_000);
 /// Too rare for every campaign of some days, or carried out by nobody here.
-const RARE_FAULTS: [&str; 4] = ["F33", "F33c", "F35", "F40"];
+const RARE_FAULTS: [&str; 5] = ["F30b", "F33", "F33c", "F35", "F40"];
 
 /// Late effects come within 30 minutes and listings lag up to 15, so 45 would do for `settle`; a
 /// request that waits for a busy processor costs minutes more. `timeout` is real time, and the cloud

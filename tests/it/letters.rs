@@ -10,6 +10,7 @@ use quartermaster::domain::alert::event::{Content, LetterQueued, News, Step};
 use quartermaster::domain::alert::matter::{Fact, Level, Matter};
 use quartermaster::domain::alert::review::Review;
 use quartermaster::domain::id::{LetterId, MachineId, PolicyName};
+use quartermaster::domain::slot::Held;
 use quartermaster::domain::time::{Seconds, Timestamp};
 use quartermaster::mail::form::{self, Envelope};
 use quartermaster::mail::letter;
@@ -276,4 +277,22 @@ fn a_freeze_that_began_by_itself_says_what_to_look_at_before_it_is_thawed() {
     let (first, done) = command(true);
     assert!(first.starts_with("quartermaster machines list "), "{first}");
     assert!(done.contains("Look first at what is gone") && done.contains("`quartermaster thaw`"), "{done}");
+}
+
+#[test]
+fn a_letter_about_listings_that_cannot_be_read_names_the_doctor() {
+    let command = |matter: Matter, held: Option<Held>| {
+        let mut queued = about("trainer-1");
+        let Content::Alert(news) = &mut queued.content else { panic!() };
+        news.matter = matter;
+        for fact in &mut news.facts {
+            if let Fact::Late { held: known, .. } = fact {
+                known.clone_from(&held);
+            }
+        }
+        letter::letter(&queued).command
+    };
+    assert_eq!(command(Matter::ApiUnreachable, None), "quartermaster doctor");
+    assert_eq!(command(Matter::BackupLate, Some(Held::Unseen)), "quartermaster doctor");
+    assert_eq!(command(Matter::BackupLate, Some(Held::Paused)), "quartermaster status");
 }

@@ -21,6 +21,7 @@ mod campaign;
 mod clock;
 mod bounds;
 mod told;
+mod losses;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod doctor;

@@ -89,6 +89,32 @@ fn a_file_is_read_like_standard_input_and_text_says_the_same() {
     ");
 }
 
+/// The restic that a Debian has knows neither all words nor the oldest; what the newest keeps is stored.
+#[test]
+fn every_policy_of_restics_own_tests_keeps_what_restic_keeps() {
+    let stored = include_str!("../restic.txt").lines().filter(|line| !line.starts_with('#'));
+    let (policies, instants): (Vec<&str>, Vec<&str>) = stored.partition(|line| line.starts_with("--"));
+    let instants: Vec<(&str, usize)> = instants
+        .iter()
+        .map(|line| line.split_once(' ').map(|(at, count)| (at, count.parse().unwrap())).unwrap())
+        .collect();
+    let backups = instants.iter().flat_map(|(at, count)| (0..*count).map(move |number| (at, number)));
+    let lines: String = backups
+        .map(|(at, number)| json!({"id": format!("{at} {number}"), "taken_at": at}).to_string() + "\n")
+        .collect();
+    for policy in &policies {
+        let (flags, expected) = policy.split_once(" = ").unwrap();
+        let words = ["--input", "-", "--timezone", "UTC", "--now", instants[0].0, "--json"];
+        let flags: Vec<&str> = words.into_iter().chain(flags.split(' ')).collect();
+        let judged = document(&preview(&flags, &lines));
+        let kept = judged["keep"].as_array().unwrap();
+        let of = |at: &str| kept.iter().filter(|one| one["id"].as_str().unwrap().starts_with(at)).count();
+        let counts: String = instants.iter().map(|(at, _)| of(&format!("{at} ")).to_string()).collect();
+        assert_eq!(counts, expected, "{policy}");
+    }
+    assert_eq!((instants.len(), policies.len()), (99, 36));
+}
+
 #[test]
 fn each_bad_line_is_told_with_its_number() {
     let lines = "{\"id\":\"a\",\"taken_at\":\"2026-03-01T02:00:00Z\"}\n\nnonsense\n{\"id\":\"b\"}\n\

@@ -79,7 +79,11 @@ fn machines_that_are_long_gone_are_forgotten() {
     world.take_all();
     world.cloud.machines.clear();
     world.pass();
-    world.wait(Seconds::days(31));
+    world.wait(Seconds::days(29));
+    world.pass();
+    world.look(&Scope::Prices);
+    assert_eq!(world.state.fleet.machines.len(), 3);
+    world.wait(Seconds::days(2));
     world.pass();
     world.look(&Scope::Prices);
     assert!(world.state.fleet.machines.is_empty() && world.state.shelves.is_empty());

@@ -7,6 +7,7 @@ mod losses;
 mod reuse;
 mod ready;
 mod deletes;
+mod caps;
 mod disowned;
 mod holds;
 mod hands;

@@ -97,6 +97,7 @@ impl World {
     }
 
     pub(super) fn put(&mut self, mut machine: Machine) {
+        machine.since = self.now;
         machine.unsupported = self.is_unsupported(machine.number);
         let (id, name) = (machine.id.clone(), machine.name.clone());
         let subject = Subject::Machine { id, name, gpu_type: machine.gpu_type };

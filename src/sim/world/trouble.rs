@@ -18,8 +18,10 @@ const HOUR: u64 = 3_600;
 /// A snapshot that is being made for ever blocks its machine for so long.
 const STUCK: Duration = Duration::from_secs(2 * HOUR);
 const QUIRKS: [Fault; 4] = [Fault::OddSize, Fault::OddDate, Fault::OddId, Fault::OddField];
-const FROM_TIME_TO_TIME: [Fault; 4] =
-    [Fault::MachineTrouble, Fault::TakesImage, Fault::HandDeleted, Fault::HandRestored];
+const FROM_TIME_TO_TIME: [Fault; 5] =
+    [Fault::MachineTrouble, Fault::MachinesLost, Fault::TakesImage, Fault::HandDeleted, Fault::HandRestored];
+/// Fewer at once are no great loss.
+const LOST_LEAST: usize = 3;
 
 impl World {
     /// What struck since the last time.
@@ -48,6 +50,7 @@ impl World {
     pub(super) fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::MachineTrouble => self.trouble_a_machine(),
+            Fault::MachinesLost => self.lose_machines(),
             Fault::TakesImage => self.person_archives(),
             Fault::HandDeleted => self.person_deletes(),
             Fault::HandRestored => self.person_restores(),
@@ -166,17 +169,45 @@ impl World {
             2 => self.turn(number, MachineStatus::Error),
             3 => self.turn(number, MachineStatus::Shutoff),
             _ => {
-                let Some(machine) = self.machines.get(&number).cloned() else { return };
-                if self.remove_machine(number).is_ok() {
-                    let at = self.mischief.ends(self.now, Duration::from_secs(seconds));
-                    self.agenda.schedule(at, Happening::Remake(Box::new(machine)));
-                }
+                self.lose(number, seconds, Happening::Remake);
                 return;
             }
         }
         if kind > 0 {
             self.recover_later(number, seconds);
         }
+    }
+
+    /// All that can go; what is being snapshotted stays, and what a person restored is that person's.
+    fn lose_machines(&mut self) {
+        let idle = |machine: &&Machine| machine.running_snapshot.is_none() && machine.restored_from.is_none();
+        let idle: Vec<u64> = self.machines.values().filter(idle).map(|machine| machine.number).collect();
+        if idle.len() < LOST_LEAST {
+            return;
+        }
+        self.mischief.hit(Fault::MachinesLost);
+        let random = self.mischief.random(Fault::MachinesLost);
+        let becomes: fn(Box<Machine>) -> Happening =
+            if random.bool() { Happening::Return } else { Happening::Remake };
+        let seconds: Vec<u64> = idle.iter().map(|_| random.u64(HOUR..60 * HOUR)).collect();
+        for (number, seconds) in idle.into_iter().zip(seconds) {
+            self.lose(number, seconds, becomes);
+        }
+    }
+
+    /// This becomes of it so much later.
+    fn lose(&mut self, number: u64, seconds: u64, becomes: fn(Box<Machine>) -> Happening) {
+        let Some(machine) = self.machines.get(&number).cloned() else { return };
+        if self.remove_machine(number).is_ok() {
+            let at = self.mischief.ends(self.now, Duration::from_secs(seconds));
+            self.agenda.schedule(at, becomes(Box::new(machine)));
+        }
+    }
+
+    /// Up, whatever it was before: nobody waits any more for what would have become of that.
+    pub(super) fn bring_back(&mut self, mut machine: Machine) {
+        machine.status = MachineStatus::Active;
+        self.put(machine);
     }
 
     fn recover_later(&mut self, number: u64, seconds: u64) {
@@ -193,5 +224,40 @@ impl World {
         let number = again.number;
         self.put(again);
         self.reach_later(number, MachineStatus::Active, Duration::from_secs(HOUR / 12));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::sim::fault::Fault;
+    use crate::sim::fault_plan::FaultPlan;
+    use crate::sim::probe::{cloud, far, minutes};
+
+    #[tokio::test(start_paused = true)]
+    async fn every_idle_machine_is_gone_at_once_and_there_again_later_or_made_again() {
+        let cloud = cloud("plain", FaultPlan::only(7, far(), Fault::MachinesLost, 1_000));
+        let fleet = || -> BTreeMap<String, String> {
+            cloud.with_world(|world| world.machines().map(|one| (one.name.clone(), one.id.clone())).collect())
+        };
+        let (mut returned, mut remade) = (0, 0);
+        for loss in 1..=6 {
+            let before = fleet();
+            while fleet() == before {
+                minutes(1).await;
+            }
+            assert_eq!((fleet().len(), cloud.hits()["F30b"]), (0, loss), "one by one is no great loss");
+            while fleet().len() < before.len() {
+                minutes(1).await;
+            }
+            assert!(before.keys().eq(fleet().keys()), "{before:?}");
+            let is_same = |(name, id): (&String, &String)| before[name] == *id;
+            match fleet().iter().filter(|one| is_same(*one)).count() {
+                0 => remade += 1,
+                all => returned += all / before.len(),
+            }
+        }
+        assert!(returned > 0 && remade > 0 && returned + remade == 6, "{returned} and {remade}");
     }
 }
