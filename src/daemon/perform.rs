@@ -3,12 +3,16 @@
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::room::Room;
 use crate::domain::audit::{Objection, audit};
+use crate::domain::draft::Action;
 use crate::domain::effect::{Cause, Effect, Verb};
 use crate::domain::event::{Anomaly, Event, Intended, Postponed, Settled, SlotDecided};
 use crate::domain::fleet::Scope;
-use crate::domain::id::BackupId;
+use crate::domain::id::{BackupId, EffectId};
+use crate::domain::plan::plan;
 use crate::domain::proof;
 use crate::domain::slot::{Decision, Skip};
+use crate::domain::state::State;
+use crate::domain::time::Timestamp;
 use crate::journal::append::AppendError;
 use crate::planted::{Bug, is_planted};
 
@@ -28,14 +32,24 @@ impl Engine {
             }
         }
         let about = effect.verb.backup().to_string();
-        let is_create = effect.verb.is_create();
+        let (id, is_create) = (effect.id.clone(), effect.verb.is_create());
         // A machine that slept, or whose clock was set, in the middle of a pass wakes up here.
         self.check_clock().await?;
         let now = self.clock.now();
         let permit = match audit(&self.state, now, effect) {
             Ok(permit) => permit,
-            Err(Objection::Changed(why)) if !is_create => return self.postpone(about, why).await,
-            Err(objection) => return self.note(about, objection).await,
+            // What was read since the plan was made can speak against it: only what would be planned again, of
+            // what is known now, is a fault of the plan.
+            Err(Objection::Forbidden(why)) if proposes(&self.state, now, &id) => {
+                return self.note(about, why).await;
+            }
+            Err(Objection::Changed(why) | Objection::Forbidden(why)) if !is_create => {
+                return self.postpone(about, why).await;
+            }
+            Err(why) => {
+                tracing::debug!(%about, %why, "not performed");
+                return Ok(());
+            }
         };
         // Of this moment, not of the plan's: what went before it in this pass may have changed the shelf.
         let proof = proof::of(&self.state, now, permit.effect());
@@ -78,18 +92,20 @@ impl Engine {
     }
 
     /// An objection that the plan should have foreseen is written down, once in this process.
-    async fn note(&mut self, about: String, objection: Objection) -> Result<(), Trouble> {
-        let what = format!("the audit refused what the plan proposed: {objection}");
-        tracing::debug!(%about, %objection, "not performed");
-        let said = format!("{about}: {what}");
+    async fn note(&mut self, about: String, why: &'static str) -> Result<(), Trouble> {
+        let what = format!("the audit refused what the plan proposed: {why}");
+        tracing::debug!(%about, why, "not performed");
         if self.objections.len() >= MOST_OBJECTIONS {
             self.objections.clear();
         }
-        match objection {
-            Objection::Forbidden(_) if self.objections.insert(said) => {
-                self.record(vec![Event::Anomaly(Anomaly { about, what })]).await
-            }
-            Objection::Forbidden(_) | Objection::Changed(_) => Ok(()),
+        if self.objections.insert(format!("{about}: {what}")) {
+            self.record(vec![Event::Anomaly(Anomaly { about, what })]).await?;
         }
+        Ok(())
     }
+}
+
+fn proposes(state: &State, now: Timestamp, id: &EffectId) -> bool {
+    let drafted = plan(state, now);
+    drafted.actions.iter().any(|action| matches!(action, Action::Perform { effect } if effect.id == *id))
 }

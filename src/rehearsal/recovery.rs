@@ -192,8 +192,8 @@ impl Ending<'_> {
                 && !goes_on(record)
         };
         let mut found = Vec::new();
-        // What images there are nobody knows, and only a person could say that there are none.
-        if self.setup.dialect.has(Way::NoImages) {
+        // What images there are nobody knows, unless a person says that there are none.
+        if self.setup.dialect.has(Way::NoImages) && !self.setup.says_no_images() {
             return found;
         }
         for shelf in shelves.values() {

@@ -40,7 +40,6 @@ use crate::rehearsal::variety::{self, DAILY, RENAMED};
 use crate::rehearsal::watch::{self, Observer};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::fault::Fault;
-use crate::sim::fault_plan::FaultPlan;
 use crate::sim::record::Actor;
 use crate::sim::wire::LocalWire;
 
@@ -130,13 +129,12 @@ struct Rehearsal<'a> {
 impl<'a> Rehearsal<'a> {
     fn new(setup: &'a Setup, onlooker: Rc<RefCell<dyn Onlooker>>) -> Self {
         let clock = Clock::simulated(setup.begins());
-        let faults = FaultPlan::named(&setup.faults, setup.seed, setup.calm_begins());
         let cloud = Cloud::new(Start {
             seed: setup.seed,
             clock: clock.clone(),
             machines: setup.machines,
             dialect: setup.dialect,
-            faults: faults.unwrap_or_else(|| FaultPlan::none(setup.seed)),
+            faults: setup.fault_plan(),
             key: KEY.to_owned(),
             rules: edits::promised(&setup.policies(), setup.dialect, setup.keep_last),
             initial_balance: BALANCE,

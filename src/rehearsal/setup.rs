@@ -12,7 +12,9 @@ use crate::domain::time::{Seconds, Timestamp};
 use crate::domain::timing::Timing;
 use crate::rehearsal::disturb::Disturbance;
 use crate::rehearsal::variety::{self, DAILY};
-use crate::sim::dialect::Dialect;
+use crate::sim::dialect::{Dialect, Way};
+use crate::sim::fault::Fault;
+use crate::sim::fault_plan::FaultPlan;
 
 /// 2026-03-01T00:00:00Z, when every rehearsal begins.
 pub const EPOCH: Timestamp = Timestamp::EPOCH;
@@ -59,6 +61,19 @@ impl Setup {
         if self.faults == "none" { self.begins() } else { self.ends() - Seconds(calm) }
     }
 
+    /// Whether the configuration says that there are no images, where the cloud cannot tell: then nobody makes
+    /// any. Half of the seeds say nothing, and their deletions wait for a person.
+    pub fn says_no_images(&self) -> bool {
+        self.dialect.has(Way::NoImages) && !(self.seed / 4).is_multiple_of(2)
+    }
+
+    /// The faults of the cloud.
+    pub fn fault_plan(&self) -> FaultPlan {
+        let named = FaultPlan::named(&self.faults, self.seed, self.calm_begins());
+        let plan = named.unwrap_or_else(|| FaultPlan::none(self.seed));
+        if self.says_no_images() { plan.without(Fault::TakesImage) } else { plan }
+    }
+
     /// When nobody takes a letter: from the fifth part of the chaos on, for three days or as long as that.
     pub fn mail_outage(&self) -> Option<(Timestamp, Timestamp)> {
         let chaos = self.calm_begins().since(self.begins());
@@ -87,7 +102,7 @@ impl Setup {
             mode: Mode::Enforce,
             policies,
             rules: Rules::default(),
-            images: Images::Ask,
+            images: if self.says_no_images() { Images::Absent } else { Images::Ask },
             alerts: AlertRules { told: true, ..AlertRules::default() },
             snapshot_price_basis: PriceBasisSaid::Auto,
         }

@@ -91,6 +91,13 @@ impl FaultPlan {
         self
     }
 
+    /// The same, but for one class, which never happens.
+    pub fn without(mut self, fault: Fault) -> Self {
+        self.rates.remove(&fault);
+        self.hits.remove(&fault);
+        self
+    }
+
     fn new(seed: u64, chaos_until: Timestamp, strength: Strength) -> Self {
         let rates = rates(seed, strength);
         let streams = rates.keys().map(|fault| (*fault, stream(seed, fault.code()))).collect();

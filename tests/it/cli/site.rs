@@ -69,6 +69,8 @@ impl Site {
     }
 
     pub fn write_key(&self, key: &str, mode: u32) {
+        // Only root writes over one that nobody may write.
+        drop(fs::remove_file(self.path("key")));
         fs::write(self.path("key"), key).unwrap();
         fs::set_permissions(self.path("key"), fs::Permissions::from_mode(mode)).unwrap();
     }
