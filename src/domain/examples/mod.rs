@@ -8,6 +8,7 @@ mod reuse;
 mod ready;
 mod deletes;
 mod caps;
+mod steps;
 mod disowned;
 mod holds;
 mod hands;
