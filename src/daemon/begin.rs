@@ -45,15 +45,10 @@ fn try_to_take(directory: &Path) -> Result<Folded, RunError> {
     Ok(engine::open(directory, Durability::Full, Replay::Checkpoint)?)
 }
 
-/// Why no waiting makes a directory of it. A missing right, a full disk and a mount that comes late heal.
+/// Why no waiting makes a directory of it. What is full, read-only or in the way can be mended, and a mount can
+/// come late.
 fn never(kind: io::ErrorKind) -> Option<&'static str> {
-    match kind {
-        io::ErrorKind::AlreadyExists => Some("it is there, and is no directory"),
-        io::ErrorKind::NotADirectory => Some("it is below something that is no directory"),
-        io::ErrorKind::ReadOnlyFilesystem => Some("its file system is read-only"),
-        io::ErrorKind::InvalidFilename => Some("its name is too long"),
-        _ => None,
-    }
+    (kind == io::ErrorKind::InvalidFilename).then_some("its name is too long")
 }
 
 /// An engine that hears nobody yet.

@@ -137,8 +137,9 @@ pub enum AskRefusal {
     Held(BackupId, Timestamp),
     #[error("an image was made from {0}, and no override reaches that")]
     Linked(BackupId),
-    #[error("{0} stays: {because}; it goes all the same with {overrides} --reason WHY", because = rail::because(.1), overrides = rail::overrides(.1))]
-    Rails(BackupId, Vec<Rail>),
+    #[error("{0} stays: {because}; it goes all the same with {overrides} --reason WHY", because = rail::because(.1), overrides = rail::overrides(.2.iter().chain(.1)))]
+    /// What holds it, and what was overridden already.
+    Rails(BackupId, Vec<Rail>, BTreeSet<Rail>),
     #[error("{0} is {1}, and nobody deletes it in that state")]
     Untouchable(BackupId, &'static str),
     #[error("no machine {0} was seen in this account")]
@@ -350,7 +351,7 @@ fn may_delete(
             None if hand::is_linked(state, backup) => Err(AskRefusal::Linked(id.clone())),
             None => match hand::rails_against(state, now, id, backup, overrides) {
                 rails if rails.is_empty() => Ok(()),
-                rails => Err(AskRefusal::Rails(id.clone(), rails)),
+                rails => Err(AskRefusal::Rails(id.clone(), rails, overrides.clone())),
             },
         },
     }

@@ -67,7 +67,9 @@ impl<'a> Busy<'a> {
 
     /// A snapshot that bears this name and is not ours. The names are gathered once, when somebody asks.
     fn stranger(&self, state: &'a State, name: &str) -> Option<&'a SnapshotId> {
-        self.strangers.get_or_init(|| strangers(state).collect()).get(name).copied()
+        // Of several the first, so the last comes first.
+        let named = || strangers(state).collect::<Vec<_>>().into_iter().rev().collect();
+        self.strangers.get_or_init(named).get(name).copied()
     }
 }
 

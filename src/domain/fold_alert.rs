@@ -1,5 +1,7 @@
 //! The fold of alerts and letters, and of what they rest on.
 
+use std::collections::BTreeMap;
+
 use super::alert::event::{AlertChanged, Content, LetterQueued, LetterTried};
 use super::alert::standing::{Active, Alerts, GONE_FOR, Waiting};
 use super::fleet::{Look, LookResult, Scope};
@@ -105,7 +107,7 @@ impl Alerts {
         }
         self.unreached_since = self.unreached_since.map(|_| at);
         self.digested_until = self.digested_until.map(|until| until.min(at));
-        let ended = self.ended.values_mut().map(|ended| &mut ended.at);
+        let ended = self.ended.values_mut().flat_map(BTreeMap::values_mut).map(|past| &mut past.at);
         self.gone.values_mut().chain(ended).for_each(|since| *since = moved(*since));
     }
 }

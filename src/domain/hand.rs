@@ -274,6 +274,8 @@ fn hold_of(
         Some(hold)
     } else if around.has_suspect(backup) {
         Some(Hold::Suspect)
+    } else if around.has_unreadable(backup) {
+        Some(Hold::Unreadable)
     } else {
         good_hold(state, now, adopted, &request.overrides, (id, backup), around)
             .or_else(|| {
@@ -310,12 +312,8 @@ fn good_hold(
     let overridden = |rail: &Rail| overrides.contains(rail);
     let own = holds.into_iter().filter(|(rail, _)| !overridden(rail)).find_map(|(_, hold)| hold);
     own.or_else(|| {
-        let hold = prune::shelf_hold(state, now, adopted, id, backup, &around.shelves);
-        hold.filter(|hold| match hold {
-            Hold::LastGood => !overridden(&Rail::MinGood),
-            Hold::Stale => !overridden(&Rail::Stale),
-            _ => true,
-        })
+        let mut holds = prune::shelf_holds(state, now, adopted, (id, backup), &around.shelves);
+        holds.find(|hold| rail_of(hold).is_none_or(|rail| !overridden(&rail)))
     })
 }
 

@@ -105,7 +105,7 @@ fn scaled(digits: impl Iterator<Item = u8>, count: usize, shift: i32) -> Option<
         value = value.checked_mul(10)?;
     }
     let up = first_behind > 5 || (first_behind == 5 && (has_rest || value % 2 == 1));
-    Some(value + i128::from(up))
+    value.checked_add(i128::from(up))
 }
 
 impl fmt::Display for Nanos {

@@ -144,7 +144,7 @@ fn hold_around(
     backup: &Backup,
     around: &Around,
 ) -> Option<Hold> {
-    if let Some(hold) = shelf_hold(state, now, adopted, id, backup, &around.shelves) {
+    if let Some(hold) = shelf_holds(state, now, adopted, (id, backup), &around.shelves).next() {
         Some(hold)
     } else if around.is_open(backup) {
         Some(Hold::Unknown)
@@ -161,35 +161,33 @@ fn hold_around(
     }
 }
 
-/// What the other backups of its policy and machine hold it for.
-pub(super) fn shelf_hold(
+/// What the other backups of its policy and machine hold it for; the graver first.
+pub(super) fn shelf_holds(
     state: &State,
     now: Timestamp,
     adopted: &Adopted,
-    id: &BackupId,
-    backup: &Backup,
+    (id, backup): (&BackupId, &Backup),
     shelves: &Shelves,
-) -> Option<Hold> {
+) -> impl Iterator<Item = Hold> + use<> {
     // A backup of no policy stands on no shelf.
-    let slot = backup.slot.as_ref()?;
-    let rules = &adopted.set.rules;
-    let on_shelf = shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
-    let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
-    // One from the future would be young for ever.
-    let newest = others.clone().map(|(_, other)| other.taken_at).filter(|at| *at <= now + rules.skew).max();
-    // A removed policy makes no new ones, and a person said that its old ones may go.
-    let policy = adopted.set.policies.get(&slot.policy);
-    let is_stale = policy.is_some_and(|policy| {
-        let freeze_age = policy.longest_gap.duration() * 2 + rules.freeze_margin.duration();
-        newest.is_none_or(|newest| now.since(newest) > freeze_age)
+    let holds = backup.slot.as_ref().map(|slot| {
+        let rules = &adopted.set.rules;
+        let on_shelf = shelves.get(&(&slot.policy, &slot.machine)).map_or(&[][..], Vec::as_slice);
+        let others = on_shelf.iter().filter(|(other, backup)| backup.life == Life::Good && *other != id);
+        let dates = others.clone().map(|(_, other)| other.taken_at);
+        // One from the future would be young for ever.
+        let newest = dates.filter(|at| *at <= now + rules.skew).max();
+        // A removed policy makes no new ones, and a person said that its old ones may go.
+        let is_stale = adopted.set.policies.get(&slot.policy).is_some_and(|policy| {
+            let freeze_age = policy.longest_gap.duration() * 2 + rules.freeze_margin.duration();
+            newest.is_none_or(|newest| now.since(newest) > freeze_age)
+        });
+        let thaw = state.thawed.get(&backup.machine).filter(|_| is_stale);
+        let least = thaw.map_or(rules.min_good, |thaw| thaw.keep);
+        let is_short = others.count() < least as usize;
+        [is_short.then_some(Hold::LastGood), (is_stale && thaw.is_none()).then_some(Hold::Stale)]
     });
-    let thaw = state.thawed.get(&backup.machine).filter(|_| is_stale);
-    let least = thaw.map_or(rules.min_good, |thaw| thaw.keep);
-    if others.count() < least as usize {
-        Some(Hold::LastGood)
-    } else {
-        (is_stale && thaw.is_none()).then_some(Hold::Stale)
-    }
+    holds.into_iter().flatten().flatten()
 }
 
 /// Under which mode it stands, and since when.

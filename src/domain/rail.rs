@@ -68,7 +68,7 @@ pub fn because(rails: &[Rail]) -> String {
 }
 
 /// What takes them away, as it is typed.
-pub fn overrides(rails: &[Rail]) -> String {
-    let named: Vec<String> = rails.iter().map(|rail| format!("--override {}", rail.word())).collect();
+pub fn overrides<'a>(rails: impl IntoIterator<Item = &'a Rail>) -> String {
+    let named: Vec<String> = rails.into_iter().map(|rail| format!("--override {}", rail.word())).collect();
     named.join(" ")
 }

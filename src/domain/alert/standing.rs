@@ -72,14 +72,17 @@ pub struct Waiting {
     pub taken: bool,
 }
 
-/// Where many things fall ill one after another, they are told together, this far apart.
+/// Where many things fall ill one after another, they are told together, this far apart, and twice as far with
+/// each letter.
 const MORE_EVERY: Seconds = Seconds::hours(1);
+const MOST_APART: u32 = 2;
+
+/// What a matter was about when it ended, and each of these for itself; empty where it is about one thing only.
+pub type Ended = BTreeMap<String, Past>;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct Past {
     pub at: Timestamp,
-    /// What it was about, this time and the times before.
-    pub subjects: BTreeSet<String>,
     /// How often it came and went and was told.
     pub times: u32,
 }
@@ -94,30 +97,33 @@ impl Alerts {
     /// How long a matter must last before a letter tells it. Where little is to be lost, what comes and goes
     /// of the same things is told once: who hears of it ten times a day does not hear the eleventh.
     pub fn quiet(&self, matter: Matter, active: &Active) -> Seconds {
-        let again = self.ended.get(&matter).filter(|ended| {
-            let is_soon = active.since.since(ended.at) < COMES_AND_GOES.duration();
-            // Each freeze and each pause names its own end, and is the same matter for all that.
-            let is_one = matches!(matter, Matter::Frozen | Matter::Paused);
-            is_soon && (is_one || active.subjects.is_subset(&ended.subjects))
-        });
         let is_mild = active.level < Level::Urgent && !matches!(matter, Matter::Balance(_));
-        let stays = again.filter(|_| is_mild).map_or(Seconds(0), Ended::stays);
-        matter.quiet().max(stays)
+        let past = |subject: &String| self.ended.get(&matter)?.get(subject);
+        let is_soon = |past: &&Past| active.since.since(past.at) < COMES_AND_GOES.duration();
+        // Of several, what is newest to a person decides; what never was there is told at once.
+        let times = active
+            .parts(matter)
+            .into_iter()
+            .map(|part| past(&part).filter(is_soon).map_or(0, |past| past.times));
+        match times.min() {
+            Some(times @ 1..) if is_mild => {
+                matter.quiet().max(Seconds(STAYS.0 << (times - 1).min(MOST_DOUBLINGS)))
+            }
+            Some(_) | None => matter.quiet(),
+        }
     }
 
     pub fn end(&mut self, matter: Matter, at: Timestamp) {
-        self.ended.retain(|_, ended| at.since(ended.at) < COMES_AND_GOES.duration());
+        for ended in self.ended.values_mut() {
+            ended.retain(|_, past| at.since(past.at) < COMES_AND_GOES.duration());
+        }
+        self.ended.retain(|_, ended| !ended.is_empty());
         let Some(active) = self.active.remove(&matter).filter(|active| active.told.is_some()) else { return };
-        let ended = self.ended.entry(matter).or_insert(Ended { at, subjects: BTreeSet::new(), times: 0 });
-        ended.at = at;
-        ended.subjects.extend(active.subjects);
-        ended.times = ended.times.saturating_add(1);
-    }
-}
-
-impl Ended {
-    fn stays(&self) -> Seconds {
-        Seconds(STAYS.0 << self.times.saturating_sub(1).min(MOST_DOUBLINGS))
+        let ended = self.ended.entry(matter).or_default();
+        for part in active.parts(matter) {
+            let past = ended.entry(part).or_insert(Past { at, times: 0 });
+            (past.at, past.times) = (at, past.times.saturating_add(1));
+        }
     }
 }
 
@@ -125,6 +131,15 @@ impl Active {
     pub fn new(at: Timestamp, level: Level) -> Self {
         let none = BTreeSet::new;
         Self { level, since: at, subjects: none(), untold: none(), easing: None, told: None }
+    }
+
+    /// What it is about, one by one. Each freeze and each pause names its own end, and is the same for all that.
+    fn parts(&self, matter: Matter) -> BTreeSet<String> {
+        match matter {
+            Matter::Frozen | Matter::Paused => BTreeSet::from([String::new()]),
+            _ if self.subjects.is_empty() => BTreeSet::from([String::new()]),
+            _ => self.subjects.clone(),
+        }
     }
 
     /// What an event makes of it.
@@ -161,7 +176,10 @@ impl Active {
         let passed = now.since(told.at);
         if has_waiting {
             None
-        } else if !self.untold.is_empty() && matter.has_parts() && passed >= MORE_EVERY.duration() {
+        } else if !self.untold.is_empty()
+            && matter.has_parts()
+            && passed >= Seconds(MORE_EVERY.0 << told.count.saturating_sub(1).min(MOST_APART)).duration()
+        {
             Some(Step::More)
         } else {
             let after = self.level.repeats_after(told.count)?;
@@ -186,7 +204,8 @@ mod tests {
     fn only_what_is_mild_and_was_told_of_the_same_things_waits_to_be_told_again() {
         let began = |level, names: &[&str]| Active { subjects: subjects(names), ..Active::new(now(), level) };
         let ended = |ago: Seconds| {
-            let ended = Ended { at: now() - ago, subjects: subjects(&["a", "b"]), times: 1 };
+            let past = Past { at: now() - ago, times: 1 };
+            let ended: Ended = ["a", "b", ""].map(|part| (part.to_owned(), past.clone())).into();
             let all = [Matter::BackupLate, Matter::Balance(crate::domain::money::Currency::Usd)];
             Alerts { ended: all.map(|matter| (matter, ended.clone())).into(), ..Alerts::default() }
         };
@@ -220,9 +239,16 @@ mod tests {
         assert_eq!(again(&mut alerts, "a", soon), Seconds(0));
         assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(1));
         assert_eq!(again(&mut alerts, "b", soon), Seconds(0), "another machine is news");
-        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(4), "and the first is none for that");
+        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(2), "and the first is none for that");
+        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(4));
         assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
         assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
+        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
+        assert_eq!(again(&mut alerts, "b", soon), Seconds(0), "it stayed away for six hours meanwhile");
         assert_eq!(again(&mut alerts, "a", COMES_AND_GOES), Seconds(0));
+        for one in 0..10_000 {
+            again(&mut alerts, &format!("backup {one}"), soon);
+        }
+        assert!(alerts.ended[&Matter::BackupLate].len() <= 8, "what ended long ago is forgotten");
     }
 }

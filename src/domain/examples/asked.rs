@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::hands::{add_image, every_rail, judged_ask};
 use super::ready::{Ready, ready};
 use crate::domain::ask::{Ask, AskRefusal, judge};
+use crate::domain::backup::Life;
 use crate::domain::id::BackupId;
 use crate::domain::rail::Rail;
 use crate::domain::time::Seconds;
@@ -35,14 +36,34 @@ fn all_rails_against_a_deletion_are_named_at_once_with_what_takes_them_away() {
     ready.world.adopt(|set| (set.rules.min_good, set.rules.soft_start) = (4, Seconds::days(30)));
     let refusal = judged_ask(&ready.world, &kept, &BTreeSet::new()).unwrap_err();
     let rails = vec![Rail::Kept, Rail::SoftStart, Rail::MinGood];
-    assert_eq!(refusal, AskRefusal::Rails(kept.clone(), rails.clone()));
+    assert_eq!(refusal, AskRefusal::Rails(kept.clone(), rails.clone(), BTreeSet::new()));
     let said = refusal.to_string();
     assert!(said.contains("a rule keeps it") && said.contains("too few good backups"), "{said}");
     let typed = "--override kept --override soft-start --override min-good --reason WHY";
     assert!(said.ends_with(typed), "{said}");
     assert_eq!(judged_ask(&ready.world, &kept, &rails.into_iter().collect()), Ok(()));
     let fewer = BTreeSet::from([Rail::Kept]);
-    assert!(judged_ask(&ready.world, &kept, &fewer).unwrap_err().to_string().contains("(min-good)"));
+    let said = judged_ask(&ready.world, &kept, &fewer).unwrap_err().to_string();
+    assert!(said.contains("(min-good)") && !said.contains("(kept)"), "{said}");
+    assert!(said.ends_with(typed), "typed as it stands, it is enough: {said}");
+}
+
+#[test]
+fn the_last_good_one_of_a_machine_is_both_one_of_too_few_and_without_a_fresh_one_beside_it() {
+    let mut ready = ready();
+    let last = ready.backups[2].clone();
+    for other in ready.backups.iter().filter(|other| **other != last) {
+        ready.world.state.backups.get_mut(other).unwrap().life = Life::Bad;
+    }
+    let refusal = judged_ask(&ready.world, &last, &BTreeSet::new()).unwrap_err();
+    let rails = vec![Rail::Kept, Rail::MinGood, Rail::Stale];
+    assert_eq!(refusal, AskRefusal::Rails(last.clone(), rails.clone(), BTreeSet::new()));
+    let all: BTreeSet<Rail> = rails.into_iter().collect();
+    assert_eq!(judged_ask(&ready.world, &last, &all), Ok(()));
+    for missing in &all {
+        let fewer = all.iter().copied().filter(|rail| rail != missing).collect();
+        assert!(judged_ask(&ready.world, &last, &fewer).is_err(), "without {missing:?}");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn needs(rail: Rail, change: impl Fn(&mut Ready) -> BackupId, objection: Objecti
         let is_doomed = ready.world.backup(&id).doom.is_some();
         let is_taken = is_named || rail == Rail::Caps || (rail == Rail::Kept && is_doomed);
         ready.world.look_at_all();
-        let refusal = AskRefusal::Rails(id.clone(), vec![rail]);
+        let refusal = AskRefusal::Rails(id.clone(), vec![rail], BTreeSet::clone(&overrides));
         let told = if is_taken { Ok(()) } else { Err(refusal) };
         assert_eq!(judged_ask(&ready.world, &id, &overrides), told);
         let effect = ask_unjudged(&mut ready.world, &id, overrides);
