@@ -19,11 +19,30 @@ use crate::sim::fault_plan::FaultPlan;
 /// Nothing is simulated, frozen or waited for longer.
 const LONGEST: Seconds = Seconds::days(3_650);
 
-/// A set of faults that the simulated cloud knows, or one class of them alone.
-pub fn faults(text: &str) -> Result<String, String> {
-    let is_known = FaultPlan::named(text, 0, Timestamp::EPOCH).is_some();
-    let rule = "must be none, typical, hostile or swarm, or the code of one class alone, such as F13";
-    is_known.then(|| text.to_owned()).ok_or_else(|| rule.to_owned())
+/// A set of faults that the simulated cloud knows, or one class of them alone; completion lists the sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults;
+
+impl TypedValueParser for Faults {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        let rule = "must be none, typical, hostile or swarm, or the code of one class alone, such as F13";
+        let known = |text: &str| {
+            let plan = FaultPlan::named(text, 0, Timestamp::EPOCH);
+            plan.map(|_| text.to_owned()).ok_or_else(|| rule.to_owned())
+        };
+        TypedValueParser::parse_ref(&known, command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(["none", "typical", "hostile", "swarm"].into_iter().map(PossibleValue::new)))
+    }
 }
 
 pub fn span(text: &str) -> Result<Seconds, String> {

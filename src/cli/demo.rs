@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::argument::{self, Dialects};
+use crate::cli::argument::{self, Dialects, Faults};
 use crate::cli::ending::Ending;
 use crate::cli::folder::Folder;
 use crate::cli::progress::Progress;
@@ -50,7 +50,7 @@ pub struct DemoArguments {
     seed: u64,
     /// How badly the cloud behaves: none, typical, hostile or swarm, or one class of fault alone, by its
     /// code, such as F30b; the last fifth of the time, at most 14 days, is calm
-    #[arg(long, value_name = "NAME", default_value = "none", value_parser = argument::faults)]
+    #[arg(long, value_name = "NAME", default_value = "none", value_parser = Faults)]
     faults: String,
     /// How the cloud differs from what is expected of it; some can be joined by +
     #[arg(long, value_name = "NAME", default_value = "plain", value_parser = Dialects::Untold)]

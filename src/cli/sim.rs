@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::argument::{self, Dialects};
+use crate::cli::argument::{self, Dialects, Faults};
 use crate::cli::ending::Ending;
 use crate::cli::{interrupt, scenario, screen};
 use crate::clock::Clock;
@@ -60,7 +60,7 @@ pub struct ServeArguments {
     dialect: String,
     /// How badly the cloud behaves: none, typical, hostile or swarm, or one class of fault alone, by its
     /// code, such as F30b
-    #[arg(long, value_name = "NAME", default_value = "none", value_parser = argument::faults)]
+    #[arg(long, value_name = "NAME", default_value = "none", value_parser = Faults)]
     faults: String,
     /// Faults end after this much simulated time [default: never]
     #[arg(long, value_name = "SPAN", value_parser = argument::span)]
