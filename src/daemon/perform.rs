@@ -3,16 +3,13 @@
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::room::Room;
 use crate::domain::audit::{Objection, audit};
-use crate::domain::draft::Action;
 use crate::domain::effect::{Cause, Effect, Verb};
 use crate::domain::event::{Anomaly, Event, Intended, Postponed, Settled, SlotDecided};
 use crate::domain::fleet::Scope;
-use crate::domain::id::{BackupId, EffectId};
-use crate::domain::plan::plan;
+use crate::domain::id::BackupId;
+use crate::domain::outlook::proposes;
 use crate::domain::proof;
 use crate::domain::slot::{Decision, Skip};
-use crate::domain::state::State;
-use crate::domain::time::Timestamp;
 use crate::journal::append::AppendError;
 use crate::planted::{Bug, is_planted};
 
@@ -103,9 +100,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-fn proposes(state: &State, now: Timestamp, id: &EffectId) -> bool {
-    let drafted = plan(state, now);
-    drafted.actions.iter().any(|action| matches!(action, Action::Perform { effect } if effect.id == *id))
 }

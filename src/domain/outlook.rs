@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use super::backup::Life;
-use super::draft::Plan;
+use super::draft::{Action, Plan};
 use super::due::{self, Busy};
 use super::event::{Event, Recorded};
 use super::fleet::Machine;
-use super::id::{MachineId, PolicyName};
+use super::id::{EffectId, MachineId, PolicyName};
 use super::plan::plan;
 use super::policy::{Mode, Policy};
 use super::selection::Selector;
@@ -60,6 +60,12 @@ pub fn outlook(state: &State, now: Timestamp) -> Outlook {
         outlook.plan = plan(&copy, now);
     }
     outlook
+}
+
+/// Whether what is known now leads to this effect.
+pub fn proposes(state: &State, now: Timestamp, id: &EffectId) -> bool {
+    let actions = outlook(state, now).plan.actions;
+    actions.iter().any(|action| matches!(action, Action::Perform { effect } if effect.id == *id))
 }
 
 /// For every policy in force and every machine that it is for: what is due, else what comes next.

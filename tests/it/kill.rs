@@ -19,19 +19,19 @@ use processes::{Character, Daemon, Report, SimulatedCloud, read_json, tried, ver
 
 /// One simulated hour in each real second.
 const SCALE: u32 = 3_600;
-/// Real time between two kills, at the longest.
+/// Real time between two kills.
 const LONGEST_LIFE_MILLIS: u64 = 4_000;
 /// Chaos lasts for about as long as the kills do: this long for each, in real time.
 const CHAOS_FOR_EACH_MILLIS: u64 = 2_200;
 /// Twelve simulated hours at least: what is open settles, and each machine gets new backups.
 const CALM: Duration = Duration::from_secs(12);
-/// The last bound of what is waited for; a slow machine is no failure.
+/// The last bound of all waits.
 const PATIENCE: Duration = Duration::from_secs(1_200);
 /// In the calm a person looks as often as this, in real time.
 const VISITS: Duration = Duration::from_secs(2);
 const MACHINES: usize = 3;
 const GLANCE: Duration = Duration::from_millis(1);
-/// From so many kills and calls on, a fault that was never hit fails the campaign; a slow machine has few calls.
+/// From so many kills and calls on, a fault that was never hit fails the campaign.
 const MANY: (u64, u64) = (50, 5_000);
 /// Too rare for every campaign of some days, or carried out by nobody here.
 const RARE_FAULTS: [&str; 5] = ["F30b", "F33", "F33c", "F35", "F40"];
@@ -314,20 +314,21 @@ fn must_have_been_worth_it(kills: u64, report: &Report, told: &str) {
     assert!(is_worth_it(kills, report), "only {taken} taken and {deleted} deleted by {now}:\n{told}");
     let is_expected =
         |code: &str| kills >= MANY.0 && report.api_calls >= MANY.1 && !RARE_FAULTS.contains(&code);
-    let missed = report.faults_hit.iter().filter(|(code, hits)| **hits == 0 && is_expected(code));
-    let missed: Vec<_> = missed.map(|(code, _)| code).collect();
-    assert!(missed.is_empty(), "never hit: {missed:?}");
+    let mut missed = report.faults_hit.iter().filter(|(code, hits)| **hits == 0 && is_expected(code));
+    assert_eq!(missed.next(), None, "never hit, and {} more", missed.count());
 }
 
-/// After the calm nothing is stuck, and every machine has a backup that was made in it; what is not so.
+/// Of an hourly backup; a slow machine takes minutes for each call.
+const OLDEST_SECONDS: u64 = 86_400;
+/// After the calm nothing is stuck, and every machine has a young backup made in it; what is not so.
 fn unrest(status: &Status, calm: Duration) -> Vec<String> {
-    let calm_seconds = (calm * SCALE).as_secs();
+    let calm_seconds = (calm * SCALE).as_secs().min(OLDEST_SECONDS);
     // The machines of an account that was not ours for a while are gone again.
     let shelves = || status.shelves.iter().filter(|shelf| !shelf.orphaned);
     let age = |shelf: &Shelf| shelf.newest_good.as_ref().map(|newest| newest.age_seconds);
     let old = shelves().filter(|shelf| age(shelf).is_none_or(|age| age > calm_seconds));
-    let mut unrest: Vec<String> =
-        old.map(|shelf| format!("{}: {:?} s", shelf.machine_name, age(shelf))).collect();
+    let told = |shelf: &Shelf| format!("{}: {:?} s", shelf.machine_name, age(shelf));
+    let mut unrest: Vec<String> = old.map(told).collect();
     if shelves().count() != MACHINES {
         unrest.push(format!("{} machines", shelves().count()));
     }

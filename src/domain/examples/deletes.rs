@@ -5,10 +5,12 @@ use super::ready::{PROPOSED, Ready, ready, stopped, unapproved};
 use super::world::{daily, machine_id};
 use crate::domain::ask::Ask;
 use crate::domain::audit::Objection::{Changed, Forbidden};
+use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
 use crate::domain::effect::{Effect, Verb};
 use crate::domain::fleet::SnapshotStatus;
 use crate::domain::id::BackupId;
+use crate::domain::outlook::proposes;
 use crate::domain::policy::Mode;
 use crate::domain::time::Seconds;
 
@@ -136,4 +138,17 @@ fn a_policy_may_be_stricter_than_the_whole() {
 fn the_backups_of_a_removed_policy_stay() {
     let change = |ready: &mut Ready| ready.world.adopt(|set| set.policies.clear());
     stopped(change, Forbidden("its policy is not in force"), Some(Hold::NoPolicy));
+}
+
+#[test]
+fn what_the_state_speaks_against_by_now_is_not_proposed_again() {
+    let mut ready = ready();
+    ready.world.look_at_all();
+    let is_proposed = |ready: &Ready| proposes(&ready.world.state, ready.world.now, &ready.delete.id);
+    assert!(is_proposed(&ready));
+    // The look just before the deletion showed a good one as failed.
+    ready.world.state.backups.get_mut(&ready.backups[3]).unwrap().life = Life::Failed;
+    let objection = ready.world.audit(&ready.delete).err();
+    assert!(matches!(objection, Some(Forbidden(_))), "{objection:?}");
+    assert!(!is_proposed(&ready), "so it is no fault of the plan");
 }
