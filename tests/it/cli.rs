@@ -72,7 +72,7 @@ fn a_key_file_that_is_missing_empty_or_readable_by_others_is_refused_with_78() {
 #[test]
 fn a_word_that_nobody_knows_is_a_usage_error_that_names_the_known_ones() {
     for (arguments, known) in [
-        (["demo", "--faults", "rude"], "none, typical, hostile, swarm"),
+        (["demo", "--faults", "rude"], "none, typical, hostile or swarm"),
         (["demo", "--dialect", "klingon"], "plain, no-unique-names, small-pages"),
         (["demo", "--for", "soon"], "1h 30m"),
     ] {

@@ -146,8 +146,10 @@ fn what_the_state_speaks_against_by_now_is_not_proposed_again() {
     ready.world.look_at_all();
     let is_proposed = |ready: &Ready| proposes(&ready.world.state, ready.world.now, &ready.delete.id);
     assert!(is_proposed(&ready));
-    // The look just before the deletion showed a good one as failed.
-    ready.world.state.backups.get_mut(&ready.backups[3]).unwrap().life = Life::Failed;
+    // The look just before the deletion showed that the newest two are none.
+    for newest in &ready.backups[2..] {
+        ready.world.state.backups.get_mut(newest).unwrap().life = Life::Bad;
+    }
     let objection = ready.world.audit(&ready.delete).err();
     assert!(matches!(objection, Some(Forbidden(_))), "{objection:?}");
     assert!(!is_proposed(&ready), "so it is no fault of the plan");
