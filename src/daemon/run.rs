@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::barrack::key::KeyError;
 use crate::barrack::transport::TransportError;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::config::key::KeyError as KeyFileError;
+use crate::config::{self, Config};
 use crate::daemon::admin;
 use crate::daemon::backups;
 use crate::daemon::begin::{begin, read_key, take};
@@ -104,7 +104,8 @@ async fn serve(
     let clock = config.clock.map_or_else(Clock::system, |set| Clock::scaled(set.epoch, set.scale));
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
     let file = std::path::absolute(&reload.file).unwrap_or_else(|_| reload.file.clone());
-    let commands = Commands::with(config.options(&file, directory));
+    let named = Some(&*file).filter(|file| *file != Path::new(config::FILE));
+    let commands = Commands::with(config.options(&file, directory)).by(named);
     let mut publisher = publish::open(&config.http, directory, commands.clone(), &outside)?;
     let mut direct = Direct::new(config.mail.clone(), &clock);
     let tell = |why: &str| {

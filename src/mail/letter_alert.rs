@@ -285,8 +285,8 @@ fn command(news: &News, commands: &Commands) -> String {
         }
         (Matter::ForeignDeletion, _) => commands.of("snapshots list", "--state vanished"),
         // A path that is wrong looks like a cloud in trouble: the doctor tells them apart.
-        (Matter::ApiUnreachable, _) => "quartermaster doctor".to_owned(),
-        (Matter::BackupLate, _) if is_unseen(news) => "quartermaster doctor".to_owned(),
+        (Matter::ApiUnreachable, _) => commands.doctor(),
+        (Matter::BackupLate, _) if is_unseen(news) => commands.doctor(),
         (
             Matter::Balance(_)
             | Matter::BalanceBlind

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::daemon::inbox::{Answer, Outlet, Request};
 use crate::domain::ask::{Ask, Halted};
-use crate::domain::backup::Life;
+use crate::domain::backup::{Backup, Life};
 use crate::domain::id::{BackupId, SnapshotId};
 use crate::domain::rail::Rail;
 use crate::domain::state::{Freeze, State};
@@ -20,8 +20,11 @@ use crate::sim::record::Actor;
 /// The first freeze, and then one in so many, is thawed by nobody.
 const LEFT_EVERY: u32 = 3;
 const MENDS_AFTER: Seconds = Seconds::hours(24);
+
 /// No list hides an image for longer.
 const HIDDEN_FOR: Seconds = Seconds::hours(3);
+/// A listing that lacks much is believed after a day, and looks fail.
+const NOTICED_WITHIN: Seconds = Seconds::hours(48);
 const VISITS: Seconds = Seconds::minutes(50);
 /// One in so many visits keeps something by a pin or a hold, or lets go of it.
 const PIN_EVERY: u32 = 150;
@@ -135,12 +138,16 @@ impl Person {
         let waiting = state.awaiting_approval(now).filter(|(_, backup)| !backup.is_protected(now));
         let waiting: BTreeSet<BackupId> = waiting.map(|(id, _)| id.clone()).collect();
         for id in &waiting {
-            for snapshot in state.backups.get(id).into_iter().flat_map(|backup| &backup.snapshots) {
+            let Some(backup) = state.backups.get(id) else { continue };
+            for snapshot in &backup.snapshots {
                 let wrong = self.cloud.with_truth(|truth| truth.is_wrong_victim(snapshot.as_str()));
                 // Where the cloud shows no images, or has not shown this one, nobody knows of it before a
-                // deletion asks.
+                // deletion asks; nor of a newer one that others took away, before it is missing for long enough.
                 let link = format!("{snapshot} is linked to an image");
-                let is_excused = |wrong: &str| wrong == link && !self.could_know_link(state, snapshot);
+                let is_excused = |wrong: &str| match wrong == link {
+                    true => !self.could_know_link(state, snapshot),
+                    false => self.lost_a_newer_one(state, backup, now),
+                };
                 if let Some(wrong) = wrong.filter(|wrong| !is_excused(wrong)) {
                     self.violations.push(format!("a list to approve names {id}: {wrong}"));
                 }
@@ -159,6 +166,20 @@ impl Person {
         let is_seen = |(linked, listed): (Timestamp, Timestamp)| listed.since(linked) > HIDDEN_FOR.duration();
         let are_named = state.fleet.images.values().all(|image| image.snapshot.is_some());
         self.shows_images && are_named && linked.zip(listed).is_some_and(is_seen)
+    }
+
+    /// Whether others took away a newer one of its shelf, and so lately that it may still count as there.
+    fn lost_a_newer_one(&self, state: &State, backup: &Backup, now: Timestamp) -> bool {
+        let is_lost = |id: &SnapshotId| {
+            let deleted =
+                self.cloud.with_truth(|truth| truth.snapshot(id.as_str()).and_then(|one| one.deleted));
+            deleted
+                .is_some_and(|(at, by)| by != Actor::Daemon && now.distance(at) < NOTICED_WITHIN.duration())
+        };
+        let newer = state.backups.values().filter(|other| {
+            other.life == Life::Good && other.shelf() == backup.shelf() && other.taken_at > backup.taken_at
+        });
+        newer.flat_map(|other| &other.snapshots).any(is_lost)
     }
 
     /// A day after the cloud called a machine impossible, somebody has talked to its people.

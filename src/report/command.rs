@@ -9,6 +9,8 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commands {
     place: String,
+    /// For what reads the configuration, and not the journal.
+    file: String,
 }
 
 impl Commands {
@@ -19,7 +21,18 @@ impl Commands {
             // Writing to a String cannot fail.
             let _ = write!(place, " {option} {}", quoted(&path.to_string_lossy()));
         }
-        Self { place }
+        Self { place, file: String::new() }
+    }
+
+    /// Of a daemon that runs by this file; `None` for the usual one.
+    pub fn by(self, file: Option<&Path>) -> Self {
+        let named = |file: &Path| format!(" --config {}", quoted(&file.to_string_lossy()));
+        Self { file: file.map(named).unwrap_or_default(), ..self }
+    }
+
+    /// What the cloud answers, and how this machine stands.
+    pub fn doctor(&self) -> String {
+        format!("quartermaster doctor{}", self.file)
     }
 
     /// `verb` alone: `quartermaster status --data-dir /srv/qm`
@@ -55,6 +68,10 @@ mod tests {
         assert_eq!(commands.of("adopt", "-- 'a b'"), "quartermaster adopt --data-dir /srv/qm -- 'a b'");
         assert_eq!(commands.verb("status"), "quartermaster status --data-dir /srv/qm");
         assert_eq!(Commands::default().verb("thaw"), "quartermaster thaw");
+        assert_eq!(commands.doctor(), "quartermaster doctor");
+        let named = commands.by(Some(Path::new("/srv/qm.toml")));
+        assert_eq!(named.doctor(), "quartermaster doctor --config /srv/qm.toml");
+        assert_eq!(named.by(None).doctor(), "quartermaster doctor");
     }
 
     #[test]
