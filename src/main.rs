@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use quartermaster::cli::{Arguments, lines, screen};
 
+/// A plan is thousands of small values that live as long as one pass.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Arguments::parse().perform() {
         Ok(()) => ExitCode::SUCCESS,

@@ -104,7 +104,9 @@ fn consider(
         letter(state, now, sight, &String::from(matter), root, Content::Alert(news))
     };
     match (&after, active, found) {
-        (Some(after), _, Finding::Seen { level: Some(_), mut facts, .. }) => {
+        (Some(after), _, Finding::Seen { level: Some(_), mut facts, .. })
+            if !state.alerts.is_inhibited(matter) =>
+        {
             let unsent = state.alerts.waiting.values().filter(|one| one.is_of(matter) && !one.taken).count();
             if let Some(step) = after
                 .due(matter, state.alerts.quiet(matter, after), now, unsent > 0)

@@ -157,7 +157,7 @@ fn means(news: &News) -> String {
     let number = news.facts.len() as u64 + news.more;
     match news.matter {
         Matter::KeyRefused | Matter::ApiUnreachable => {
-            "While this lasts no backup is made or deleted, and machines and snapshots are billed as before."
+            "While this lasts no backup is made or deleted, machines and snapshots are billed as before, and nobody sees how long the credits last."
                 .to_owned()
         }
         Matter::Balance(_) => balance_means(news),

@@ -227,7 +227,8 @@ impl Matter {
     /// How long it must last before a letter tells it: a few looks fail now and then.
     pub fn quiet(self) -> Seconds {
         match self {
-            Self::BalanceBlind => Seconds::minutes(30),
+            // By then it is told if nothing else can be read either.
+            Self::BalanceBlind => Seconds::hours(1),
             Self::KeyRefused
             | Self::ApiUnreachable
             | Self::Balance(_)

@@ -88,7 +88,7 @@ pub struct Past {
 }
 
 /// What ended and begins again within so long …
-const COMES_AND_GOES: Seconds = Seconds::hours(6);
+const COMES_AND_GOES: Seconds = Seconds::hours(12);
 /// … is told again once it has lasted for this long, and for twice as long with each time that it was told.
 const STAYS: Seconds = Seconds::hours(1);
 const MOST_DOUBLINGS: u32 = 3;
@@ -111,6 +111,12 @@ impl Alerts {
             }
             Some(_) | None => matter.quiet(),
         }
+    }
+
+    /// Where nothing at all can be read, it is no news that the balance cannot.
+    pub fn is_inhibited(&self, matter: Matter) -> bool {
+        let causes = [Matter::KeyRefused, Matter::ApiUnreachable];
+        matter == Matter::BalanceBlind && causes.iter().any(|cause| self.active.contains_key(cause))
     }
 
     pub fn end(&mut self, matter: Matter, at: Timestamp) {
@@ -241,14 +247,14 @@ mod tests {
         assert_eq!(again(&mut alerts, "b", soon), Seconds(0), "another machine is news");
         assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(2), "and the first is none for that");
         assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(4));
-        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
-        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
-        assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
-        assert_eq!(again(&mut alerts, "b", soon), Seconds(0), "it stayed away for six hours meanwhile");
+        for _ in 0..9 {
+            assert_eq!(again(&mut alerts, "a", soon), Seconds::hours(8));
+        }
+        assert_eq!(again(&mut alerts, "b", soon), Seconds(0), "it stayed away for half a day meanwhile");
         assert_eq!(again(&mut alerts, "a", COMES_AND_GOES), Seconds(0));
         for one in 0..10_000 {
             again(&mut alerts, &format!("backup {one}"), soon);
         }
-        assert!(alerts.ended[&Matter::BackupLate].len() <= 8, "what ended long ago is forgotten");
+        assert!(alerts.ended[&Matter::BackupLate].len() <= 14, "what ended long ago is forgotten");
     }
 }

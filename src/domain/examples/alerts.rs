@@ -74,18 +74,20 @@ impl World {
     }
 
     pub fn miss_the_balance(&mut self, times: u32) {
-        for _ in 0..times {
-            let result = LookResult::Incomplete("no answer".to_owned());
-            self.record(Event::Looked(Look {
-                scope: Scope::Balance,
-                began: self.now,
-                result,
-                digest: Digest::default(),
-                items: 0,
-                server_date: None,
-                miscount: None,
-            }));
-        }
+        (0..times).for_each(|_| self.miss(Scope::Balance));
+    }
+
+    pub fn miss(&mut self, scope: Scope) {
+        let result = LookResult::Incomplete("no answer".to_owned());
+        self.record(Event::Looked(Look {
+            scope,
+            began: self.now,
+            result,
+            digest: Digest::default(),
+            items: 0,
+            server_date: None,
+            miscount: None,
+        }));
     }
 
     pub fn level(&self, matter: Matter) -> Option<Level> {
@@ -229,7 +231,7 @@ fn what_begins_again_soon_after_its_end_is_told_once_it_has_lasted_an_hour() {
     assert_eq!(world.tell_and_send(), began);
     world.ask(Ask::Thaw);
     world.tell_and_send();
-    world.wait(Seconds::hours(6));
+    world.wait(Seconds::hours(12));
     world.tell_and_send();
     assert_eq!(freeze(&mut world), began);
 }

@@ -3,6 +3,7 @@
 use super::alerts::{USD, news, told};
 use crate::domain::alert::event::Step;
 use crate::domain::alert::matter::{Level, Matter};
+use crate::domain::fleet::Scope;
 use crate::domain::id::LetterId;
 use crate::domain::time::Seconds;
 
@@ -79,7 +80,8 @@ pub fn no_level_is_left_because_the_balance_cannot_be_read() {
     world.tell_and_send();
     assert_eq!(world.level(USD), Some(Level::Critical));
     assert_eq!(world.level(Matter::BalanceBlind), Some(Level::Warning));
-    world.wait(Seconds::minutes(30));
+    world.wait(Seconds::minutes(60));
+    world.look(&Scope::Snapshots);
     assert_eq!(world.tell_and_send(), [(Matter::BalanceBlind, Step::Began, Level::Warning)]);
     world.wait(Seconds::days(3));
     world.tell_and_send();
@@ -94,6 +96,27 @@ pub fn no_level_is_left_because_the_balance_cannot_be_read() {
     world.wait(Seconds::hours(1));
     world.tell_and_send();
     assert_eq!(world.level(USD), Some(Level::Critical));
+}
+
+#[test]
+fn where_nothing_can_be_read_it_is_no_news_that_the_balance_cannot() {
+    let mut world = told();
+    world.see_balance(500);
+    world.miss(Scope::Snapshots);
+    world.wait(Seconds::minutes(15));
+    world.miss_the_balance(3);
+    world.tell_and_send();
+    world.wait(Seconds::minutes(45));
+    assert_eq!(world.tell_and_send(), [(Matter::ApiUnreachable, Step::Began, Level::Warning)]);
+    world.wait(Seconds::hours(5));
+    assert_eq!(world.tell_and_send(), []);
+    assert_eq!(world.level(Matter::BalanceBlind), Some(Level::Warning), "but it is known");
+    world.look(&Scope::Snapshots);
+    world.tell_and_send();
+    world.wait(Seconds::minutes(30));
+    let over = (Matter::ApiUnreachable, Step::Over, Level::Warning);
+    assert_eq!(world.tell_and_send(), [over]);
+    assert_eq!(world.tell_and_send(), [(Matter::BalanceBlind, Step::Began, Level::Warning)]);
 }
 
 #[test]
