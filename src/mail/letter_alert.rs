@@ -6,6 +6,7 @@ use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
 use crate::domain::slot::Held;
+use crate::domain::time::Timestamp;
 use crate::report::command::Commands;
 use crate::report::foreign::visible;
 use crate::report::status::word;
@@ -23,7 +24,7 @@ pub fn subject(news: &News) -> String {
 }
 
 pub fn letter(news: &News, commands: &Commands) -> Letter {
-    let since = instant(news.since);
+    let since = instant(began(news));
     let (happened, means, done, command) = match news.step {
         Step::Over => {
             let happened = format!("{}. It had begun {since} UTC.", capital(over(news.matter)));
@@ -46,6 +47,14 @@ pub fn letter(news: &News, commands: &Commands) -> Letter {
     }
     let (subject, foot) = (String::new(), String::new());
     Letter { subject, banner: None, happened, items, means, done, command, foot }
+}
+
+/// The alarm about a cloud out of reach begins a while after the last look that worked.
+fn began(news: &News) -> Timestamp {
+    match news.facts.first() {
+        Some(Fact::Unreachable { since, .. }) => *since,
+        _ => news.since,
+    }
 }
 
 fn capital(text: &str) -> String {

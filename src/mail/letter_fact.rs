@@ -47,8 +47,9 @@ pub fn line(fact: &Fact) -> String {
             )
         }
         Fact::Key { status, since } => format!("HTTP {status} since {}", instant(*since)),
-        Fact::Unreachable { since } => {
-            format!("no listing could be read to its end since {}", instant(*since))
+        Fact::Unreachable { since, why } => {
+            let why = why.as_deref().unwrap_or_default();
+            format!("no listing could be read to its end since {}{}", instant(*since), because(why))
         }
         Fact::Blind { misses } => {
             format!("{} at the balance in a row failed", words::count(*misses as usize, "look", "looks"))

@@ -74,10 +74,10 @@ pub fn alarms(state: &State, now: Timestamp, commands: &Commands) -> Vec<Alarm> 
     let mut alarms: Vec<Alarm> = stops.filter_map(|stop| of_stop(stop, by_itself)).collect();
     let mut tell = |kind, since, said| alarms.push(Alarm { kind, since, said });
     let halts = &state.halts;
-    for (matter, active) in &state.alerts.active {
-        if let Some((kind, said)) = of_matter(*matter, active.level) {
-            tell(kind, Some(active.since), said);
-        }
+    // Where nothing at all can be read, one bar is enough.
+    let matters = state.alerts.active.iter().filter(|(matter, _)| !state.alerts.is_inhibited(**matter));
+    for (active, (kind, said)) in matters.filter_map(|(of, now)| Some((now, of_matter(*of, now.level)?))) {
+        tell(kind, Some(active.since), said);
     }
     for (backup, rival) in halts.rivals.iter().filter(|(_, rival)| !rival.is_settled) {
         let said = format!(

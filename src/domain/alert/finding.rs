@@ -51,7 +51,8 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
         Matter::ApiUnreachable => {
             let after = state.alert_rules().unreachable_after;
             let since = state.alerts.unreached_since.filter(|since| now.since(*since) >= after.duration());
-            let fact = since.map(|since| Fact::Unreachable { since });
+            let why = || state.fleet.broke_off().map(ToOwned::to_owned);
+            let fact = since.map(|since| Fact::Unreachable { since, why: why() });
             Finding::of(Level::Warning, fact.into_iter().collect())
         }
         // Judged by `balance`, with all purses at once.

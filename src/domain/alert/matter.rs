@@ -102,6 +102,9 @@ pub enum Fact {
     },
     Unreachable {
         since: Timestamp,
+        /// What the last look that broke off ended with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     Blind {
         misses: u32,
