@@ -16,6 +16,7 @@ pub enum Matter {
     ApiUnreachable,
     Balance(Currency),
     BalanceBlind,
+    ListsBlind,
     BackupLate,
     BackupFailed,
     MachineDown,
@@ -23,6 +24,7 @@ pub enum Matter {
     CreatesRefused,
     ForeignDeletion,
     DeletionsHeld,
+    DayCapLow,
     DiskFull,
     ConfigurationRefused,
     Frozen,
@@ -106,6 +108,17 @@ pub enum Fact {
     Blind {
         misses: u32,
     },
+    /// One listing that cannot be read to its end, while others can.
+    Unread {
+        listing: String,
+        misses: u32,
+        said: String,
+    },
+    /// A bound on a day's deletions that is too low for what is made in a day.
+    DayCap {
+        cap: u32,
+        due: u64,
+    },
     Balance(Purse),
     File {
         file: String,
@@ -167,6 +180,7 @@ impl Matter {
             Self::ApiUnreachable => "api_unreachable",
             Self::Balance(_) => "balance_low",
             Self::BalanceBlind => "balance_blind",
+            Self::ListsBlind => "lists_blind",
             Self::BackupLate => "backup_late",
             Self::BackupFailed => "backup_failed",
             Self::MachineDown => "machine_down",
@@ -174,6 +188,7 @@ impl Matter {
             Self::CreatesRefused => "creates_refused",
             Self::ForeignDeletion => "foreign_deletion",
             Self::DeletionsHeld => "deletions_held",
+            Self::DayCapLow => "day_cap_low",
             Self::DiskFull => "disk_full",
             Self::ConfigurationRefused => "configuration_refused",
             Self::Frozen => "frozen",
@@ -183,10 +198,11 @@ impl Matter {
     }
 
     /// Every one that has no currency.
-    pub const PLAIN: [Self; 15] = [
+    pub const PLAIN: [Self; 17] = [
         Self::KeyRefused,
         Self::ApiUnreachable,
         Self::BalanceBlind,
+        Self::ListsBlind,
         Self::BackupLate,
         Self::BackupFailed,
         Self::MachineDown,
@@ -194,6 +210,7 @@ impl Matter {
         Self::CreatesRefused,
         Self::ForeignDeletion,
         Self::DeletionsHeld,
+        Self::DayCapLow,
         Self::DiskFull,
         Self::ConfigurationRefused,
         Self::Frozen,
@@ -208,10 +225,12 @@ impl Matter {
             | Self::ApiUnreachable
             | Self::Balance(_)
             | Self::BalanceBlind
+            | Self::ListsBlind
             | Self::MachineDown
             | Self::SecondDaemon
             | Self::CreatesRefused
             | Self::DeletionsHeld
+            | Self::DayCapLow
             | Self::DiskFull => Seconds::minutes(30),
             // A good backup, a person's word and the end of a span are not doubted.
             Self::BackupLate
@@ -228,7 +247,7 @@ impl Matter {
     pub fn quiet(self) -> Seconds {
         match self {
             // By then it is told if nothing else can be read either.
-            Self::BalanceBlind => Seconds::hours(1),
+            Self::BalanceBlind | Self::ListsBlind => Seconds::hours(1),
             Self::KeyRefused
             | Self::ApiUnreachable
             | Self::Balance(_)
@@ -239,6 +258,7 @@ impl Matter {
             | Self::CreatesRefused
             | Self::ForeignDeletion
             | Self::DeletionsHeld
+            | Self::DayCapLow
             | Self::DiskFull
             | Self::ConfigurationRefused
             | Self::Frozen
@@ -257,12 +277,13 @@ impl Matter {
     /// pause long before its time knows it.
     pub fn has_end(self, level: Level) -> bool {
         match self {
-            Self::ForeignDeletion | Self::BackupFailed => false,
+            Self::ForeignDeletion | Self::BackupFailed | Self::DayCapLow => false,
             Self::Frozen | Self::Paused => level > Level::Notice,
             Self::KeyRefused
             | Self::ApiUnreachable
             | Self::Balance(_)
             | Self::BalanceBlind
+            | Self::ListsBlind
             | Self::BackupLate
             | Self::MachineDown
             | Self::SecondDaemon
@@ -339,12 +360,14 @@ impl Fact {
                 Refused::Machine(machine) => format!("machine {machine}"),
             },
             Self::Balance(purse) if purse.by_hours => BY_HOURS.to_owned(),
+            Self::Unread { listing, .. } => listing.clone(),
             Self::File { at, .. } => at.to_string(),
             Self::Until { until, .. } => until.to_string(),
             Self::Key { .. }
             | Self::Unreachable { .. }
             | Self::Blind { .. }
             | Self::Balance(_)
+            | Self::DayCap { .. }
             | Self::DiskLow
             | Self::Observed { .. } => String::new(),
         }
