@@ -247,7 +247,9 @@ impl Matter {
     pub fn quiet(self) -> Seconds {
         match self {
             // By then it is told if nothing else can be read either.
-            Self::BalanceBlind | Self::ListsBlind => Seconds::hours(1),
+            Self::BalanceBlind => Seconds::hours(1),
+            // A path that is wrong lasts; what is late or held meanwhile has its own letters.
+            Self::ListsBlind => Seconds::hours(6),
             Self::KeyRefused
             | Self::ApiUnreachable
             | Self::Balance(_)
@@ -269,7 +271,7 @@ impl Matter {
 
     /// Whether more of it is news.
     pub fn has_parts(self) -> bool {
-        !matches!(self, Self::Balance(_))
+        !matches!(self, Self::Balance(_) | Self::ListsBlind)
     }
 
     /// Whether its end is told, where it was so grave. What happened once has no end that anybody waits for
