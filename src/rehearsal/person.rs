@@ -149,7 +149,7 @@ impl Person {
                     false => self.lost_a_newer_one(state, backup, now),
                 };
                 if let Some(wrong) = wrong.filter(|wrong| !is_excused(wrong)) {
-                    self.violations.push(format!("a list to approve names {id}: {wrong}"));
+                    self.violations.push(format!("a list to approve names {id} at {now}: {wrong}"));
                 }
             }
         }

@@ -31,6 +31,10 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
         Matter::BalanceBlind => {
             Some(("balance_blind", "the balance cannot be read: nobody knows how long it lasts".to_owned()))
         }
+        Matter::ListsBlind => {
+            let said = "a listing cannot be read to its end while others can: what needs it waits";
+            Some(("lists_blind", said.to_owned()))
+        }
         Matter::Balance(currency) => {
             let said = match level {
                 Level::Out => format!("no {currency} are left: machines and backups may go"),
@@ -50,6 +54,7 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
         | Matter::CreatesRefused
         | Matter::ForeignDeletion
         | Matter::DeletionsHeld
+        | Matter::DayCapLow
         | Matter::ConfigurationRefused
         | Matter::Frozen
         | Matter::Paused
