@@ -177,6 +177,10 @@ impl Client {
         if let (Class::KeyRefused, Ok(answer)) = (class, &answer) {
             self.line.refuse_key(answer.status);
         }
+        let outcome = match outcome {
+            Outcome::NotSent { why } => Outcome::NotSent { why: self.line.why(&why) },
+            told => told,
+        };
         (outcome, calls)
     }
 

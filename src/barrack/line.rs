@@ -17,6 +17,7 @@ use super::heard::Heard;
 use super::key::{Key, KeyError};
 use super::settings::Settings;
 use super::transport::{self, RawAnswer, Transport};
+use super::unsent::Unsent;
 use super::wire::{self, Words};
 use crate::domain::event::{Answer, Call, Failure};
 use crate::domain::time::{Seconds, Timestamp};
@@ -78,6 +79,8 @@ pub struct Line {
     /// The gates wait in the cloud's time, which passes `time_scale` times as fast from here on.
     origin: Instant,
     time_scale: u32,
+    /// Why the last request never left, if it did not.
+    unsent: Option<Unsent>,
     /// Kept only while somebody wants to know.
     heard: Option<Vec<Heard>>,
 }
@@ -106,6 +109,7 @@ impl Line {
             under_way: None,
             origin: Instant::now(),
             time_scale: settings.time_scale.max(1),
+            unsent: None,
             heard: None,
         })
     }
@@ -129,7 +133,7 @@ impl Line {
                 Err(Failure::TooLarge) => {
                     return Err(ReadFailure::Failed(Failure::TooLarge.word().to_owned()));
                 }
-                Err(failure) => failure.word().to_owned(),
+                Err(failure) => self.why(failure.word()),
                 Ok(answer) => match self.weigh(asking, &answer, &parse) {
                     Weighed::Good(answered) => {
                         note_request_id(calls, answered.request_id);
@@ -224,8 +228,13 @@ impl Line {
             bytes: 0,
         };
         self.under_way = Some((call.clone(), began));
-        let answer = self.transport.send(request).await.map(|answer| self.without_key(asking, answer));
+        let answer = self.transport.send(request).await;
         let took = began.elapsed();
+        self.unsent = answer.as_ref().err().and_then(|wrong| wrong.unsent);
+        let answer = match answer {
+            Ok(answer) => Ok(self.without_key(asking, answer)),
+            Err(wrong) => Err(wrong.failure),
+        };
         if let Ok(answer) = &answer {
             self.note_answer(asking, answer, self.now());
             self.note_heard(asking, address, answer);
@@ -240,6 +249,17 @@ impl Line {
         self.under_way = None;
         self.made.push(call.clone());
         Ok((call, answer))
+    }
+
+    /// Why the last request never left; `None`: it did, or nobody knows.
+    pub fn unsent(&self) -> Option<Unsent> {
+        self.unsent
+    }
+
+    /// A failure in words, with the reason where the last request never left.
+    pub fn why(&self, failure: &str) -> String {
+        let because = self.unsent.map(|unsent| format!(" ({})", unsent.words()));
+        format!("{failure}{}", because.unwrap_or_default())
     }
 
     fn note_answer(&mut self, asking: &Asking, answer: &RawAnswer, now: Instant) {

@@ -22,6 +22,7 @@ mod asking;
 pub mod key;
 pub mod gate;
 pub mod transport;
+pub mod unsent;
 pub mod inquiry;
 
 #[cfg(test)]

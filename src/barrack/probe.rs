@@ -15,6 +15,7 @@ use super::line::{Answered, Line};
 use super::parse;
 use super::settings::Settings;
 use super::transport::{Transport, TransportError};
+use super::unsent::Unsent;
 use super::{single, wire};
 use crate::domain::event::{Answer, Call, Failure};
 use crate::domain::fleet::Item;
@@ -93,6 +94,7 @@ pub enum Proof {
 /// One answer.
 struct Reply {
     came: Came,
+    unsent: Option<Unsent>,
     body: Bytes,
 }
 
@@ -194,7 +196,7 @@ async fn ask(line: &mut Line, path: &str, object: Option<&str>, query: String) -
         Some(Answer::Failure(failure)) => Err(failure),
         None => Err(Failure::NeverSent),
     };
-    Reply { came, body }
+    Reply { came, unsent: line.unsent(), body }
 }
 
 impl Probe<'_> {

@@ -14,6 +14,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use super::settings::Settings;
+use super::unsent::Unsent;
 use crate::domain::event::Failure;
 use crate::domain::time::Timestamp;
 
@@ -49,6 +50,19 @@ pub struct RawAnswer {
     pub body: Bytes,
 }
 
+/// No usable answer: what sort of failure it was, and why nothing left, where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAnswer {
+    pub failure: Failure,
+    pub unsent: Option<Unsent>,
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self { failure, unsent: None }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     #[error("base_url is no absolute http or https address without user, query or fragment")]
@@ -82,7 +96,7 @@ impl Transport {
         Self::Local(LocalTransport { service, timeout: settings.timeout })
     }
 
-    pub async fn send(&mut self, request: Request<Bytes>) -> Result<RawAnswer, Failure> {
+    pub async fn send(&mut self, request: Request<Bytes>) -> Result<RawAnswer, NoAnswer> {
         match self {
             Self::Network(network) => network.send(request).await,
             Self::Local(local) => local.send(request).await,
@@ -119,14 +133,14 @@ fn is_plain_loopback(base_url: &str) -> Result<bool, TransportError> {
 }
 
 impl Network {
-    async fn send(&self, request: Request<Bytes>) -> Result<RawAnswer, Failure> {
+    async fn send(&self, request: Request<Bytes>) -> Result<RawAnswer, NoAnswer> {
         let request = reqwest::Request::try_from(request).map_err(|_| Failure::NeverSent)?;
         let mut response = self.client.execute(request).await.map_err(|error| class(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| class(&error))? {
             if body.len() + chunk.len() > MOST_BYTES {
-                return Err(Failure::TooLarge);
+                return Err(Failure::TooLarge.into());
             }
             body.extend_from_slice(&chunk);
         }
@@ -135,33 +149,33 @@ impl Network {
 }
 
 /// A failure to connect is asked first: a timeout while connecting sent nothing.
-fn class(error: &reqwest::Error) -> Failure {
+fn class(error: &reqwest::Error) -> NoAnswer {
     if error.is_builder() || error.is_connect() {
-        Failure::NeverSent
+        NoAnswer { failure: Failure::NeverSent, unsent: Unsent::of(error) }
     } else if error.is_timeout() {
-        Failure::Timeout
+        Failure::Timeout.into()
     } else {
-        Failure::Reset
+        Failure::Reset.into()
     }
 }
 
 impl LocalTransport {
-    async fn send(&mut self, request: Request<Bytes>) -> Result<RawAnswer, Failure> {
+    async fn send(&mut self, request: Request<Bytes>) -> Result<RawAnswer, NoAnswer> {
         let call = async {
             self.service.ready().await?;
             self.service.call(request).await
         };
         let response = match tokio::time::timeout(self.timeout, call).await {
-            Err(_) => return Err(Failure::Timeout),
+            Err(_) => return Err(Failure::Timeout.into()),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                return Err(Failure::NeverSent);
+                return Err(Failure::NeverSent.into());
             }
-            Ok(Err(_)) => return Err(Failure::Reset),
+            Ok(Err(_)) => return Err(Failure::Reset.into()),
             Ok(Ok(response)) => response,
         };
         let (head, body) = response.into_parts();
         if body.len() > MOST_BYTES {
-            return Err(Failure::TooLarge);
+            return Err(Failure::TooLarge.into());
         }
         Ok(RawAnswer::new(head.status.as_u16(), &head.headers, body))
     }
@@ -219,7 +233,33 @@ mod tests {
         // Port 1 is reserved and nothing listens there.
         let mut transport = network("http://127.0.0.1:1").unwrap();
         let request = Request::get("http://127.0.0.1:1/snapshots/").body(Bytes::new()).unwrap();
-        assert_eq!(transport.send(request).await.unwrap_err(), Failure::NeverSent);
+        let wrong = transport.send(request).await.unwrap_err();
+        assert_eq!((wrong.failure, wrong.unsent), (Failure::NeverSent, Some(Unsent::Refused)));
+    }
+
+    #[tokio::test]
+    async fn what_was_never_sent_says_why_in_words_of_ours() {
+        let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let speaks_no_tls = format!("https://{}", plain.local_addr().unwrap());
+        let server = async {
+            loop {
+                let (mut socket, _) = plain.accept().await.unwrap();
+                _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            }
+        };
+        let asked = async {
+            for (base_url, expected) in
+                [("https://nowhere.invalid", Unsent::NoName), (&speaks_no_tls, Unsent::NoSession)]
+            {
+                let request = Request::get(format!("{base_url}/x/")).body(Bytes::new()).unwrap();
+                let wrong = network(base_url).unwrap().send(request).await.unwrap_err();
+                assert_eq!((wrong.failure, wrong.unsent), (Failure::NeverSent, Some(expected)));
+            }
+        };
+        tokio::select! {
+            () = server => unreachable!("it never ends"),
+            () = asked => {}
+        }
     }
 
     async fn local(
@@ -227,7 +267,7 @@ mod tests {
     ) -> Failure {
         let service = tower::service_fn(move |_| std::future::ready(answer()));
         let mut transport = Transport::local(Local::new(service), &Settings::default());
-        transport.send(Request::new(Bytes::new())).await.unwrap_err()
+        transport.send(Request::new(Bytes::new())).await.unwrap_err().failure
     }
 
     #[tokio::test(start_paused = true)]
@@ -239,7 +279,7 @@ mod tests {
         let mute = tower::service_fn(|_| std::future::pending());
         let mut transport = Transport::local(Local::new(mute), &Settings::default());
         let answer = transport.send(Request::new(Bytes::new())).await;
-        assert_eq!(answer.unwrap_err(), Failure::Timeout);
+        assert_eq!(answer.unwrap_err(), Failure::Timeout.into());
     }
 
     #[test]
@@ -259,7 +299,7 @@ mod tests {
 
     /// What a server on a socket makes of `answer`, once it has read a request; without one it says nothing,
     /// and time, which stands still for nobody else, goes by at once.
-    async fn over_a_socket(answer: Option<Vec<u8>>) -> Result<RawAnswer, Failure> {
+    async fn over_a_socket(answer: Option<Vec<u8>>) -> Result<RawAnswer, NoAnswer> {
         // A machine that is slow must not make another failure of an answer.
         let timeout = Duration::from_secs(120);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -297,7 +337,7 @@ mod tests {
     async fn every_failure_on_a_socket_has_its_class() {
         let head =
             |length: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
-        let failure = async |answer: Option<Vec<u8>>| over_a_socket(answer).await.unwrap_err();
+        let failure = async |answer: Option<Vec<u8>>| over_a_socket(answer).await.unwrap_err().failure;
         let cut = [head(100), b"{".to_vec()].concat();
         assert_eq!(failure(Some(cut)).await, Failure::Reset);
         assert_eq!(failure(Some(Vec::new())).await, Failure::Reset);

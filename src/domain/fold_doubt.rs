@@ -83,6 +83,14 @@ impl Fleet {
         }
     }
 
+    /// Why the last look at a listing came to nothing; of several, the one that was tried last.
+    pub fn broke_off(&self) -> Option<&str> {
+        let listings =
+            [&self.machine_look, &self.snapshot_look, &self.image_look, &self.balance_look, &self.price_look];
+        let broken = listings.into_iter().filter_map(|look| Some((look.tried, look.broke_off.as_deref()?)));
+        broken.max_by_key(|(tried, _)| *tried).map(|(_, why)| why)
+    }
+
     /// By how much the total of a listing is known to be too high.
     pub fn excess(&self, scope: &Scope) -> Option<u64> {
         let known = self.freshness(scope)?.miscounted.as_ref()?;

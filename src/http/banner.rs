@@ -2,9 +2,10 @@
 
 use super::present::Present;
 use crate::domain::policy::Mode;
+use crate::report::failing;
 use crate::report::foreign::{harmless, visible};
 use crate::report::status::Status;
-use crate::report::words::{count, instant, would_be_taken};
+use crate::report::words::{instant, would_be_taken};
 
 /// Alarms on the page; the rest is counted.
 const ALARMS: usize = 12;
@@ -58,7 +59,7 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
     if let Some(until) = status.paused_until {
         tell("warn", "PAUSED", format!("Policies create and delete nothing until {} UTC.", instant(until)));
     }
-    for failing in &status.failing_looks {
+    for failing in status.failing_looks.iter().filter(|_| !failing::are_explained(&status.stops)) {
         tell("warn", "LOOKS FAIL", format!("{}.", failing.said()));
     }
     for (tone, word, said) in of_the_file(status) {
@@ -88,13 +89,7 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
 fn of_the_file(status: &Status) -> Vec<(&'static str, &'static str, String)> {
     let mut told = Vec::new();
     if let Some(refused) = &status.refused_file {
-        let said = format!(
-            "{} was read at {} UTC and refused, {}; the configuration before it goes on. {}",
-            visible(&refused.file),
-            instant(refused.at),
-            count(refused.faults.len(), "fault", "faults"),
-            refused.faults.first().map(|fault| visible(fault)).unwrap_or_default()
-        );
+        let said = format!("{}; the configuration before it goes on.", refused.said());
         told.push(("bad", "CONFIGURATION REFUSED", said));
     }
     if !status.restart_needed.is_empty() {

@@ -6,6 +6,7 @@ use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
 use crate::domain::slot::Held;
+use crate::domain::time::Timestamp;
 use crate::report::command::Commands;
 use crate::report::foreign::visible;
 use crate::report::status::word;
@@ -23,7 +24,7 @@ pub fn subject(news: &News) -> String {
 }
 
 pub fn letter(news: &News, commands: &Commands) -> Letter {
-    let since = instant(news.since);
+    let since = instant(began(news));
     let (happened, means, done, command) = match news.step {
         Step::Over => {
             let happened = format!("{}. It had begun {since} UTC.", capital(over(news.matter)));
@@ -48,6 +49,14 @@ pub fn letter(news: &News, commands: &Commands) -> Letter {
     Letter { subject, banner: None, happened, items, means, done, command, foot }
 }
 
+/// The alarm about a cloud out of reach begins a while after the last look that worked.
+fn began(news: &News) -> Timestamp {
+    match news.facts.first() {
+        Some(Fact::Unreachable { since, .. }) => *since,
+        _ => news.since,
+    }
+}
+
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -62,6 +71,10 @@ fn happened(news: &News) -> String {
         (Matter::Balance(_), Some(Fact::Balance(purse))) => credits(news, purse),
         (Matter::Balance(currency), _) => format!("the {currency} credits are low"),
         (Matter::BalanceBlind, _) => "the balance cannot be read".to_owned(),
+        (Matter::ListsBlind, Some(Fact::Unread { listing, .. })) if number == 1 => {
+            format!("the list of {} cannot be read", visible(listing))
+        }
+        (Matter::ListsBlind, _) => format!("{number} lists cannot be read"),
         (Matter::BackupLate, Some(Fact::Late { machine, name, .. })) if number == 1 => {
             format!("the backup of {} is late", named(machine, name))
         }
@@ -91,6 +104,7 @@ fn happened(news: &News) -> String {
                 count(number, "a deletion that is due is", "deletions that are due are")
             )
         }
+        (Matter::DayCapLow, _) => "more backups are made in a day than may be deleted".to_owned(),
         (Matter::DiskFull, _) => "the disk of the journal is nearly full".to_owned(),
         (Matter::ConfigurationRefused, _) => {
             "the configuration was refused; the one before goes on".to_owned()
@@ -137,6 +151,7 @@ fn over(matter: Matter) -> &'static str {
         Matter::ApiUnreachable => "the cloud can be reached again",
         Matter::Balance(_) => "the credits last long enough again",
         Matter::BalanceBlind => "the balance can be read again",
+        Matter::ListsBlind => "every list can be read again",
         Matter::BackupLate => "every backup is as young as it should be",
         Matter::BackupFailed => "the last backups are good again",
         Matter::MachineDown => "every machine is back",
@@ -144,6 +159,7 @@ fn over(matter: Matter) -> &'static str {
         Matter::CreatesRefused => "the cloud takes snapshots again",
         Matter::ForeignDeletion => "no backup of ours was deleted of late",
         Matter::DeletionsHeld => "no deletion is held for long any more",
+        Matter::DayCapLow => "as many backups may be deleted in a day as are made",
         Matter::DiskFull => "there is room on the disk again",
         Matter::ConfigurationRefused => "the configuration was accepted",
         Matter::Frozen => "deletions are no longer frozen",
@@ -162,6 +178,7 @@ fn means(news: &News) -> String {
         }
         Matter::Balance(_) => balance_means(news),
         Matter::BalanceBlind => "Nobody sees how long the credits last; the last level stands.".to_owned(),
+        Matter::ListsBlind => "What needs such a list waits: backups, and above all deletions.".to_owned(),
         Matter::BackupLate => {
             let oldest = news.facts.iter().filter_map(|fact| match fact {
                 Fact::Late { since, expected, .. } => Some((since, expected)),
@@ -185,6 +202,9 @@ fn means(news: &News) -> String {
         }
         Matter::DeletionsHeld => {
             format!("Each is billed as long as it stays: together {}.", printed_price(number))
+        }
+        Matter::DayCapLow => {
+            format!("The shelf grows for ever; each backup on it is billed {}.", printed_price(1))
         }
         Matter::DiskFull => "Without room nothing can be written down, and so nothing is asked.".to_owned(),
         Matter::ConfigurationRefused => "What was edited is not in force.".to_owned(),
@@ -221,6 +241,7 @@ fn done(news: &News) -> &'static str {
         }
         Matter::Balance(_) => "Nothing was stopped: what to give up is for a person to say.",
         Matter::BalanceBlind => "It goes on looking.",
+        Matter::ListsBlind => "It goes on looking, and infers nothing from what it cannot read.",
         Matter::BackupLate => {
             "Retention goes on until the newest good backup is older than twice the longest gap and a margin (6 h unless set); from then on nothing good of that policy and machine is deleted."
         }
@@ -232,6 +253,9 @@ fn done(news: &News) -> &'static str {
         Matter::CreatesRefused => "It is asked for again once a day.",
         Matter::ForeignDeletion => "They count no longer; nothing else was deleted for it.",
         Matter::DeletionsHeld => "They stay until what holds them is over.",
+        Matter::DayCapLow => {
+            "The bound of the configuration is kept: raise `rules.day_cap`, leave it out, or back up less often."
+        }
         Matter::DiskFull => "Nothing new is asked of the cloud until there is room.",
         Matter::ConfigurationRefused => "The configuration of before stays in force.",
         Matter::Frozen if is_frozen_by_itself(news) => {
@@ -285,7 +309,7 @@ fn command(news: &News, commands: &Commands) -> String {
         }
         (Matter::ForeignDeletion, _) => commands.of("snapshots list", "--state vanished"),
         // A path that is wrong looks like a cloud in trouble: the doctor tells them apart.
-        (Matter::ApiUnreachable, _) => commands.doctor(),
+        (Matter::ApiUnreachable | Matter::ListsBlind, _) => commands.doctor(),
         (Matter::BackupLate, _) if is_unseen(news) => commands.doctor(),
         (
             Matter::Balance(_)
@@ -296,6 +320,7 @@ fn command(news: &News, commands: &Commands) -> String {
             | Matter::SecondDaemon
             | Matter::CreatesRefused
             | Matter::DeletionsHeld
+            | Matter::DayCapLow
             | Matter::DiskFull
             | Matter::ConfigurationRefused,
             _,

@@ -46,13 +46,13 @@ pub fn line(fact: &Fact) -> String {
                 visible(said)
             )
         }
-        Fact::Key { status, since } => format!("HTTP {status} since {}", instant(*since)),
-        Fact::Unreachable { since } => {
-            format!("no listing could be read to its end since {}", instant(*since))
+        Fact::Key { .. } | Fact::Unreachable { .. } | Fact::Blind { .. } | Fact::Unread { .. } => {
+            unseen(fact)
         }
-        Fact::Blind { misses } => {
-            format!("{} at the balance in a row failed", words::count(*misses as usize, "look", "looks"))
-        }
+        Fact::DayCap { cap, due } => format!(
+            "rules.day_cap = {cap}, and {} due in a day",
+            words::count(*due as usize, "backup is", "backups are")
+        ),
         Fact::Balance(purse) => balance(purse),
         Fact::File { file, at, faults, more } => {
             let faults: Vec<String> = faults.iter().map(|fault| visible(fault)).collect();
@@ -69,6 +69,24 @@ pub fn line(fact: &Fact) -> String {
             let backups = words::count(*slots as usize, "backup", "backups");
             format!("{backups} would have been taken since {}", instant(*since))
         }
+    }
+}
+
+/// Why something cannot be read; nothing of any other fact.
+fn unseen(fact: &Fact) -> String {
+    let looks = |misses: &u32| words::count(*misses as usize, "look", "looks");
+    match fact {
+        Fact::Key { status, since } => format!("HTTP {status} since {}", instant(*since)),
+        Fact::Unreachable { since, why } => {
+            let why = why.as_deref().unwrap_or_default();
+            format!("no listing could be read to its end since {}{}", instant(*since), because(why))
+        }
+        Fact::Blind { misses } => format!("{} at the balance in a row failed", looks(misses)),
+        Fact::Unread { listing, misses, said } => {
+            let (listing, said) = (visible(listing), visible(said));
+            format!("{listing}: {} in a row came to no end, the last: {said}", looks(misses))
+        }
+        _ => String::new(),
     }
 }
 

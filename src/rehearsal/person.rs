@@ -149,7 +149,7 @@ impl Person {
                     false => self.lost_a_newer_one(state, backup, now),
                 };
                 if let Some(wrong) = wrong.filter(|wrong| !is_excused(wrong)) {
-                    self.violations.push(format!("a list to approve names {id}: {wrong}"));
+                    self.violations.push(format!("a list to approve names {id} at {now}: {wrong}"));
                 }
             }
         }
@@ -162,7 +162,9 @@ impl Person {
     /// says what it was made of.
     fn could_know_link(&self, state: &State, snapshot: &SnapshotId) -> bool {
         let linked = self.cloud.with_truth(|truth| truth.linked_since(snapshot.as_str()));
-        let listed = state.fleet.image_look.complete;
+        // The daemon may not have understood what it was answered last, and its clock may be wrong.
+        let served = self.cloud.with_world(|world| world.images_listed());
+        let listed = state.fleet.image_look.complete.min(served);
         let is_seen = |(linked, listed): (Timestamp, Timestamp)| listed.since(linked) > HIDDEN_FOR.duration();
         let are_named = state.fleet.images.values().all(|image| image.snapshot.is_some());
         self.shows_images && are_named && linked.zip(listed).is_some_and(is_seen)

@@ -31,6 +31,10 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
         Matter::BalanceBlind => {
             Some(("balance_blind", "the balance cannot be read: nobody knows how long it lasts".to_owned()))
         }
+        Matter::ListsBlind => {
+            let said = "a listing cannot be read to its end while others can: what needs it waits";
+            Some(("lists_blind", said.to_owned()))
+        }
         Matter::Balance(currency) => {
             let said = match level {
                 Level::Out => format!("no {currency} are left: machines and backups may go"),
@@ -50,6 +54,7 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
         | Matter::CreatesRefused
         | Matter::ForeignDeletion
         | Matter::DeletionsHeld
+        | Matter::DayCapLow
         | Matter::ConfigurationRefused
         | Matter::Frozen
         | Matter::Paused
@@ -74,10 +79,10 @@ pub fn alarms(state: &State, now: Timestamp, commands: &Commands) -> Vec<Alarm> 
     let mut alarms: Vec<Alarm> = stops.filter_map(|stop| of_stop(stop, by_itself)).collect();
     let mut tell = |kind, since, said| alarms.push(Alarm { kind, since, said });
     let halts = &state.halts;
-    for (matter, active) in &state.alerts.active {
-        if let Some((kind, said)) = of_matter(*matter, active.level) {
-            tell(kind, Some(active.since), said);
-        }
+    // Where nothing at all can be read, one bar is enough.
+    let matters = state.alerts.active.iter().filter(|(matter, _)| !state.alerts.is_inhibited(**matter));
+    for (active, (kind, said)) in matters.filter_map(|(of, now)| Some((now, of_matter(*of, now.level)?))) {
+        tell(kind, Some(active.since), said);
     }
     for (backup, rival) in halts.rivals.iter().filter(|(_, rival)| !rival.is_settled) {
         let said = format!(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::foreign::harmless;
+use super::stops::Stop;
 use super::words::instant;
 use crate::domain::fleet::Scope;
 use crate::domain::state::State;
@@ -32,6 +33,11 @@ pub fn of(state: &State) -> Vec<FailingLooks> {
         failing.at = failing.at.max(at);
     }
     alike.into_values().collect()
+}
+
+/// Beside what explains all of them, they would say the same once more.
+pub fn are_explained(stops: &[Stop]) -> bool {
+    stops.iter().any(|stop| ["cloud_unreachable", "key_refused"].contains(&stop.kind))
 }
 
 impl FailingLooks {

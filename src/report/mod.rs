@@ -8,6 +8,7 @@ pub mod words;
 pub mod stops;
 pub mod alarm;
 pub mod failing;
+pub mod refused;
 pub mod money;
 pub mod shares;
 pub mod costs;

@@ -11,6 +11,7 @@ use super::asked::{self, Kept, Requested, Thawed};
 use super::command::Commands;
 use super::failing::{self, FailingLooks};
 use super::money::Money;
+use super::refused::RefusedFileShown;
 use super::stops::{self, Stop, Writer};
 use super::waste::{self, Waste};
 use super::words;
@@ -174,13 +175,6 @@ pub struct Frozen {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub struct RefusedFileShown {
-    pub file: String,
-    pub at: Timestamp,
-    pub faults: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
 pub struct MachineDown {
     pub machine: MachineId,
     pub machine_name: String,
@@ -236,11 +230,7 @@ impl Status {
             requests: asked::requests(state, &holds, commands),
             thawed: asked::thawed(state),
             waste: waste::of(state, now, commands),
-            refused_file: state.refused_file.as_ref().map(|refused| RefusedFileShown {
-                file: refused.file.clone(),
-                at: refused.at,
-                faults: refused.faults.clone(),
-            }),
+            refused_file: state.refused_file.as_ref().map(RefusedFileShown::of),
             restart_needed: state.awaits_restart.clone(),
             snapshots_are: words::snapshots_are(state),
             machines_down: machines_down(state),

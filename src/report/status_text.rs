@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::alarm::Alarm;
 use super::asked::{Kept, Requested};
+use super::failing;
 use super::finding::UNTOLD;
 use super::foreign::{harmless, visible};
 use super::money::ranges;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::table::Paper;
-use super::words::{SIMULATED, count, instant, span};
+use super::words::{SIMULATED, instant, span};
 use crate::domain::cover::Lateness;
 use crate::domain::time::Timestamp;
 
@@ -32,7 +33,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     for stop in &status.stops {
         writeln!(text, "{}", stop.line())?;
     }
-    for failing in &status.failing_looks {
+    for failing in status.failing_looks.iter().filter(|_| !failing::are_explained(&status.stops)) {
         writeln!(text, "LOOKS FAIL {}", failing.said())?;
     }
     if status.daemon_runs.is_none() {
@@ -40,12 +41,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     write_mode(status, text)?;
     if let Some(refused) = &status.refused_file {
-        let (file, at) = (visible(&refused.file), instant(refused.at));
-        writeln!(
-            text,
-            "REFUSED    {file}, read {at}: {}; the one before goes on",
-            count(refused.faults.len(), "fault", "faults")
-        )?;
+        writeln!(text, "REFUSED    {}; the one before goes on", refused.said())?;
     }
     if !status.restart_needed.is_empty() {
         let settings = visible(&status.restart_needed.join(", "));
@@ -281,9 +277,14 @@ mod tests {
         let expected =
             "since 1970-01-01 00:01:00: the cloud refuses the key (HTTP 403); nothing is backed up";
         assert!(told.contains(expected), "{told}");
+        state.fleet.machine_look.tried = Some(now);
+        state.fleet.machine_look.broke_off = Some("the key was refused (HTTP 403)".to_owned());
+        let told = text(&Status::of(&state, now, source()), Paper::default());
+        assert!(!told.contains("LOOKS FAIL"), "it follows from the refused key: {told}");
         let event = Event::KeyJudged(KeyJudged { refused: None });
         state.apply(&Recorded { seq: 3, at: now, event });
-        assert!(!text(&Status::of(&state, now, source()), Paper::default()).contains("refuses the key"));
+        let told = text(&Status::of(&state, now, source()), Paper::default());
+        assert!(!told.contains("refuses the key") && told.contains("LOOKS FAIL"), "{told}");
     }
 
     fn said(world: &World) -> String {

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::command::Commands;
-use super::foreign::harmless;
+use super::foreign::{harmless, visible};
 use super::table::{Paper, Tone};
 use super::words::{instant, would_be_taken};
 use crate::domain::alert::matter::Matter;
@@ -77,8 +77,12 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
             "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
         stops.push(Stop::all("disk_full", Some(since), said));
     }
-    if let Some(since) = since(Matter::ApiUnreachable) {
-        let said = "the cloud cannot be reached: nothing is backed up";
+    if let Some(told) = since(Matter::ApiUnreachable) {
+        // The alarm begins a while after the last look that worked.
+        let since = state.alerts.unreached_since.unwrap_or(told);
+        let because = state.fleet.broke_off().map(|why| format!(" ({})", visible(why)));
+        let said =
+            format!("the cloud cannot be reached{}: nothing is backed up", because.unwrap_or_default());
         stops.push(Stop::all("cloud_unreachable", Some(since), said));
     }
     if let Some(refused) = &state.key_refused {

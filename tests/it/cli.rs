@@ -18,6 +18,7 @@ mod documents;
 mod liars;
 mod mail;
 mod names;
+mod reach;
 mod reload;
 mod hostile;
 mod renewal;

@@ -242,6 +242,19 @@ fn every_command_that_a_person_is_told_is_one_that_the_program_takes() {
     assert!(tried > 50, "only {tried} commands were found");
 }
 
+#[test]
+fn every_matter_has_a_letter_in_the_file() {
+    let told: Vec<Matter> = stored()
+        .into_iter()
+        .filter_map(|queued| match queued.content {
+            Content::Alert(news) => Some(news.matter),
+            Content::Digest(_) => None,
+        })
+        .collect();
+    let untold: Vec<Matter> = Matter::PLAIN.into_iter().filter(|matter| !told.contains(matter)).collect();
+    assert_eq!(untold, []);
+}
+
 /// The last digest of the file, at which no alert goes on, after this change.
 fn calm_digest(change: impl FnOnce(&mut Review)) -> (String, String) {
     let mut queued = stored().pop().unwrap();

@@ -4,8 +4,9 @@
 
 use secrecy::SecretString;
 
-use super::{Came, Connect, Failed, ask};
+use super::{Came, Connect, Failed, Reply, ask};
 use crate::barrack::settings::Settings;
+use crate::barrack::unsent::Unsent;
 use crate::domain::event::Failure;
 
 /// A header, and the word before the key in it.
@@ -26,6 +27,8 @@ pub struct Forms {
     /// Each with what came back.
     pub tried: Vec<(Form, Came)>,
     pub verdict: Verdict,
+    /// Why not even the last question left, if it did not.
+    pub unsent: Option<Unsent>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,17 +67,19 @@ fn forms(settings: &Settings) -> Vec<Form> {
 
 pub async fn find(connect: &Connect<'_>, settings: &Settings, key: &SecretString) -> Result<Forms, Failed> {
     let mut all = Vec::new();
-    let mut last = None;
+    let (mut last, mut unsent) = (None, None);
     // The second tells nobody anything without a key, where the first may.
     for path in [&settings.paths.prices, &settings.paths.machines] {
         let wrong = answer(connect, settings, &Form::of(settings), &WRONG.to_owned().into(), path).await?;
+        unsent = wrong.unsent;
+        let wrong = wrong.came;
         let mut tried = Vec::new();
         for form in forms(settings) {
-            let answer = answer(connect, settings, &form, key, path).await?;
+            let answer = answer(connect, settings, &form, key, path).await?.came;
             let is_taken = is_heard(answer) && answer != wrong;
             tried.push((form.clone(), answer));
             if is_taken {
-                return Ok(Forms { tried, verdict: Verdict::Taken(form) });
+                return Ok(Forms { tried, verdict: Verdict::Taken(form), unsent: None });
             }
             // Without any answer there is none to a better form.
             if wrong.is_err() && answer.is_err() {
@@ -92,7 +97,7 @@ pub async fn find(connect: &Connect<'_>, settings: &Settings, key: &SecretString
         Ok(status @ (401 | 403)) => Verdict::Refused(status),
         other => Verdict::Unclear(other),
     };
-    Ok(Forms { tried: all, verdict })
+    Ok(Forms { tried: all, verdict, unsent })
 }
 
 fn is_heard(answer: Came) -> bool {
@@ -105,9 +110,9 @@ async fn answer(
     form: &Form,
     key: &SecretString,
     path: &str,
-) -> Result<Came, Failed> {
+) -> Result<Reply, Failed> {
     let mut settings = Settings { read_attempts: 1, ..settings.clone() };
     form.put(&mut settings);
     let mut line = super::line(connect, &settings, key)?;
-    Ok(ask(&mut line, path, None, String::new()).await.came)
+    Ok(ask(&mut line, path, None, String::new()).await)
 }

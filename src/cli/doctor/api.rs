@@ -65,7 +65,9 @@ fn check_key(findings: &Findings, config: &Config, checks: &mut Checks) -> Key {
             Key::Refused
         }
         Verdict::Unclear(Err(failure)) => {
-            let seen = format!("no answer from {}: {}", config.cloud.base_url, failure.word());
+            let because = findings.forms.unsent.map(|unsent| format!(" ({})", unsent.words()));
+            let (base_url, because) = (&config.cloud.base_url, because.unwrap_or_default());
+            let seen = format!("no answer from {base_url}: {}{because}", failure.word());
             checks.fail("cloud", seen, "check cloud.base_url, the name server, the way out and the clock");
             Key::Unknown
         }

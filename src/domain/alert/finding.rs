@@ -4,6 +4,7 @@ use super::Sight;
 use super::ladder::{self, Rungs, Stand};
 use super::matter::{BY_HOURS, Fact, Level, Matter, Purse, Refused};
 use super::shelves;
+use crate::domain::fleet::Scope;
 use crate::domain::halt::{Halt, REFUSALS_THAT_HOLD};
 use crate::domain::id::MachineId;
 use crate::domain::money::Currency;
@@ -51,7 +52,8 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
         Matter::ApiUnreachable => {
             let after = state.alert_rules().unreachable_after;
             let since = state.alerts.unreached_since.filter(|since| now.since(*since) >= after.duration());
-            let fact = since.map(|since| Fact::Unreachable { since });
+            let why = || state.fleet.broke_off().map(ToOwned::to_owned);
+            let fact = since.map(|since| Fact::Unreachable { since, why: why() });
             Finding::of(Level::Warning, fact.into_iter().collect())
         }
         // Judged by `balance`, with all purses at once.
@@ -62,12 +64,20 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
             let fact = (misses >= BLIND_AFTER).then_some(Fact::Blind { misses });
             Finding::of(Level::Warning, fact.into_iter().collect())
         }
-        Matter::BackupLate | Matter::BackupFailed | Matter::DeletionsHeld if !sight.is_thorough => {
+        Matter::ListsBlind if state.key_refused.is_some() => Finding::Unseen,
+        Matter::ListsBlind => Finding::of(Level::Warning, unread(state)),
+        Matter::BackupLate | Matter::BackupFailed | Matter::DeletionsHeld | Matter::DayCapLow
+            if !sight.is_thorough =>
+        {
             Finding::Unasked
         }
         Matter::BackupLate => shelves::late(state, now),
         Matter::BackupFailed => shelves::failed(state),
         Matter::DeletionsHeld => shelves::held(state, now, sight),
+        Matter::DayCapLow => {
+            let fact = state.outrun_day_cap(now).map(|(cap, due)| Fact::DayCap { cap, due });
+            Finding::of(Level::Notice, fact.into_iter().collect())
+        }
         Matter::MachineDown => Finding::of(Level::Warning, machines_down(state)),
         Matter::SecondDaemon => {
             let rivals = state.halts.rivals.iter().filter(|(_, rival)| !rival.is_settled);
@@ -113,6 +123,17 @@ fn until(now: Timestamp, of: Option<(Timestamp, Fact)>) -> Finding {
     let ends_soon = of.as_ref().is_some_and(|(until, _)| until.since(now) <= ENDS_SOON.duration());
     let level = if ends_soon { Level::Warning } else { Level::Notice };
     Finding::of(level, of.into_iter().map(|(_, fact)| fact).collect())
+}
+
+/// Listings that the passes need; the balance has its own matter.
+fn unread(state: &State) -> Vec<Fact> {
+    let scopes = [Scope::Machines, Scope::Snapshots, Scope::Images].into_iter();
+    let fact = |scope: Scope| {
+        let look = state.fleet.freshness(&scope)?;
+        let said = look.broke_off.as_ref().filter(|_| look.failures >= BLIND_AFTER)?.clone();
+        Some(Fact::Unread { listing: scope.word().to_owned(), misses: look.failures, said })
+    };
+    scopes.filter_map(fact).collect()
 }
 
 fn machines_down(state: &State) -> Vec<Fact> {

@@ -16,6 +16,7 @@ pub enum Matter {
     ApiUnreachable,
     Balance(Currency),
     BalanceBlind,
+    ListsBlind,
     BackupLate,
     BackupFailed,
     MachineDown,
@@ -23,6 +24,7 @@ pub enum Matter {
     CreatesRefused,
     ForeignDeletion,
     DeletionsHeld,
+    DayCapLow,
     DiskFull,
     ConfigurationRefused,
     Frozen,
@@ -102,9 +104,23 @@ pub enum Fact {
     },
     Unreachable {
         since: Timestamp,
+        /// What the last look that broke off ended with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
     },
     Blind {
         misses: u32,
+    },
+    /// One listing that cannot be read to its end, while others can.
+    Unread {
+        listing: String,
+        misses: u32,
+        said: String,
+    },
+    /// A bound on a day's deletions that is too low for what is made in a day.
+    DayCap {
+        cap: u32,
+        due: u64,
     },
     Balance(Purse),
     File {
@@ -167,6 +183,7 @@ impl Matter {
             Self::ApiUnreachable => "api_unreachable",
             Self::Balance(_) => "balance_low",
             Self::BalanceBlind => "balance_blind",
+            Self::ListsBlind => "lists_blind",
             Self::BackupLate => "backup_late",
             Self::BackupFailed => "backup_failed",
             Self::MachineDown => "machine_down",
@@ -174,6 +191,7 @@ impl Matter {
             Self::CreatesRefused => "creates_refused",
             Self::ForeignDeletion => "foreign_deletion",
             Self::DeletionsHeld => "deletions_held",
+            Self::DayCapLow => "day_cap_low",
             Self::DiskFull => "disk_full",
             Self::ConfigurationRefused => "configuration_refused",
             Self::Frozen => "frozen",
@@ -183,10 +201,11 @@ impl Matter {
     }
 
     /// Every one that has no currency.
-    pub const PLAIN: [Self; 15] = [
+    pub const PLAIN: [Self; 17] = [
         Self::KeyRefused,
         Self::ApiUnreachable,
         Self::BalanceBlind,
+        Self::ListsBlind,
         Self::BackupLate,
         Self::BackupFailed,
         Self::MachineDown,
@@ -194,6 +213,7 @@ impl Matter {
         Self::CreatesRefused,
         Self::ForeignDeletion,
         Self::DeletionsHeld,
+        Self::DayCapLow,
         Self::DiskFull,
         Self::ConfigurationRefused,
         Self::Frozen,
@@ -208,10 +228,12 @@ impl Matter {
             | Self::ApiUnreachable
             | Self::Balance(_)
             | Self::BalanceBlind
+            | Self::ListsBlind
             | Self::MachineDown
             | Self::SecondDaemon
             | Self::CreatesRefused
             | Self::DeletionsHeld
+            | Self::DayCapLow
             | Self::DiskFull => Seconds::minutes(30),
             // A good backup, a person's word and the end of a span are not doubted.
             Self::BackupLate
@@ -229,6 +251,8 @@ impl Matter {
         match self {
             // By then it is told if nothing else can be read either.
             Self::BalanceBlind => Seconds::hours(1),
+            // A path that is wrong lasts; what is late or held meanwhile has its own letters.
+            Self::ListsBlind => Seconds::hours(6),
             Self::KeyRefused
             | Self::ApiUnreachable
             | Self::Balance(_)
@@ -239,6 +263,7 @@ impl Matter {
             | Self::CreatesRefused
             | Self::ForeignDeletion
             | Self::DeletionsHeld
+            | Self::DayCapLow
             | Self::DiskFull
             | Self::ConfigurationRefused
             | Self::Frozen
@@ -249,7 +274,7 @@ impl Matter {
 
     /// Whether more of it is news.
     pub fn has_parts(self) -> bool {
-        !matches!(self, Self::Balance(_))
+        !matches!(self, Self::Balance(_) | Self::ListsBlind)
     }
 
     /// Whether its end is told, where it was so grave. What happened once has no end that anybody waits for
@@ -257,12 +282,13 @@ impl Matter {
     /// pause long before its time knows it.
     pub fn has_end(self, level: Level) -> bool {
         match self {
-            Self::ForeignDeletion | Self::BackupFailed => false,
+            Self::ForeignDeletion | Self::BackupFailed | Self::DayCapLow => false,
             Self::Frozen | Self::Paused => level > Level::Notice,
             Self::KeyRefused
             | Self::ApiUnreachable
             | Self::Balance(_)
             | Self::BalanceBlind
+            | Self::ListsBlind
             | Self::BackupLate
             | Self::MachineDown
             | Self::SecondDaemon
@@ -339,12 +365,14 @@ impl Fact {
                 Refused::Machine(machine) => format!("machine {machine}"),
             },
             Self::Balance(purse) if purse.by_hours => BY_HOURS.to_owned(),
+            Self::Unread { listing, .. } => listing.clone(),
             Self::File { at, .. } => at.to_string(),
             Self::Until { until, .. } => until.to_string(),
             Self::Key { .. }
             | Self::Unreachable { .. }
             | Self::Blind { .. }
             | Self::Balance(_)
+            | Self::DayCap { .. }
             | Self::DiskLow
             | Self::Observed { .. } => String::new(),
         }

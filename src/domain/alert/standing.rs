@@ -113,10 +113,11 @@ impl Alerts {
         }
     }
 
-    /// Where nothing at all can be read, it is no news that the balance cannot.
+    /// Where nothing at all can be read, it is no news that one thing cannot.
     pub fn is_inhibited(&self, matter: Matter) -> bool {
         let causes = [Matter::KeyRefused, Matter::ApiUnreachable];
-        matter == Matter::BalanceBlind && causes.iter().any(|cause| self.active.contains_key(cause))
+        matches!(matter, Matter::BalanceBlind | Matter::ListsBlind)
+            && causes.iter().any(|cause| self.active.contains_key(cause))
     }
 
     pub fn end(&mut self, matter: Matter, at: Timestamp) {

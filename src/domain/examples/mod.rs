@@ -8,6 +8,7 @@ mod reuse;
 mod ready;
 mod deletes;
 mod caps;
+mod lists;
 mod steps;
 mod disowned;
 mod holds;

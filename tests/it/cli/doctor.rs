@@ -57,6 +57,7 @@ fn a_refused_key_is_77_a_silent_cloud_3_and_an_unfit_key_file_78() {
     let text = String::from_utf8_lossy(&silent.stdout).into_owned();
     assert_eq!(told(&silent).0, 3, "{text}");
     assert!(text.contains("FAIL cloud: no answer from http://127.0.0.1:1/api: never sent"), "{text}");
+    assert!(text.contains("never sent (the connection was refused)"), "{text}");
 }
 
 #[test]

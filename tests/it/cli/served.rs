@@ -25,7 +25,7 @@ fn with_letters_and_page(site: &Site) -> String {
     path
 }
 
-fn read(address: &str, path: &str) -> String {
+pub fn read(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
