@@ -426,6 +426,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_line_that_opens_within_five_seconds_is_waited_for_and_no_longer() {
+        for (millis, is_borne) in [(5_000, true), (5_001, false)] {
+            let mut client = scripted::client(|asked| match asked.number {
+                1 => Ok(scripted::with_header(answer(429, "{}"), "retry-after", "90")),
+                _ => json(r#"{"snapshots":[],"total":0}"#),
+            });
+            client.look(&Scope::Snapshots).await;
+            let left = client.gated_for().unwrap();
+            tokio::time::advance(left - Duration::from_millis(millis)).await;
+            let result = client.look(&Scope::Snapshots).await.result;
+            assert_eq!(result == LookResult::Complete, is_borne, "{millis} ms: {result:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_refused_key_stops_every_call_until_a_probe_succeeds() {
         for (status, path) in [(401, "/api/balance/"), (403, "/api/instances/")] {
             let mut client = scripted::client(move |asked| match asked.number {

@@ -147,7 +147,11 @@ mod tests {
         let now = start + Duration::from_secs(20);
         assert_eq!(gate.wait(now, false), Wait::Budget(Duration::from_secs(40)));
         assert_eq!(gate.wait(now, true), Wait::No);
-        assert_eq!(gate.wait(start + WINDOW, false), Wait::No);
+        (0..10).for_each(|_| gate.note_sent(now));
+        assert_eq!(gate.wait(now, true), Wait::Budget(Duration::from_secs(40)));
+        let last = start + WINDOW - Duration::from_nanos(1);
+        assert_eq!(gate.wait(last, true), Wait::Budget(Duration::from_nanos(1)));
+        assert_eq!(gate.wait(start + WINDOW, true), Wait::No);
     }
 
     #[test]
@@ -157,6 +161,7 @@ mod tests {
             let mut gate = RateGate::new(300);
             gate.close(now, asked.map(Duration::from_secs));
             assert_eq!(gate.wait(now, true), Wait::Closed(Duration::from_secs(waits)));
+            assert_eq!(gate.wait(now + Duration::from_secs(waits), true), Wait::No);
         }
     }
 
