@@ -64,6 +64,12 @@ impl RateGate {
         self.sent.push_back(now);
     }
 
+    /// The gate of the same cloud after another one: what was sent counts, and what is closed stays so.
+    pub fn go_on_from(&mut self, before: &Self) {
+        self.sent.clone_from(&before.sent);
+        self.closed_until = before.closed_until;
+    }
+
     /// `asked`: what `Retry-After` came to, if it could be read.
     pub fn close(&mut self, now: Instant, asked: Option<Duration>) {
         if is_planted(Bug::RetryAfterIgnored) {
@@ -152,6 +158,19 @@ mod tests {
         let last = start + WINDOW - Duration::from_nanos(1);
         assert_eq!(gate.wait(last, true), Wait::Budget(Duration::from_nanos(1)));
         assert_eq!(gate.wait(start + WINDOW, true), Wait::No);
+    }
+
+    #[test]
+    fn a_gate_that_follows_another_goes_on_where_that_one_stood() {
+        let (mut before, now) = (RateGate::new(30), Instant::now());
+        (0..30).for_each(|_| before.note_sent(now));
+        let mut after = RateGate::new(40);
+        after.go_on_from(&before);
+        assert_eq!(after.wait(now, false), Wait::Budget(WINDOW));
+        assert_eq!(after.wait(now, true), Wait::No, "ten more are allowed now");
+        before.close(now, Some(Duration::from_secs(90)));
+        after.go_on_from(&before);
+        assert_eq!(after.wait(now, true), Wait::Closed(Duration::from_secs(90)));
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn a_pause_of_eight_hours_ends_to_the_second() {
     let planned = creates(&world.pass());
     assert_eq!((planned, world.audit(&create).err()), (vec![], Some(Changed("policies are paused"))));
     world.wait(Seconds(1));
-    assert_eq!(creates(&world.pass()), [create.clone()]);
+    assert_eq!(creates(&world.pass()).len(), 1);
     assert!(world.audit(&create).is_ok());
 }
 
