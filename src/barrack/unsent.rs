@@ -20,7 +20,7 @@ impl Unsent {
             Self::NoName => "the host's name was not found",
             Self::NoWay => "there is no way to the host",
             Self::NoTime => "no connection in time",
-            Self::Certificate => "TLS: the certificate is not trusted",
+            Self::Certificate => "TLS: the certificate was not accepted",
             Self::NoSession => "TLS: no session came about",
         }
     }
@@ -33,7 +33,7 @@ impl Unsent {
         if says("dns error") {
             return Some(Self::NoName);
         }
-        if says("certificate") {
+        if says("invalid peer certificate") {
             return Some(Self::Certificate);
         }
         let of_kind = kinds.find_map(|kind| match kind {
@@ -48,6 +48,7 @@ impl Unsent {
         of_kind.or_else(|| says("timed out").then_some(Self::NoTime))
     }
 }
+
 /// One around another hides it from whoever asks for sources.
 fn innermost(error: &io::Error) -> ErrorKind {
     let within = error.get_ref().and_then(|within| within.downcast_ref::<io::Error>());

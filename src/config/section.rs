@@ -94,9 +94,6 @@ pub struct Section<'a> {
     known: Vec<&'static str>,
 }
 
-/// So many known settings are named beside the place where one belongs.
-const FEW: usize = 6;
-
 impl<'a> Section<'a> {
     pub fn top(table: &'a DeTable<'a>) -> Self {
         Self { path: String::new(), place: Vec::new(), table: Some(table), span: 0..0, known: Vec::new() }
@@ -181,15 +178,14 @@ impl<'a> Section<'a> {
             if self.known.contains(&name) {
                 continue;
             }
-            let known = || format!("known here: {}", self.known.join(", "));
             let homes = schema::homes(name).join(" or ");
+            let known = self.known.join(", ");
             let hint = match nearest(name, &self.known) {
-                _ if !homes.is_empty() && self.known.len() > FEW => {
-                    format!("not a setting here; it belongs {homes}")
+                _ if !homes.is_empty() => {
+                    format!("a setting {homes}, and none here; known here: {known}")
                 }
-                _ if !homes.is_empty() => format!("not a setting here; it belongs {homes}; {}", known()),
-                Some(known) => format!("unknown setting; the nearest is `{known}`"),
-                None => format!("unknown setting; {}", known()),
+                Some(nearest) => format!("unknown setting; the nearest is `{nearest}`"),
+                None => format!("unknown setting; known here: {known}"),
             };
             let path = self.path_of(&shortened(name));
             notes.note(&path, None, hint, &key.span(), FaultKind::Unknown);

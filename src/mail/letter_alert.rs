@@ -6,7 +6,6 @@ use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
 use crate::domain::money::Nanos;
 use crate::domain::slot::Held;
-use crate::domain::time::Timestamp;
 use crate::report::command::Commands;
 use crate::report::foreign::visible;
 use crate::report::status::word;
@@ -24,7 +23,7 @@ pub fn subject(news: &News) -> String {
 }
 
 pub fn letter(news: &News, commands: &Commands) -> Letter {
-    let since = instant(began(news));
+    let since = instant(news.since);
     let (happened, means, done, command) = match news.step {
         Step::Over => {
             let happened = format!("{}. It had begun {since} UTC.", capital(over(news.matter)));
@@ -47,14 +46,6 @@ pub fn letter(news: &News, commands: &Commands) -> Letter {
     }
     let (subject, foot) = (String::new(), String::new());
     Letter { subject, banner: None, happened, items, means, done, command, foot }
-}
-
-/// The alarm about a cloud out of reach begins a while after the last look that worked.
-fn began(news: &News) -> Timestamp {
-    match news.facts.first() {
-        Some(Fact::Unreachable { since, .. }) => *since,
-        _ => news.since,
-    }
 }
 
 fn capital(text: &str) -> String {
@@ -104,7 +95,7 @@ fn happened(news: &News) -> String {
                 count(number, "a deletion that is due is", "deletions that are due are")
             )
         }
-        (Matter::DayCapLow, _) => "more backups are made in a day than may be deleted".to_owned(),
+        (Matter::DayCapLow, _) => "the bound on a day's deletions is low".to_owned(),
         (Matter::DiskFull, _) => "the disk of the journal is nearly full".to_owned(),
         (Matter::ConfigurationRefused, _) => {
             "the configuration was refused; the one before goes on".to_owned()
@@ -159,7 +150,7 @@ fn over(matter: Matter) -> &'static str {
         Matter::CreatesRefused => "the cloud takes snapshots again",
         Matter::ForeignDeletion => "no backup of ours was deleted of late",
         Matter::DeletionsHeld => "no deletion is held for long any more",
-        Matter::DayCapLow => "as many backups may be deleted in a day as are made",
+        Matter::DayCapLow => "the bound on a day's deletions leaves room again",
         Matter::DiskFull => "there is room on the disk again",
         Matter::ConfigurationRefused => "the configuration was accepted",
         Matter::Frozen => "deletions are no longer frozen",
@@ -204,7 +195,7 @@ fn means(news: &News) -> String {
             format!("Each is billed as long as it stays: together {}.", printed_price(number))
         }
         Matter::DayCapLow => {
-            format!("The shelf grows for ever; each backup on it is billed {}.", printed_price(1))
+            format!("Where fewer go than are made, the shelf grows; each backup on it is billed {}.", printed_price(1))
         }
         Matter::DiskFull => "Without room nothing can be written down, and so nothing is asked.".to_owned(),
         Matter::ConfigurationRefused => "What was edited is not in force.".to_owned(),

@@ -124,7 +124,7 @@ pub fn alarms(state: &State, now: Timestamp, commands: &Commands) -> Vec<Alarm> 
     }
     if let Some((cap, due)) = state.outrun_day_cap(now) {
         let said = format!(
-            "rules.day_cap = {cap}, and {} due in a day: more are made than may be deleted; raise it, or leave it out",
+            "rules.day_cap = {cap}, and {} due in a day: deletions fall behind under one and a half times that; raise it, or leave it out",
             count(due as usize, "backup was", "backups were")
         );
         tell("day_cap_low", None, said);
@@ -197,7 +197,7 @@ mod tests {
             alarms.into_iter().find(|alarm| alarm.kind == "day_cap_low").map(|alarm| alarm.said)
         };
         assert_eq!(said(6), None);
-        let low = "rules.day_cap = 5, and 4 backups were due in a day: more are made than may be deleted; raise it, or leave it out";
+        let low = "rules.day_cap = 5, and 4 backups were due in a day: deletions fall behind under one and a half times that; raise it, or leave it out";
         assert_eq!(said(5).as_deref(), Some(low));
     }
 }

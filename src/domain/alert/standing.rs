@@ -113,11 +113,12 @@ impl Alerts {
         }
     }
 
-    /// Where nothing at all can be read, it is no news that one thing cannot.
+    /// Where nothing at all can be read, it is no news that one thing cannot; nor while it may be so.
     pub fn is_inhibited(&self, matter: Matter) -> bool {
         let causes = [Matter::KeyRefused, Matter::ApiUnreachable];
-        matches!(matter, Matter::BalanceBlind | Matter::ListsBlind)
-            && causes.iter().any(|cause| self.active.contains_key(cause))
+        let is_all_blind =
+            self.unreached_since.is_some() || causes.iter().any(|cause| self.active.contains_key(cause));
+        is_all_blind && matches!(matter, Matter::BalanceBlind | Matter::ListsBlind)
     }
 
     pub fn end(&mut self, matter: Matter, at: Timestamp) {

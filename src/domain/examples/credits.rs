@@ -4,6 +4,7 @@ use super::alerts::{USD, news, told};
 use crate::domain::alert::event::Step;
 use crate::domain::alert::matter::{Level, Matter};
 use crate::domain::alert::purse::purses;
+use crate::domain::event::{Event, KeyJudged};
 use crate::domain::fleet::Scope;
 use crate::domain::id::LetterId;
 use crate::domain::money::Currency;
@@ -103,12 +104,15 @@ pub fn no_level_is_left_because_the_balance_cannot_be_read() {
 #[test]
 fn where_nothing_can_be_read_it_is_no_news_that_the_balance_cannot() {
     let mut world = told();
+    world.adopt(|set| set.alerts.unreachable_after = Seconds::hours(2));
     world.see_balance(500);
     world.miss(Scope::Snapshots);
     world.wait(Seconds::minutes(15));
     world.miss_the_balance(3);
     world.tell_and_send();
-    world.wait(Seconds::minutes(45));
+    world.wait(Seconds::minutes(90));
+    assert_eq!(world.tell_and_send(), [], "it may be that nothing can be read");
+    world.wait(Seconds::minutes(15));
     assert_eq!(world.tell_and_send(), [(Matter::ApiUnreachable, Step::Began, Level::Warning)]);
     world.wait(Seconds::hours(5));
     assert_eq!(world.tell_and_send(), []);
@@ -119,6 +123,25 @@ fn where_nothing_can_be_read_it_is_no_news_that_the_balance_cannot() {
     let over = (Matter::ApiUnreachable, Step::Over, Level::Warning);
     assert_eq!(world.tell_and_send(), [over]);
     assert_eq!(world.tell_and_send(), [(Matter::BalanceBlind, Step::Began, Level::Warning)]);
+}
+
+#[test]
+fn under_a_refused_key_it_is_no_news_that_balance_and_lists_cannot_be_read() {
+    let mut world = told();
+    world.miss_the_balance(3);
+    [Scope::Machines, Scope::Images].iter().for_each(|scope| (0..3).for_each(|_| world.miss(scope.clone())));
+    world.look(&Scope::Snapshots);
+    world.tell_and_send();
+    world.record(Event::KeyJudged(KeyJudged { refused: Some(401) }));
+    assert_eq!(world.tell_and_send(), [(Matter::KeyRefused, Step::Began, Level::Warning)]);
+    world.wait(Seconds::hours(12));
+    assert_eq!(world.tell_and_send(), []);
+    world.record(Event::KeyJudged(KeyJudged { refused: None }));
+    world.tell_and_send();
+    world.wait(Seconds::minutes(30));
+    world.tell_and_send();
+    let told: Vec<Matter> = world.tell_and_send().into_iter().map(|(matter, ..)| matter).collect();
+    assert_eq!(told, [Matter::BalanceBlind, Matter::ListsBlind]);
 }
 
 #[test]
