@@ -58,6 +58,7 @@ pub mod cover;
 mod around;
 mod prune;
 mod hand;
+mod lapse;
 pub mod proof;
 mod sane;
 pub mod plan;

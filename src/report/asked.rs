@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::command::Commands;
+use super::foreign::{harmless, visible};
+use super::stops::{self, Stop};
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
-use crate::domain::fleet::MachineStatus;
+use crate::domain::effect::Standing;
 use crate::domain::id::{AskId, BackupId, MachineId};
+use crate::domain::outlook::asked_create_held;
 use crate::domain::rail::Rail;
 use crate::domain::slot::Held;
 use crate::domain::state::{Request, State};
@@ -62,7 +65,12 @@ pub fn kept(state: &State, now: Timestamp) -> Vec<Kept> {
     state.backups.iter().filter(|(_, backup)| backup.is_protected(now)).map(kept).collect()
 }
 
-pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>, commands: &Commands) -> Vec<Requested> {
+pub fn requests(
+    state: &State,
+    now: Timestamp,
+    holds: &BTreeMap<BackupId, Hold>,
+    commands: &Commands,
+) -> Vec<Requested> {
     let requested = |(_, request): (&AskId, &Request)| {
         let verb = &request.effect.verb;
         Requested {
@@ -72,23 +80,46 @@ pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>, commands: &Comm
             asked_at: request.asked_at,
             given_up_at: request.lapses_at(),
             overrides: request.overrides.iter().map(|rail: &Rail| rail.word()).collect(),
-            held: match state.effects.contains_key(&request.effect.id) {
-                true => Some("the cloud was asked; a look must agree".to_owned()),
-                false if verb.is_create() => sleeps(state, verb.machine()),
-                false => holds.get(verb.backup()).map(|hold| words::hold(hold, commands)),
-            },
+            held: waits_for(state, now, request, holds.get(verb.backup()), commands).or_else(|| {
+                let is_asked = state.effects.contains_key(&request.effect.id);
+                is_asked.then(|| "the cloud was asked; a look must agree".to_owned())
+            }),
         }
     };
     state.requests.iter().map(requested).collect()
 }
 
-/// Only an active machine can be snapshotted.
-fn sleeps(state: &State, machine: &MachineId) -> Option<String> {
-    let known = state.fleet.machines.get(machine)?;
-    match &known.item.status {
-        MachineStatus::Active => None,
-        other => Some(words::held(&Held::NotActive(other.word().to_owned()))),
+/// What stands in the way of a request; `None`: nothing does, or nobody knows what.
+pub fn waits_for(
+    state: &State,
+    now: Timestamp,
+    request: &Request,
+    hold: Option<&Hold>,
+    commands: &Commands,
+) -> Option<String> {
+    let mut stops = stops::known(state, now, commands).into_iter();
+    if let Some(stop) = stops.find(Stop::is_beyond_the_plan) {
+        return Some(harmless(&stop.said));
     }
+    let after_a_look = |said: String| match state.fleet.broke_off() {
+        Some(why) => format!("{said}; the last look failed: {}", visible(why)),
+        None => said,
+    };
+    match state.effects.get(&request.effect.id).map(|life| &life.standing) {
+        Some(Standing::NotSent { .. }) => {
+            return Some(after_a_look("it was not sent, and is asked again".to_owned()));
+        }
+        Some(Standing::Absent { .. }) => return Some("the cloud does not show it; asked again".to_owned()),
+        Some(_) => return None,
+        None => {}
+    }
+    if request.effect.verb.is_create() {
+        let held = asked_create_held(state, now, request)?;
+        let said = words::held(&held);
+        return Some(if held == Held::Unseen { after_a_look(said) } else { said });
+    }
+    let said = words::hold(hold?, commands);
+    Some(if hold == Some(&Hold::LookFirst) { after_a_look(said) } else { said })
 }
 
 impl Requested {

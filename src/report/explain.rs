@@ -249,7 +249,7 @@ fn requested(
     commands: &Commands,
 ) -> Option<Requested> {
     let holds = outlook(state, now).plan.holds.into_iter().collect();
-    let requests = asked::requests(state, &holds, commands);
+    let requests = asked::requests(state, now, &holds, commands);
     requests.into_iter().find(|request| backups.contains(&request.backup))
 }
 

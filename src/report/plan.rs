@@ -124,7 +124,7 @@ impl Planned {
             slots,
             doomed,
             held: plan.holds.iter().map(|(id, hold)| held(state, id, hold, commands)).collect(),
-            requests: asked::requests(state, &holds, commands),
+            requests: asked::requests(state, now, &holds, commands),
             agenda,
         }
     }

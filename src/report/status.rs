@@ -227,7 +227,7 @@ impl Status {
             paused_until: state.paused(now),
             images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),
             kept: asked::kept(state, now),
-            requests: asked::requests(state, &holds, commands),
+            requests: asked::requests(state, now, &holds, commands),
             thawed: asked::thawed(state),
             waste: waste::of(state, now, commands),
             refused_file: state.refused_file.as_ref().map(RefusedFileShown::of),

@@ -317,7 +317,38 @@ fn a_request_that_waits_for_a_day_lapses() {
     ready.world.wait(Seconds::hours(1));
     ready.world.pass();
     assert!(ready.world.state.requests.is_empty());
-    assert!(ready.world.rows.iter().any(|row| matches!(row.event, Event::Lapsed(Lapsed::Request { .. }))));
+    assert_eq!(lapse(&ready.world), "it could not be done within 24 h: a rule kept it");
+}
+
+/// Why the one request that lapsed did.
+fn lapse(world: &World) -> String {
+    let lapsed = world.rows.iter().find_map(|row| match &row.event {
+        Event::Lapsed(Lapsed::Request { why, .. }) => Some(why.clone()),
+        _ => None,
+    });
+    lapsed.unwrap()
+}
+
+#[test]
+fn a_create_that_lapses_says_what_held_it() {
+    let mut world = World::new(1);
+    world.wait_for_slot();
+    world.look_at_all();
+    world.cloud.machines.get_mut(&machine_id(1)).unwrap().status = MachineStatus::Shutoff;
+    world.look_at_all();
+    world.ask(Ask::Create { machine: machine_id(1), expire: None });
+    world.wait(Seconds::hours(24));
+    world.look_at_all();
+    world.conclude();
+    assert_eq!(lapse(&world), "it could not be done within 24 h: its machine was SHUTOFF");
+    let mut world = World::new(1);
+    world.wait_for_slot();
+    world.look_at_all();
+    world.ask(Ask::Create { machine: machine_id(1), expire: None });
+    world.wait(Seconds::hours(24));
+    world.conclude();
+    let unseen = "machines and snapshots could not be looked at completely";
+    assert_eq!(lapse(&world), format!("it could not be done within 24 h: {unseen}"));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::machine;
 
 fn verb(site: &Site, arguments: &[&str]) -> (i32, String) {
     let output = quartermaster(&[arguments, &["--config", &site.text("qm.toml")]].concat());
-    let said = [&output.stdout[..], &output.stderr].concat();
+    // What it waits for comes before what it comes to.
+    let said = [&output.stderr[..], &output.stdout].concat();
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
 }
 
