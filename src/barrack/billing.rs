@@ -468,4 +468,29 @@ mod tests {
         assert!(matches!(walked.result, LookResult::Incomplete(why) if why.contains("cannot be read")));
         assert!(!walked.is_whole);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_total_that_may_only_count_its_page_proves_nothing_by_itself() {
+        let records = || (0..SIZE).map(|one| record(one, false)).collect::<Vec<_>>().join(",");
+        let same = format!(r#"{{"records":[{}],"total":{SIZE}}}"#, records());
+        let mut client = scripted::client(move |_| json(&same));
+        let (walked, calls) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert_eq!((walked.result, calls), (LookResult::Complete, 4));
+        let mut client = cloud((0..SIZE).collect(), &[], true);
+        let (walked, calls) = bills(&mut client, Reach::Whole, &Book::default()).await;
+        assert_eq!((walked.result, calls), (LookResult::Complete, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_ends_at_its_four_hundredth_page() {
+        for (count, is_whole) in [(400, true), (401, false)] {
+            let mut client = scripted::client(move |asked| {
+                let shown: Vec<String> =
+                    (asked.page() - 1..asked.page().min(count)).map(|one| record(one, false)).collect();
+                json(&format!(r#"{{"records":[{}],"total":{count}}}"#, shown.join(",")))
+            });
+            let (walked, calls) = bills(&mut client, Reach::Whole, &Book::default()).await;
+            assert_eq!((walked.is_whole, calls, walked.shown.len()), (is_whole, 400, 400));
+        }
+    }
 }

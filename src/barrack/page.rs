@@ -94,12 +94,17 @@ pub fn read(body: &Bytes, listing: Listing, known: Option<&Arc<Page>>) -> Result
 /// The quick way for the usual answer: the array has the same bytes at the same place. Then only
 /// what stands around it is parsed, with an empty array in its stead.
 fn same_in_place(body: &Bytes, listing: Listing, known: &Arc<Page>) -> Option<(Arc<Page>, Envelope)> {
-    const EMPTY: &[u8] = b"[]";
+    // Spelled as nobody spells it: a second list under the same name must not look the same.
+    const EMPTY: &[u8] = b"[ ]";
     let Range { start, end } = known.items_at;
     if body.get(start..end)? != known.items() {
         return None;
     }
-    let around = [&body[..start], EMPTY, &body[end..]].concat();
+    let (before, after) = (&body[..start], &body[end..]);
+    if [before, after].iter().any(|part| part.windows(EMPTY.len()).any(|text| text == EMPTY)) {
+        return None;
+    }
+    let around = [before, EMPTY, after].concat();
     let envelope = wire::envelope(&around, &listing.names())?;
     // Only if the empty array is what would be taken for the items is the long one that, too.
     let in_place = envelope.items_at == Some(start..start + EMPTY.len());
@@ -171,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn a_second_list_under_the_same_name_is_not_overlooked() {
+        let first = read_page(r#"{"snapshots":[{"id":"1"}],"total":1}"#, None);
+        for second in ["[]", "[ ]", r#"[{"id":"2"}]"#] {
+            let body =
+                Bytes::from(format!(r#"{{"snapshots":[{{"id":"1"}}],"total":1,"snapshots":{second}}}"#));
+            let answer = read(&body, Listing::Snapshots, Some(&first.page));
+            assert!(matches!(answer, Err(Unusable::Unreadable)), "{second}");
+        }
+    }
+
+    #[test]
     fn an_answer_without_a_list_is_no_empty_list() {
         for body in
             ["{}", r#"{"snapshots":null}"#, r#"{"snapshots":{}}"#, "null", "", "<html>", r#"{"snapshots":[1"#]
@@ -200,10 +216,11 @@ mod tests {
         assert_eq!((bare.page.seen.len(), bare.total), (2, None));
     }
 
-    const PIECES: [&str; 12] = [
+    const PIECES: [&str; 13] = [
         "{",
         "}",
         "[]",
+        "[ ]",
         r#"[{"id":"1"},{"x":2}]"#,
         r#""snapshots":"#,
         r#""data":"#,

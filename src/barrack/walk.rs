@@ -455,4 +455,30 @@ mod tests {
         }
         assert!(matches!(client.look(&Scope::Images).await.result, LookResult::Unavailable(_)));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_total_that_may_only_count_its_page_proves_nothing_by_itself() {
+        // As if `page` were ignored: the same fifty again, and the total of one page.
+        let mut client =
+            scripted::client(|_| json(&format!(r#"{{"snapshots":{},"total":50}}"#, scripted::items(0..50))));
+        assert_eq!(look(&mut client).await.calls.len(), 4, "two walks");
+        // All fifty are on the first page, and the second is empty.
+        let mut client = cloud(50, |_| r#","total":50"#.to_owned());
+        assert_eq!(look(&mut client).await.calls.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_ends_at_its_four_hundredth_page() {
+        for (count, is_whole) in [(399, true), (400, false)] {
+            let mut client = scripted::client(move |asked| {
+                let items = scripted::items(asked.page() - 1..asked.page().min(count));
+                json(&format!(r#"{{"snapshots":{items},"total":{count}}}"#))
+            });
+            let walked = look(&mut client).await;
+            assert_eq!((walked.calls.len(), walked.items.len()), (400, count));
+            let said = "no end after 400 pages".to_owned();
+            let expected = if is_whole { LookResult::Complete } else { LookResult::Incomplete(said) };
+            assert_eq!(walked.result, expected);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! What each setting is for, and its default, are the words and values of `config/example.toml`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 use toml::de::DeTable;
@@ -55,6 +56,20 @@ pub fn learned() -> Learned {
     };
     super::read(Section::top(table.get_ref()), &mut notes);
     notes.learned
+}
+
+/// Where a setting of this name belongs, as a person would write it.
+pub fn homes(name: &str) -> Vec<String> {
+    static LEARNED: LazyLock<Learned> = LazyLock::new(learned);
+    let places = LEARNED.keys().filter(|place| place.last() == Some(&name));
+    let home = |place: &Vec<&'static str>| match place.as_slice() {
+        [] | [_] => "at the top of the file".to_owned(),
+        [parents @ .., _] if LEARNED.get(parents) == Some(&Kind::Tables) => {
+            format!("under [[{}]]", parents.join("."))
+        }
+        [parents @ .., _] => format!("under [{}]", parents.join(".")),
+    };
+    places.map(home).collect()
 }
 
 pub fn schema() -> Value {

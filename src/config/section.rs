@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, FaultKind, Place, Warning, printable};
 use super::nearest::nearest;
-use super::schema::{Kind, Learned};
+use super::schema::{self, Kind, Learned};
 
 /// What was found wrong, or odd, so far.
 pub struct Notes<'a> {
@@ -93,6 +93,9 @@ pub struct Section<'a> {
     pub span: Range<usize>,
     known: Vec<&'static str>,
 }
+
+/// So many known settings are named beside the place where one belongs.
+const FEW: usize = 6;
 
 impl<'a> Section<'a> {
     pub fn top(table: &'a DeTable<'a>) -> Self {
@@ -178,9 +181,15 @@ impl<'a> Section<'a> {
             if self.known.contains(&name) {
                 continue;
             }
+            let known = || format!("known here: {}", self.known.join(", "));
+            let homes = schema::homes(name).join(" or ");
             let hint = match nearest(name, &self.known) {
+                _ if !homes.is_empty() && self.known.len() > FEW => {
+                    format!("not a setting here; it belongs {homes}")
+                }
+                _ if !homes.is_empty() => format!("not a setting here; it belongs {homes}; {}", known()),
                 Some(known) => format!("unknown setting; the nearest is `{known}`"),
-                None => format!("unknown setting; known here: {}", self.known.join(", ")),
+                None => format!("unknown setting; {}", known()),
             };
             let path = self.path_of(&shortened(name));
             notes.note(&path, None, hint, &key.span(), FaultKind::Unknown);

@@ -202,4 +202,24 @@ mod tests {
         assert_eq!(hour(LIST, Some(250 * GB), None), Range { least: LIST, most: Nanos(250_000_000) });
         assert_eq!(hour(LIST, None, None), Range { least: LIST, most: LIST });
     }
+
+    #[test]
+    fn a_record_follows_a_price_that_it_is_off_by_two_hundredths_and_no_more() {
+        let exact = [98_000_000, 102_000_000].map(|cost| told(60, cost, 40));
+        assert_eq!(exact, [Some(PriceBasis::Fixed100Gb); 2]);
+        assert_eq!([97_999_999, 102_000_001].map(|cost| told(60, cost, 40)), [None; 2]);
+        assert_eq!(
+            [40_800_000, 40_800_001].map(|cost| told(60, cost, 40)),
+            [Some(PriceBasis::ActualSize), None]
+        );
+    }
+
+    #[test]
+    fn prices_are_told_apart_beyond_five_hundredths_and_by_records_of_an_hour() {
+        assert_eq!([105, 95].map(|gigabytes| told(60, 100_000_000, gigabytes)), [None; 2]);
+        assert_eq!(told(60, 106_000_000, 106), Some(PriceBasis::ActualSize));
+        assert_eq!(told(60, 94_000_000, 94), Some(PriceBasis::ActualSize));
+        assert_eq!(told(59, 59 * 40_000_000 / 60, 40), None);
+        assert_eq!(told(60, 40_000_000, 40), Some(PriceBasis::ActualSize));
+    }
 }

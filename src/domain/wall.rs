@@ -153,4 +153,13 @@ mod tests {
         }
         assert!(wall.offset_micros.is_none() && wall.is_sane());
     }
+
+    #[test]
+    fn a_step_holds_creates_for_half_an_hour_and_a_doubt_holds_ages_for_two_to_the_second() {
+        let mut wall = WallCheck::default();
+        wall.stepped(0, minute(0));
+        let at = |seconds: u64| minute(0) + Seconds(seconds);
+        assert_eq!([1_799, 1_800].map(|after| wall.lets_create(at(after))), [false, true]);
+        assert_eq!([7_199, 7_200].map(|after| wall.lets_judge_ages(at(after))), [false, true]);
+    }
 }

@@ -31,10 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(1_200);
 const VISITS: Duration = Duration::from_secs(2);
 const MACHINES: usize = 3;
 const GLANCE: Duration = Duration::from_millis(1);
-/// From so many kills and calls on, a fault that was never hit fails the campaign.
-const MANY: (u64, u64) = (50, 5_000);
-/// Too rare for every campaign of some days, or carried out by nobody here.
-const RARE_FAULTS: [&str; 5] = ["F30b", "F33", "F33c", "F35", "F40"];
+/// So many kills and calls meet so many kinds of faults. What takes weeks is met in the simulated years.
+const MANY: (u64, u64, usize) = (50, 5_000, 20);
 
 /// Late effects come within 30 minutes and listings lag up to 15, so 45 would do for `settle`; a
 /// request that waits for a busy processor costs minutes more. `timeout` is real time, and the cloud
@@ -312,10 +310,9 @@ fn is_worth_it(kills: u64, report: &Report) -> bool {
 fn must_have_been_worth_it(kills: u64, report: &Report, told: &str) {
     let (taken, deleted, now) = (report.backups_taken, report.backups_deleted, &report.simulated_now);
     assert!(is_worth_it(kills, report), "only {taken} taken and {deleted} deleted by {now}:\n{told}");
-    let is_expected =
-        |code: &str| kills >= MANY.0 && report.api_calls >= MANY.1 && !RARE_FAULTS.contains(&code);
-    let mut missed = report.faults_hit.iter().filter(|(code, hits)| **hits == 0 && is_expected(code));
-    assert_eq!(missed.next(), None, "never hit, and {} more", missed.count());
+    let met = report.faults_hit.values().filter(|hits| **hits > 0).count();
+    let (is_long, least) = (kills >= MANY.0 && report.api_calls >= MANY.1, MANY.2);
+    assert!(!is_long || met >= least, "only {met} kinds of faults were met, and not {least}");
 }
 
 /// Of an hourly backup; a slow machine takes minutes for each call.

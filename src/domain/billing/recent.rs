@@ -181,4 +181,29 @@ mod tests {
         // Nothing burnt is a figure, too.
         assert_eq!(recent.by_records(Currency::Inr, since, now, now), Some(Nanos(0)));
     }
+
+    #[test]
+    fn hours_are_kept_for_twelve_and_records_tell_for_eight() {
+        let mut recent = Recent::default();
+        for hour in 0..30 {
+            let (kind, standing) = (BillKind::Instance, Standing::Settled);
+            let closed = HourClosed { kind, currency: USD, hour: at(hour * 60), standing, amount: Nanos(60) };
+            recent.close_hour(&closed, at(hour * 60 + 59));
+        }
+        assert_eq!(recent.hours.len(), 13);
+        let read = at(30 * 60);
+        let told = |after: u64| recent.by_records(USD, at(0), read, read + Seconds(after).duration());
+        assert_eq!([0, 8 * 3_600].map(told), [Some(Nanos(60)); 2]);
+        assert_eq!(told(8 * 3_600 + 1), None);
+    }
+
+    #[test]
+    fn the_balance_is_compared_with_that_of_six_hours_ago_in_steps_of_a_quarter() {
+        let count = |minutes: &[i64]| {
+            let looks: Vec<(i64, i64, i64)> = minutes.iter().map(|minute| (*minute, 0, 0)).collect();
+            seen(&looks).spent[&USD].len()
+        };
+        assert_eq!([count(&[0, 7, 14]), count(&[0, 7, 15])], [2, 3]);
+        assert_eq!([count(&[0, 360]), count(&[0, 361])], [2, 1]);
+    }
 }

@@ -9,7 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::fleet::LookResult;
 use crate::domain::id::BillId;
 use crate::domain::money::{Currency, Nanos};
-use world::{HOUR, World};
+use world::{HOUR, MINUTE, World};
 
 /// A world with one record that ran for ten hours, seen, told and settled.
 fn settled() -> World {
@@ -135,4 +135,103 @@ fn a_clock_that_ran_ahead_neither_forgets_nor_counts_a_record_again() {
     world.walk_all();
     assert_eq!(world.book().totals[&Currency::Usd].charges, charges);
     assert_eq!(world.state.ledger.faults(), [""; 0]);
+}
+
+/// So many records of an hour each, all of another resource, and what their first walk comes to.
+fn first_walk(count: usize) -> World {
+    let mut world = World::new();
+    for number in 0..count {
+        world.new_bill(Currency::Usd);
+        let bill = world.bills.last_mut().unwrap();
+        (bill.minutes, bill.cost, bill.resource) = (60, Nanos(1_000), format!("S{number}"));
+    }
+    world.wait(1);
+    world.walk_all();
+    world
+}
+
+#[test]
+fn an_event_holds_five_hundred_revisions_and_the_next_one_the_rest() {
+    for (count, expected) in [(500, vec![500]), (501, vec![500, 1])] {
+        let mut world = first_walk(count);
+        let billed = world.journal.iter().filter_map(|one| match &one.event {
+            Event::Billed(billed) => Some(billed.sights.len()),
+            _ => None,
+        });
+        assert_eq!(billed.collect::<Vec<_>>(), expected);
+        world.wait(50);
+        world.tell();
+        let told = world.journal.iter().filter_map(|one| match &one.event {
+            Event::DayClosed(closed) => Some(closed.costs.len()),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), expected, "the day is told so too");
+    }
+}
+
+#[test]
+fn an_hour_is_settled_two_hours_after_its_end_to_the_second() {
+    let mut world = World::new();
+    world.new_bill(Currency::Usd);
+    (world.bills[0].minutes, world.bills[0].cost) = (10, Nanos(600));
+    world.walk_all();
+    // The hour in which it ran ends 43 minutes from now.
+    let settles = world.now.shifted(43 * MINUTE + 2 * HOUR);
+    world.now = settles.shifted(-1_000_000);
+    world.tell();
+    assert_eq!(world.hours().len(), 0);
+    world.now = settles;
+    world.tell();
+    assert_eq!(world.hours().iter().map(|hour| hour.standing).collect::<Vec<_>>(), [Standing::Settled]);
+}
+
+#[test]
+fn a_thousand_hours_are_told_at_once_and_the_rest_with_the_next() {
+    let mut world = World::new();
+    for currency in [Currency::Usd, Currency::Eur] {
+        world.new_bill(currency);
+        let bill = world.bills.last_mut().unwrap();
+        // It runs in 501 hours: from minute 17 of the first to the end of the last.
+        (bill.minutes, bill.cost) = (500 * 60 + 43, Nanos(1_000_000_000));
+    }
+    world.wait(600);
+    world.walk_all();
+    world.tell();
+    assert_eq!(world.hours().len(), 1_000);
+    world.tell();
+    assert_eq!(world.hours().len(), 1_002);
+}
+
+#[test]
+fn what_ended_more_than_62_days_ago_is_not_taken_in() {
+    for (seconds, count) in [(62 * 86_400, 1), (62 * 86_400 + 1, 0)] {
+        let mut world = World::new();
+        world.new_bill(Currency::Usd);
+        let end = world.now.shifted(-seconds * 1_000_000);
+        (world.bills[0].start, world.bills[0].end) = (end.shifted(-HOUR), Some(end));
+        (world.bills[0].minutes, world.bills[0].cost) = (60, Nanos(600));
+        world.walk_all();
+        assert_eq!(world.book().totals.len(), count, "{seconds} s ago");
+    }
+}
+
+#[test]
+fn a_record_that_becomes_anothers_or_begins_at_another_time_is_kept_apart_and_told_once() {
+    type Change = fn(&mut World);
+    let changes: [Change; 2] = [
+        |world| world.bills[0].resource = "S9".to_owned(),
+        |world| world.bills[0].start = world.bills[0].start.shifted(MINUTE),
+    ];
+    for change in changes {
+        let mut world = settled();
+        let charges = world.book().totals[&Currency::Usd].charges;
+        change(&mut world);
+        world.bills[0].cost = Nanos(9_000_000_000);
+        world.walk_all();
+        world.walk_all();
+        assert_eq!(world.state.counters.anomalies, 1);
+        assert_eq!(world.book().totals[&Currency::Usd].charges, charges);
+        assert!(world.book().records[&BillId::new("B0")].odd.is_some());
+        assert_eq!(world.state.ledger.faults(), [""; 0]);
+    }
 }

@@ -40,3 +40,40 @@ fn wants_whole(book: &Book, kind: BillKind, now: Timestamp) -> bool {
     let day_of = |instant: Timestamp| (instant - at).seconds().div_euclid(DAY.cast_signed());
     day_of(complete) < day_of(now) && !tried
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many seconds of the first day of 2026.
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(1_767_225_600 + seconds)
+    }
+
+    #[test]
+    fn lists_are_walked_a_minute_after_each_round_hour() {
+        let hourly = |tried| after(at(tried), Seconds::hours(1));
+        assert_eq!([60, 61, 3_659].map(hourly), [at(3_660); 3]);
+        assert_eq!([59, 3_660].map(hourly), [at(60), at(7_260)]);
+        // Of a shorter pace the sixtieth part.
+        assert_eq!(after(at(10), Seconds::minutes(10)), at(610));
+    }
+
+    #[test]
+    fn each_list_has_its_whole_walk_in_an_hour_of_its_own_and_again_after_two() {
+        for (kind, hour) in [(BillKind::Instance, 3), (BillKind::Snapshot, 4), (BillKind::Volume, 5)] {
+            let begins = hour * 3_600;
+            let whole = |complete: i64, tried: Option<i64>, now: i64| {
+                let (whole_complete, whole_tried) = (Some(at(complete)), tried.map(at));
+                wants_whole(&Book { whole_complete, whole_tried, ..Book::default() }, kind, at(now))
+            };
+            assert_eq!([begins - 1, begins].map(|now| whole(begins - 60, None, now)), [false, true]);
+            // Once done, the next is due a day later.
+            let tomorrow = begins + 86_400;
+            assert_eq!([tomorrow - 1, tomorrow].map(|now| whole(begins, None, now)), [false, true]);
+            // One that failed is tried again.
+            let again = [7_199, 7_200].map(|after| whole(begins - 60, Some(begins), begins + after));
+            assert_eq!(again, [false, true]);
+        }
+    }
+}

@@ -1,13 +1,15 @@
 //! How many deletions a day, a pass and a machine bear, to the last one, as plan and audit each count.
 
 use super::ready::{PROPOSED, Ready, ready};
+use super::waits::but_a_second;
 use super::world::{daily, machine_id};
 use crate::domain::audit::Objection::Changed;
 use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
+use crate::domain::effect::Outcome;
 use crate::domain::id::{BackupId, MachineId};
 use crate::domain::state::Deletion;
-use crate::domain::time::Seconds;
+use crate::domain::time::{Seconds, Timestamp};
 
 const MOST: usize = 40;
 const IN_A_DAY: &str = "as many were deleted in 24 hours as may be";
@@ -83,4 +85,43 @@ fn a_pass_bears_a_quarter_of_the_day_and_a_machine_two_or_twice_its_slots() {
         });
     };
     assert_eq!(bound(hourly, &machine_id(1), hour, OF_A_MACHINE), 4);
+}
+
+#[test]
+fn a_deletion_counts_for_a_day_and_for_a_pass_of_two_minutes_to_the_second() {
+    assert_eq!(bound(|_| {}, &machine_id(9), but_a_second(Seconds::hours(24)), IN_A_DAY), 4);
+    assert_eq!(bound(|_| {}, &machine_id(9), but_a_second(Seconds::minutes(2)), IN_A_PASS), 1);
+    assert_eq!(bound(|_| {}, &machine_id(9), Seconds::minutes(2), IN_A_DAY), 4);
+    let mut ready = ready();
+    let at = ready.world.now - Seconds::hours(24);
+    ready.world.state.deletions = vec![Deletion { at, machine: machine_id(1) }; MOST];
+    assert!(ready.is_permitted(), "{:?}", ready.judged());
+}
+
+#[test]
+fn a_slot_counts_for_a_bound_for_a_day_to_the_second() {
+    let later = |span: Seconds| {
+        move |ready: &mut Ready| {
+            let slot = ready.world.now.seconds() / 86_400 * 86_400 + 2 * 3_600;
+            ready.world.now = Timestamp::from_seconds(slot) + span;
+        }
+    };
+    assert_eq!(in_a_day(later(but_a_second(Seconds::hours(24)))), 4);
+    // Of a schedule that comes again only in a year.
+    let then_seldom = |span| move |ready: &mut Ready| (later(span)(ready), seldom(ready)).1;
+    assert_eq!(in_a_day(then_seldom(Seconds::hours(3))), 3);
+}
+
+#[test]
+fn deletions_are_remembered_for_a_day_to_the_second() {
+    for (after, count) in [(but_a_second(Seconds::hours(24)), 2), (Seconds::hours(24), 1)] {
+        let mut ready = ready();
+        for wait in [Seconds(0), after] {
+            ready.world.wait(wait);
+            ready.world.look_at_all();
+            let outcome = Outcome::NotSent { why: "no route".to_owned() };
+            ready.world.perform(&ready.delete.clone(), outcome);
+        }
+        assert_eq!(ready.world.state.deletions.len(), count);
+    }
 }

@@ -6,11 +6,11 @@ use crate::domain::audit::Objection::{self, Changed, Forbidden};
 use crate::domain::backup::Life;
 use crate::domain::draft::Plan;
 use crate::domain::effect::{Cause, Effect, Outcome, Verb};
-use crate::domain::event::{ClockStepped, Event};
+use crate::domain::event::{ClockStepped, Event, Recorded};
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
-use crate::domain::id::{BackupId, MachineId};
+use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::policy::Mode;
-use crate::domain::slot::{Held, Shelf, Slot};
+use crate::domain::slot::{Decision, Held, Shelf, Skip, Slot};
 use crate::domain::time::Seconds;
 
 /// The first slot of two machines is due, and the create of one is planned.
@@ -270,9 +270,39 @@ fn a_backup_still_pending_skips_the_next_slot_of_its_machine() {
     world.wait_for_slot();
     let create = creates(&world.pass()).pop().unwrap();
     let snapshot = world.appear(&create, SnapshotStatus::Pending);
-    world.perform(&create, Outcome::Answered { snapshot: Some(snapshot) });
+    world.perform(&create, Outcome::Answered { snapshot: Some(snapshot.clone()) });
     world.wait_for_slot();
     assert!(creates(&world.pass()).is_empty());
+    assert_eq!(held(&world, &machine_id(1)), None);
+    let decided = |row: &Recorded| match &row.event {
+        Event::SlotDecided(decided) => Some(decided.decision.clone()),
+        _ => None,
+    };
+    assert_eq!(world.rows.iter().rev().find_map(decided), Some(Decision::Skipped(Skip::Overlap)));
+    // It is skipped for good, and not taken once the one before it is done.
+    world.in_cloud_by_id(&snapshot).status = SnapshotStatus::Ready;
+    world.wait(Seconds::minutes(1));
+    world.pass();
+    assert!(creates(&world.pass()).is_empty());
+}
+
+#[test]
+fn a_backup_of_another_policy_that_is_still_pending_holds_a_slot_and_does_not_skip_it() {
+    let mut world = World::new(1);
+    world.adopt(|set| {
+        let mut other = set.policies[&daily()].clone();
+        other.schedule = "0 3 * * *".to_owned();
+        set.policies.insert(PolicyName::new("nightly"), other);
+    });
+    world.wait_for_slot();
+    let create = creates(&world.pass()).pop().unwrap();
+    let snapshot = world.appear(&create, SnapshotStatus::Pending);
+    world.perform(&create, Outcome::Answered { snapshot: Some(snapshot.clone()) });
+    world.wait(Seconds::hours(1));
+    assert!(creates(&world.pass()).is_empty());
+    world.in_cloud_by_id(&snapshot).status = SnapshotStatus::Ready;
+    world.pass();
+    assert_eq!(creates(&world.pass()).len(), 1);
 }
 
 #[test]

@@ -79,11 +79,11 @@ fn machines_that_are_long_gone_are_forgotten() {
     world.take_all();
     world.cloud.machines.clear();
     world.pass();
-    world.wait(Seconds::days(29));
+    world.wait(Seconds(30 * 86_400 - 1));
     world.pass();
     world.look(&Scope::Prices);
     assert_eq!(world.state.fleet.machines.len(), 3);
-    world.wait(Seconds::days(2));
+    world.wait(Seconds(1));
     world.pass();
     world.look(&Scope::Prices);
     assert!(world.state.fleet.machines.is_empty() && world.state.shelves.is_empty());
@@ -112,4 +112,16 @@ fn a_state_survives_its_own_bytes() {
         night(&mut world);
     }
     assert_eq!(State::restore(&world.state.to_bytes()), Some(world.state));
+}
+
+#[test]
+fn the_look_at_one_snapshot_is_remembered_for_two_hours_to_the_second() {
+    for (after, count) in [(7_199, 2), (7_200, 1)] {
+        let mut world = World::new(2);
+        let [first, second] = [1, 2].map(|machine| world.make("other", machine, SnapshotStatus::Ready));
+        world.look(&Scope::Snapshot(first));
+        world.wait(Seconds(after));
+        world.look(&Scope::Snapshot(second));
+        assert_eq!(world.state.fleet.details.len(), count);
+    }
 }

@@ -183,10 +183,28 @@ fn a_pause_holds_creates_and_deletes_of_policies_until_it_ends() {
 #[test]
 fn neither_pause_nor_freeze_is_longer_than_a_month() {
     let world = World::new(1);
-    let until = world.now + Seconds::days(31);
-    let pause = judge(&world.state, world.now, &Ask::Pause { until });
-    let freeze = judge(&world.state, world.now, &Ask::Freeze { until, reason: "long".to_owned() });
-    assert_eq!((pause, freeze), (Err(AskRefusal::PauseEnd(until)), Err(AskRefusal::FreezeEnd(until))));
+    let judged = |until| {
+        let pause = judge(&world.state, world.now, &Ask::Pause { until });
+        (pause, judge(&world.state, world.now, &Ask::Freeze { until, reason: "long".to_owned() }))
+    };
+    let until = world.now + Seconds::days(30);
+    assert_eq!(judged(until), (Ok(()), Ok(())));
+    let until = until + Seconds(1);
+    assert_eq!(judged(until), (Err(AskRefusal::PauseEnd(until)), Err(AskRefusal::FreezeEnd(until))));
+}
+
+#[test]
+fn a_reason_is_of_a_thousand_characters_at_most_and_there_are_few_requests() {
+    let mut world = World::new(1);
+    let until = world.now + Seconds::days(1);
+    let judged = |length| judge(&world.state, world.now, &Ask::Freeze { until, reason: "ü".repeat(length) });
+    assert_eq!([1, 1_000, 1_001, 0].map(|length| judged(length).is_ok()), [true, true, false, false]);
+    let create = || Ask::Create { machine: machine_id(1), expire: None };
+    for _ in 0..256 {
+        assert_eq!(judge(&world.state, world.now, &create()), Ok(()));
+        world.ask(create());
+    }
+    assert_eq!(judge(&world.state, world.now, &create()), Err(AskRefusal::TooMany));
 }
 
 #[test]

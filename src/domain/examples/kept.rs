@@ -150,3 +150,46 @@ fn what_a_new_rule_keeps_is_spared_though_the_list_is_too_old_to_doom_by() {
     world.conclude();
     assert!(world.backup(&backups[0]).doom.is_some());
 }
+
+/// So many more than the two that stay were kept until now, and no new one explains their dooms.
+fn long_kept(more: u32) -> World {
+    let all = Retention { keep_last: Some(Keep::All), ..Retention::default() };
+    let (mut world, _) = nights(2 + more, &all);
+    world.wait(Seconds::hours(25));
+    // The first approval of this mode; from now on only a multitude needs one.
+    world.ask(Ask::Approve { backups: BTreeSet::new() });
+    world
+}
+
+fn keep_newest(world: &mut World, count: u32) -> Vec<bool> {
+    keep(world, &Retention { keep_last: Some(Keep::Count(count)), ..Retention::default() });
+    world.pass();
+    let doomed = world.state.backups.values().filter_map(|backup| backup.doom.as_ref());
+    doomed.map(|doom| doom.needs_approval).collect()
+}
+
+#[test]
+fn three_dooms_that_nothing_explains_go_on_and_four_wait_for_a_person() {
+    assert_eq!(keep_newest(&mut long_kept(3), 2), [false; 3]);
+    assert_eq!(keep_newest(&mut long_kept(4), 2), [true; 4]);
+    // A person need not look at a fourth a day later.
+    for (after, waits) in [(Seconds(86_399), true), (Seconds::hours(24), false)] {
+        let mut world = long_kept(4);
+        assert_eq!(keep_newest(&mut world, 3), [false; 3]);
+        world.wait(after);
+        assert_eq!(keep_newest(&mut world, 2), [waits; 4], "{after}");
+    }
+}
+
+#[test]
+fn a_good_backup_explains_one_doom_for_a_day_to_the_second() {
+    for (after, expected) in [(Seconds(86_399), true), (Seconds::hours(24), false)] {
+        let all = Retention { keep_last: Some(Keep::All), ..Retention::default() };
+        let (mut world, _) = nights(3, &all);
+        let good = world.rows.iter().rev().find(|row| matches!(row.event, Event::Judged(_))).unwrap().at;
+        world.now = good + after;
+        keep_newest(&mut world, 2);
+        let explained = world.state.backups.values().filter_map(|backup| backup.doom.as_ref());
+        assert_eq!(explained.map(|doom| doom.explained).collect::<Vec<_>>(), [expected], "{after}");
+    }
+}

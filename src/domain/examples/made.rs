@@ -1,5 +1,6 @@
 //! What people have made by hand: of no policy, kept until they say otherwise, and made once.
 
+use super::outcomes::{settle, unclear};
 use super::world::{World, creates, daily, deletes, machine_id};
 use crate::domain::ask::Ask;
 use crate::domain::audit::Objection::Changed;
@@ -7,6 +8,7 @@ use crate::domain::backup::Life;
 use crate::domain::effect::{Effect, Outcome};
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::id::BackupId;
+use crate::domain::policy::Mode;
 use crate::domain::time::Seconds;
 
 fn ask_to_create(world: &mut World, expire: Option<Seconds>) -> Effect {
@@ -86,4 +88,17 @@ fn a_create_by_hand_waits_for_a_machine_that_is_not_active() {
         machine.status = MachineStatus::Active;
     }
     assert_eq!(creates(&world.pass()).len(), 1);
+}
+
+#[test]
+fn a_create_by_hand_that_was_absent_three_times_is_given_up_and_not_before() {
+    let mut world = World::new(1);
+    world.adopt(|set| set.mode = Mode::Observe);
+    let effect = ask_to_create(&mut world, None);
+    for attempt in 1..=3 {
+        world.perform(&effect, unclear());
+        settle(&mut world);
+        assert_eq!(creates(&world.pass()).len(), usize::from(attempt < 3), "attempt {attempt}");
+    }
+    assert!(world.state.requests.is_empty());
 }

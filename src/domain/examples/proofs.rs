@@ -113,3 +113,16 @@ fn a_backup_among_its_own_survivors_is_found() {
     let said = proof::objection(&ready.world.state, ready.world.now, &intended).unwrap();
     assert!(said.contains("among its own survivors"), "{said}");
 }
+
+#[test]
+fn a_proof_is_written_within_ten_minutes_of_its_judgement() {
+    for (seconds, is_fault) in [(600, false), (601, true)] {
+        let mut ready = ready();
+        ready.world.look_at_all();
+        let (effect, judged_at) = (ready.delete.clone(), ready.world.now);
+        let proof = proof::of(&ready.world.state, judged_at, &effect);
+        let intended = Intended { effect, attempt: 1, proof };
+        let said = proof::objection(&ready.world.state, judged_at + Seconds(seconds), &intended);
+        assert_eq!(said.is_some(), is_fault, "{said:?}");
+    }
+}

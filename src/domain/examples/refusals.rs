@@ -13,7 +13,7 @@ use crate::domain::id::SnapshotId;
 use crate::domain::slot::Held;
 use crate::domain::time::Seconds;
 
-fn refusal(reason: Reason) -> Outcome {
+pub fn refusal(reason: Reason) -> Outcome {
     let Outcome::Refused(other) = refused() else { unreachable!() };
     Outcome::Refused(Refusal { reason, ..other })
 }
@@ -307,4 +307,15 @@ fn a_size_that_comes_late_is_good_and_one_that_was_zero_for_a_moment_too() {
     world.wait(Seconds(60));
     world.pass();
     assert_eq!(world.backup(create.verb.backup()).life, Life::Good);
+}
+
+#[test]
+fn a_date_is_long_before_the_ask_only_beyond_every_zone_and_the_skew() {
+    for (earlier, expected) in [(15 * 3_600 + 120, Life::Good), (15 * 3_600 + 121, Life::Bad)] {
+        let (life, judged) = level_one(|world, id| {
+            let created = world.now - Seconds(earlier);
+            world.in_cloud_by_id(id).created_at = Some(created);
+        });
+        assert_eq!(life, expected, "{earlier} s earlier: {judged:?}");
+    }
 }

@@ -16,7 +16,7 @@ use crate::domain::policy::Keep;
 use crate::domain::time::Seconds;
 
 /// So many nights of one machine; two are kept, the others doomed and approved.
-fn nights(count: u32) -> (World, Vec<BackupId>) {
+pub fn nights(count: u32) -> (World, Vec<BackupId>) {
     let mut world = World::new(1);
     let backups: Vec<BackupId> = (0..count).flat_map(|_| world.take_all()).collect();
     let doomed: BTreeSet<BackupId> = doomed(&world);
@@ -26,12 +26,12 @@ fn nights(count: u32) -> (World, Vec<BackupId>) {
     (world, backups)
 }
 
-fn doomed(world: &World) -> BTreeSet<BackupId> {
+pub fn doomed(world: &World) -> BTreeSet<BackupId> {
     let of = world.state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
     of.map(|(id, _)| id.clone()).collect()
 }
 
-fn delete_of(world: &World, id: &BackupId) -> Effect {
+pub fn delete_of(world: &World, id: &BackupId) -> Effect {
     let backup = world.backup(id);
     let seq = backup.doom.as_ref().map_or(0, |doom| doom.seq);
     let (machine, snapshot) = (backup.machine.clone(), world.snapshot_of(id));
@@ -54,7 +54,7 @@ fn stopped(change: impl FnOnce(&mut World, &[BackupId]), objection: Objection) {
     assert!(!is_proposed(&mut world, &backups[0]));
 }
 
-fn keep(world: &mut World, last: Option<u32>, daily_count: Option<u32>) {
+pub fn keep(world: &mut World, last: Option<u32>, daily_count: Option<u32>) {
     world.adopt(|set| {
         let retention = &mut set.policies.get_mut(&daily()).unwrap().retention;
         retention.keep_last = last.map(Keep::Count);
@@ -223,10 +223,10 @@ fn a_lost_backup_has_vanished_once_looks_the_settle_time_apart_agree() {
     let lost = world.snapshot_of(&backups[1]);
     world.cloud.snapshots.remove(&lost);
     world.pass();
-    world.wait(Seconds::minutes(59));
+    world.wait(Seconds(3_599));
     world.pass();
     assert_eq!(world.backup(&backups[1]).life, Life::Good);
-    world.wait(Seconds::minutes(1));
+    world.wait(Seconds(1));
     world.pass();
     assert_eq!(world.backup(&backups[1]).life, Life::Vanished);
 }

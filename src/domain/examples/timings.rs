@@ -194,10 +194,10 @@ fn without_catching_up_missed_slots_are_gone_and_the_next_comes_in_its_own_time(
 
 #[test]
 fn without_catching_up_a_slot_starts_within_the_hour_or_never() {
-    for (minutes, count) in [(59, 1), (61, 0)] {
+    for (seconds, count) in [(3_600, 1), (3_601, 0)] {
         let mut world = timed(1, |timing| timing.catch_up = CatchUp::None);
-        world.now = at("2026-03-02T02:00:00Z") + Seconds::minutes(minutes);
-        assert_eq!(creates(&world.pass()).len(), count, "{minutes} minutes after");
+        world.now = at("2026-03-02T02:00:00Z") + Seconds(seconds);
+        assert_eq!(creates(&world.pass()).len(), count, "{seconds} s after");
     }
 }
 

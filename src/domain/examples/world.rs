@@ -263,15 +263,19 @@ impl World {
     /// Plans and records until there is nothing more to conclude.
     pub fn conclude(&mut self) -> Plan {
         for _ in 0..MOST_ROUNDS {
-            let drafted = plan(&self.state, self.now);
+            let drafted = self.conclude_once();
             if drafted.events.is_empty() {
                 return drafted;
             }
-            for event in drafted.events {
-                self.record(event);
-            }
         }
         panic!("conclusions without end: {:?}", plan(&self.state, self.now).events);
+    }
+
+    /// One round: what it concludes may make more to conclude.
+    pub fn conclude_once(&mut self) -> Plan {
+        let drafted = plan(&self.state, self.now);
+        drafted.events.iter().cloned().for_each(|event| self.record(event));
+        drafted
     }
 
     pub fn pass(&mut self) -> Plan {
