@@ -57,6 +57,7 @@ pub mod preview;
 pub mod cover;
 mod around;
 mod prune;
+mod case;
 mod hand;
 mod lapse;
 pub mod proof;

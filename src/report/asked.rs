@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::command::Commands;
 use super::foreign::{harmless, visible};
+use super::status::machine_name;
 use super::stops::{self, Stop};
 use super::words;
 use crate::domain::backup::{Backup, Life};
@@ -13,6 +14,7 @@ use crate::domain::draft::Hold;
 use crate::domain::effect::Standing;
 use crate::domain::id::{AskId, BackupId, MachineId};
 use crate::domain::outlook::asked_create_held;
+use crate::domain::preview::preview;
 use crate::domain::rail::Rail;
 use crate::domain::slot::Held;
 use crate::domain::state::{Request, State};
@@ -23,6 +25,7 @@ use crate::domain::time::Timestamp;
 pub struct Kept {
     pub backup: BackupId,
     pub machine: MachineId,
+    pub machine_name: String,
     pub pinned: bool,
     pub held_until: Option<Timestamp>,
     pub reason: Option<String>,
@@ -58,6 +61,7 @@ pub fn kept(state: &State, now: Timestamp) -> Vec<Kept> {
     let kept = |(id, backup): (&BackupId, &Backup)| Kept {
         backup: id.clone(),
         machine: backup.machine.clone(),
+        machine_name: machine_name(state, &backup.machine),
         pinned: backup.pinned,
         held_until: backup.held.as_ref().map(|hold| hold.until),
         reason: backup.held.as_ref().map(|hold| hold.reason.clone()),
@@ -118,8 +122,22 @@ pub fn waits_for(
         let said = words::held(&held);
         return Some(if held == Held::Unseen { after_a_look(said) } else { said });
     }
-    let said = words::hold(hold?, commands);
-    Some(if hold == Some(&Hold::LookFirst) { after_a_look(said) } else { said })
+    let hold = hold?;
+    if *hold == Hold::Kept
+        && let Some(rule) = rule_that_keeps(state, now, request.effect.verb.backup())
+    {
+        return Some(format!("asked for by hand, and a rule keeps it ({}): --override kept", visible(&rule)));
+    }
+    let said = words::hold(hold, commands);
+    Some(if *hold == Hold::LookFirst { after_a_look(said) } else { said })
+}
+
+/// The first rule that keeps a backup under its policy.
+fn rule_that_keeps(state: &State, now: Timestamp, id: &BackupId) -> Option<String> {
+    let slot = state.backups.get(id)?.slot.as_ref()?;
+    let shelves = preview(state, now, Some(&slot.policy), None);
+    let kept = shelves.into_iter().flat_map(|shelf| shelf.kept).find(|(other, _, _)| *other == id);
+    kept.and_then(|(_, _, reasons)| reasons.into_iter().next())
 }
 
 impl Requested {
