@@ -125,6 +125,16 @@ impl Client {
         self.change(&permit.effect().verb).await
     }
 
+    /// After another client of the same cloud: its budget and what the cloud said of it go on.
+    pub fn go_on_from(&mut self, before: &Self) {
+        self.line.go_on_from(&before.line);
+    }
+
+    /// Requests that a process before this one sent so long ago, the oldest first.
+    pub fn count_sent(&mut self, ages: impl Iterator<Item = Duration>) {
+        self.line.count_sent(ages);
+    }
+
     /// The next walks give all that they see: what the last ones saw came to nothing.
     pub fn forget_listings(&mut self) {
         self.memos.clear();
@@ -423,6 +433,43 @@ mod tests {
             (client.look(&Scope::Snapshots).await.result, client.gated_for()),
             (LookResult::Complete, None)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_process_before_this_one_sent_counts_for_its_first_minute() {
+        tokio::time::advance(MINUTE).await;
+        let mut client = scripted::client(|_| json(r#"{"snapshots":[],"total":0}"#));
+        let began = tokio::time::Instant::now();
+        client.count_sent((0..300).map(|_| Duration::from_secs(50)));
+        assert_eq!(client.look(&Scope::Snapshots).await.result, LookResult::Complete);
+        assert_eq!(began.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_follows_another_waits_as_long_as_that_one_was_told() {
+        let mut before =
+            scripted::client(|_| Ok(scripted::with_header(answer(429, "{}"), "retry-after", "90")));
+        before.look(&Scope::Snapshots).await;
+        let mut after = scripted::client(|_| json(r#"{"snapshots":[],"total":0}"#));
+        after.go_on_from(&before);
+        assert_eq!(after.gated_for(), before.gated_for());
+        let result = after.look(&Scope::Snapshots).await.result;
+        assert!(matches!(result, LookResult::Incomplete(why) if why.starts_with("rate limited")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_opens_within_five_seconds_is_waited_for_and_no_longer() {
+        for (millis, is_borne) in [(5_000, true), (5_001, false)] {
+            let mut client = scripted::client(|asked| match asked.number {
+                1 => Ok(scripted::with_header(answer(429, "{}"), "retry-after", "90")),
+                _ => json(r#"{"snapshots":[],"total":0}"#),
+            });
+            client.look(&Scope::Snapshots).await;
+            let left = client.gated_for().unwrap();
+            tokio::time::advance(left - Duration::from_millis(millis)).await;
+            let result = client.look(&Scope::Snapshots).await.result;
+            assert_eq!(result == LookResult::Complete, is_borne, "{millis} ms: {result:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

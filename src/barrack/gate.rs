@@ -64,6 +64,12 @@ impl RateGate {
         self.sent.push_back(now);
     }
 
+    /// The gate of the same cloud after another one: what was sent counts, and what is closed stays so.
+    pub fn go_on_from(&mut self, before: &Self) {
+        self.sent.clone_from(&before.sent);
+        self.closed_until = before.closed_until;
+    }
+
     /// `asked`: what `Retry-After` came to, if it could be read.
     pub fn close(&mut self, now: Instant, asked: Option<Duration>) {
         if is_planted(Bug::RetryAfterIgnored) {
@@ -147,7 +153,24 @@ mod tests {
         let now = start + Duration::from_secs(20);
         assert_eq!(gate.wait(now, false), Wait::Budget(Duration::from_secs(40)));
         assert_eq!(gate.wait(now, true), Wait::No);
-        assert_eq!(gate.wait(start + WINDOW, false), Wait::No);
+        (0..10).for_each(|_| gate.note_sent(now));
+        assert_eq!(gate.wait(now, true), Wait::Budget(Duration::from_secs(40)));
+        let last = start + WINDOW - Duration::from_nanos(1);
+        assert_eq!(gate.wait(last, true), Wait::Budget(Duration::from_nanos(1)));
+        assert_eq!(gate.wait(start + WINDOW, true), Wait::No);
+    }
+
+    #[test]
+    fn a_gate_that_follows_another_goes_on_where_that_one_stood() {
+        let (mut before, now) = (RateGate::new(30), Instant::now());
+        (0..30).for_each(|_| before.note_sent(now));
+        let mut after = RateGate::new(40);
+        after.go_on_from(&before);
+        assert_eq!(after.wait(now, false), Wait::Budget(WINDOW));
+        assert_eq!(after.wait(now, true), Wait::No, "ten more are allowed now");
+        before.close(now, Some(Duration::from_secs(90)));
+        after.go_on_from(&before);
+        assert_eq!(after.wait(now, true), Wait::Closed(Duration::from_secs(90)));
     }
 
     #[test]
@@ -157,6 +180,7 @@ mod tests {
             let mut gate = RateGate::new(300);
             gate.close(now, asked.map(Duration::from_secs));
             assert_eq!(gate.wait(now, true), Wait::Closed(Duration::from_secs(waits)));
+            assert_eq!(gate.wait(now + Duration::from_secs(waits), true), Wait::No);
         }
     }
 

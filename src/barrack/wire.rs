@@ -347,9 +347,28 @@ mod tests {
     fn ids_are_taken_whole_or_not_at_all() {
         assert_eq!(id(&raw("17")).as_deref(), Some("17"));
         assert_eq!(id(&raw(r#"" BRK-1S""#)).as_deref(), Some(" BRK-1S"));
+        assert_eq!(id(&raw(&format!("\"{}\"", "x".repeat(200)))), Some("x".repeat(200)));
         let long = format!("\"{}\"", "x".repeat(201));
         for json in ["null", "1.5", "-1", "true", "{}", r#""""#, r#"" ""#, r#""..""#, r#""\ud800""#, &long] {
             assert_eq!(id(&raw(json)), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_forty_characters_and_a_list_stands_three_levels_deep_at_most() {
+        let one = |zeros: usize| raw(&format!("1.{}", "0".repeat(zeros)));
+        assert_eq!([38, 39].map(|zeros| decimal(&one(zeros))), [Some(Nanos(1_000_000_000)), None]);
+        let second = |zeros: usize| instant(&one(zeros)).map(Timestamp::seconds);
+        assert_eq!([38, 39].map(second), [Some(1), None]);
+        for (levels, is_found) in [(2, true), (3, false)] {
+            let nested =
+                |inner: &str| format!("{}{inner}{}", r#"{"data":"#.repeat(levels), "}".repeat(levels));
+            let list = nested(r#"{"snapshots":[1],"total":1}"#);
+            let envelope = envelope(list.as_bytes(), &["snapshots"]).unwrap();
+            assert_eq!(envelope.items_at.is_some(), is_found, "{list}");
+            let object = nested(r#"{"snapshot":{"id":"1"}}"#);
+            let fields = inner_object(object.as_bytes(), &["snapshot"]).unwrap();
+            assert_eq!(fields.contains_key("id"), is_found, "{object}");
         }
     }
 

@@ -44,7 +44,8 @@ impl Engine {
             events.push(Event::PoliciesAdopted(policies));
         }
         self.record(events).await?;
-        self.client = client;
+        let before = std::mem::replace(&mut self.client, client);
+        self.client.go_on_from(&before);
         self.post.obey(config.mail);
         if self.state.key_refused.is_some() {
             // Whether the key is accepted now is asked at once: the next look may be many minutes away.

@@ -265,6 +265,7 @@ mod tests {
             );
         }
         assert_eq!(slot().snapshot_name("trainer-1"), "qm-trainer-1-n2v3xf4e7b");
+        assert_eq!(slot().snapshot_name("abcdefghijklmnopqrst"), "qm-abcdefghijklmnop-n2v3xf4e7b");
     }
 
     #[test]

@@ -235,3 +235,18 @@ fn a_record_that_becomes_anothers_or_begins_at_another_time_is_kept_apart_and_to
         assert_eq!(world.state.ledger.faults(), [""; 0]);
     }
 }
+
+#[test]
+fn an_hour_is_told_for_the_time_being_by_a_walk_that_began_at_its_end() {
+    for (second, count) in [(-1, 0), (0, 1)] {
+        let mut world = World::new();
+        world.new_bill(Currency::Usd);
+        (world.bills[0].minutes, world.bills[0].cost) = (43, Nanos(600));
+        world.now = world.now.shifted(43 * MINUTE + second * 1_000_000);
+        world.walk_all();
+        world.now = world.now.shifted(MINUTE);
+        world.tell();
+        let standings: Vec<_> = world.hours().iter().map(|hour| hour.standing).collect();
+        assert_eq!(standings, vec![Standing::Provisional; count]);
+    }
+}

@@ -55,6 +55,7 @@ mod tests {
         let hourly = |tried| after(at(tried), Seconds::hours(1));
         assert_eq!([60, 61, 3_659].map(hourly), [at(3_660); 3]);
         assert_eq!([59, 3_660].map(hourly), [at(60), at(7_260)]);
+        assert_eq!(after(at(60), Seconds::hours(2)), at(7_260));
         // Of a shorter pace the sixtieth part.
         assert_eq!(after(at(10), Seconds::minutes(10)), at(610));
     }

@@ -3,8 +3,10 @@
 use super::alerts::{USD, news, told};
 use crate::domain::alert::event::Step;
 use crate::domain::alert::matter::{Level, Matter};
+use crate::domain::alert::purse::purses;
 use crate::domain::fleet::Scope;
 use crate::domain::id::LetterId;
+use crate::domain::money::Currency;
 use crate::domain::time::Seconds;
 
 #[test]
@@ -192,4 +194,15 @@ fn letters_of_one_episode_refer_to_its_first_and_no_two_share_an_id() {
     assert_eq!(over.root.as_ref(), Some(&first.id));
     world.see_balance(99);
     assert_eq!(world.tell().remove(0).root, None);
+}
+
+#[test]
+fn a_balance_is_believed_for_two_looks_that_failed_and_not_for_three() {
+    for (missed, is_believed) in [(2, true), (3, false)] {
+        let mut world = told();
+        world.see_balance(500);
+        world.miss_the_balance(missed);
+        let known = purses(&world.state, world.now);
+        assert_eq!(known[&Currency::Usd].is_some(), is_believed, "{missed} missed");
+    }
 }

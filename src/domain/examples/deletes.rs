@@ -2,13 +2,13 @@
 //! and both the audit and the plan keep their hands off.
 
 use super::ready::{PROPOSED, Ready, ready, stopped, unapproved};
-use super::world::{daily, machine_id};
+use super::world::{World, daily, deletes, machine_id};
 use crate::domain::ask::Ask;
 use crate::domain::audit::Objection::{Changed, Forbidden};
 use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
-use crate::domain::effect::{Effect, Verb};
-use crate::domain::fleet::SnapshotStatus;
+use crate::domain::effect::{Effect, Outcome, Verb};
+use crate::domain::fleet::{Scope, SnapshotStatus};
 use crate::domain::id::BackupId;
 use crate::domain::outlook::proposes;
 use crate::domain::policy::Mode;
@@ -153,4 +153,33 @@ fn what_the_state_speaks_against_by_now_is_not_proposed_again() {
     let objection = ready.world.audit(&ready.delete).err();
     assert!(matches!(objection, Some(Forbidden(_))), "{objection:?}");
     assert!(!is_proposed(&ready), "so it is no fault of the plan");
+}
+
+/// A night of deletions that are all ready: those of one pass.
+fn many() -> (World, Vec<Effect>) {
+    let mut world = World::new(12);
+    world.adopt(|set| set.rules.concurrent = 12);
+    (0..4).for_each(|_| drop(world.take_all()));
+    let doomed = world.state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
+    let backups = doomed.map(|(id, _)| id.clone()).collect();
+    world.ask(Ask::Approve { backups });
+    let planned = deletes(&world.pass());
+    assert_eq!(planned.len(), 6, "a quarter of twice the slots");
+    (world, planned)
+}
+
+#[test]
+fn after_each_deletion_of_a_pass_the_rest_of_its_plan_is_proposed_as_before() {
+    let (mut world, planned) = many();
+    for (at, delete) in planned.iter().enumerate() {
+        for rest in &planned[at..] {
+            assert!(proposes(&world.state, world.now, &rest.id), "after {at}: {rest:?}");
+        }
+        let Verb::DeleteSnapshot { snapshot, .. } = &delete.verb else { unreachable!() };
+        world.perform(delete, Outcome::Answered { snapshot: None });
+        world.cloud.snapshots.remove(snapshot);
+        if at == 0 {
+            world.look(&Scope::Snapshots);
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use super::outcomes::{asked, settle, unclear};
 use super::ready::{PROPOSED, ready};
 use super::shelves::{doomed, keep, nights};
-use super::world::{World, creates, machine_id};
+use super::world::{World, creates, deletes, machine_id};
 use crate::domain::audit::Objection::Changed;
 use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
+use crate::domain::effect::{Outcome, Standing};
 use crate::domain::fleet::{Scope, SnapshotStatus};
 use crate::domain::id::BackupId;
 use crate::domain::time::Seconds;
@@ -151,4 +152,29 @@ fn what_cannot_be_read_is_ours_all_the_same_and_holds_the_deletions_of_its_machi
     let objection = Changed("a snapshot of this machine cannot be read");
     assert_eq!(ready.judged(), (Some(objection), Some(Hold::Unreadable)));
     assert_eq!(ready.world.backup(&newest).life, Life::Good);
+}
+
+#[test]
+fn a_deletion_that_is_listed_at_the_end_of_the_settle_time_did_not_happen() {
+    let mut ready = ready();
+    let delete = deletes(&ready.world.pass()).pop().unwrap();
+    ready.world.perform(&delete, unclear());
+    ready.world.wait(Seconds(3_599));
+    ready.world.pass();
+    assert_eq!(ready.world.backup(delete.verb.backup()).life, Life::DeleteIntended);
+    ready.world.wait(Seconds(1));
+    ready.world.pass();
+    assert_eq!(ready.world.backup(delete.verb.backup()).life, Life::Good);
+}
+
+#[test]
+fn a_create_that_was_not_sent_is_given_up_by_the_second_list_without_its_machine() {
+    let (mut world, create) = asked(Outcome::NotSent { why: "no route".to_owned() });
+    world.cloud.machines.clear();
+    let is_given_up = |world: &World| matches!(world.state.effects[&create.id].standing, Standing::Failed(_));
+    world.pass();
+    assert!(!is_given_up(&world));
+    world.wait(Seconds(1));
+    world.pass();
+    assert!(is_given_up(&world));
 }

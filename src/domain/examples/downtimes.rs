@@ -163,15 +163,18 @@ fn after_many_live_snapshots_machines_are_looked_at_less_often_until_one_is_down
     set_status(&mut world, MachineStatus::Active);
     world.wait(Seconds(120));
     world.pass();
-    let mut once = World::new(1);
-    (0..10).for_each(|_| snapshot(&mut once, 0..0));
-    snapshot(&mut once, 3..5);
-    once.wait_for_slot();
-    let create = creates(&once.pass()).pop().unwrap();
-    let id = once.appear(&create, SnapshotStatus::Pending);
-    once.perform(&create, Outcome::Answered { snapshot: Some(id) });
-    once.pass();
-    assert!(is_due(&once, 60), "one restart ends the habit");
+    // Nine are no habit yet, and one restart ends it.
+    for (before, down) in [(8, 0..0), (10, 3..5)] {
+        let mut once = World::new(1);
+        (0..before).for_each(|_| snapshot(&mut once, 0..0));
+        snapshot(&mut once, down);
+        once.wait_for_slot();
+        let create = creates(&once.pass()).pop().unwrap();
+        let id = once.appear(&create, SnapshotStatus::Pending);
+        once.perform(&create, Outcome::Answered { snapshot: Some(id) });
+        once.pass();
+        assert!(is_due(&once, 60), "after {before} and one more");
+    }
 }
 
 /// The first slot of a policy that asks whether its machine is busy.

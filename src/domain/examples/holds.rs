@@ -333,3 +333,28 @@ fn a_pass_deletes_a_quarter_of_the_days_cap() {
     ready.world.look_at_all();
     assert!(ready.world.audit(&effect).is_ok());
 }
+
+#[test]
+fn what_ends_at_this_very_second_has_ended() {
+    let mut ready = ready();
+    let (now, victim) = (ready.world.now, ready.victim.clone());
+    let reason = || "a lawsuit".to_owned();
+    let asks = [
+        Ask::Pause { until: now },
+        Ask::Freeze { until: now, reason: reason() },
+        Ask::Hold { backup: victim.clone(), until: now, reason: reason() },
+    ];
+    for ask in asks {
+        assert!(judge(&ready.world.state, now, &ask).is_err(), "{ask:?}");
+    }
+    hold(&mut ready, Seconds::hours(1));
+    ready.world.wait(Seconds(3_599));
+    assert_eq!(ready.judged().0, Some(Changed("it is held")));
+    // Whoever lets it lapse finds it doomed as before, for no plan was made meanwhile.
+    let mut ready = super::ready::ready();
+    hold(&mut ready, Seconds::hours(1));
+    ready.world.wait(Seconds::hours(1));
+    assert!(ready.is_permitted(), "{:?}", ready.judged());
+    let delete = Ask::Delete { backup: victim, overrides: BTreeSet::new(), reason: reason() };
+    assert_eq!(judge(&ready.world.state, ready.world.now, &delete), Ok(()));
+}

@@ -193,3 +193,15 @@ fn a_good_backup_explains_one_doom_for_a_day_to_the_second() {
         assert_eq!(explained.map(|doom| doom.explained).collect::<Vec<_>>(), [expected], "{after}");
     }
 }
+
+#[test]
+fn a_good_backup_of_23_hours_ago_explains_a_doom_beside_a_new_one() {
+    let all = Retention { keep_last: Some(Keep::All), ..Retention::default() };
+    let mut world = World::new(1);
+    keep(&mut world, &all);
+    world.adopt(|set| set.policies.get_mut(&daily()).unwrap().schedule = "0 1,2 * * *".to_owned());
+    (0..5).for_each(|_| drop(world.take_all()));
+    keep_newest(&mut world, 3);
+    let explained = world.state.backups.values().filter_map(|backup| backup.doom.as_ref());
+    assert_eq!(explained.map(|doom| doom.explained).collect::<Vec<_>>(), [true; 2]);
+}

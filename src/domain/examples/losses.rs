@@ -85,6 +85,7 @@ fn a_persons_shorter_freeze_does_not_take_the_place_of_one_that_began_alone() {
     let judged = |days| judge(&world.state, world.now, &freeze(world.now + Seconds::days(days)));
     assert_eq!(judged(1), Err(AskRefusal::FreezeShorter(own.until)));
     assert_eq!(judged(8), Ok(()));
+    assert_eq!(judge(&world.state, world.now, &freeze(own.until)), Ok(()), "as long is no shorter");
 }
 
 #[test]

@@ -102,3 +102,18 @@ fn a_create_by_hand_that_was_absent_three_times_is_given_up_and_not_before() {
     }
     assert!(world.state.requests.is_empty());
 }
+
+#[test]
+fn a_backup_made_by_hand_may_go_from_the_second_of_its_end_on() {
+    let mut world = World::new(1);
+    world.adopt(|set| set.rules.grace = Seconds(0));
+    let id = made(&mut world, Some(Seconds::days(10)));
+    world.now = world.backup(&id).expires_at.unwrap() - Seconds(1);
+    world.pass();
+    assert_eq!(world.backup(&id).doom, None);
+    world.wait(Seconds(1));
+    world.pass();
+    world.ask(Ask::Approve { backups: [id.clone()].into() });
+    let delete = deletes(&world.pass()).pop().unwrap();
+    assert_eq!((delete.verb.backup(), world.audit(&delete).err()), (&id, None));
+}

@@ -319,3 +319,18 @@ fn a_date_is_long_before_the_ask_only_beyond_every_zone_and_the_skew() {
         assert_eq!(life, expected, "{earlier} s earlier: {judged:?}");
     }
 }
+
+#[test]
+fn a_size_of_zero_is_bad_after_six_hours_to_the_second() {
+    let mut world = World::new(1);
+    let create = first(&mut world);
+    let id = world.appear(&create, SnapshotStatus::Ready);
+    world.in_cloud_by_id(&id).size_bytes = Some(0);
+    world.perform(&create, Outcome::Answered { snapshot: Some(id) });
+    world.pass();
+    for (wait, life) in [(6 * 3_600 - 1, Life::Ready), (1, Life::Bad)] {
+        world.wait(Seconds(wait));
+        world.pass();
+        assert_eq!(world.backup(create.verb.backup()).life, life);
+    }
+}

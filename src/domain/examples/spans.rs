@@ -211,3 +211,21 @@ fn two_looks_while_it_was_made_tell_that_a_machine_stayed_up_and_one_does_not() 
         assert_eq!(seen, Some(expected));
     }
 }
+
+#[test]
+fn a_slot_is_due_at_its_second_unless_its_schedule_began_in_it() {
+    for (adopted, count) in [(false, 1), (true, 0)] {
+        let mut world = World::new(1);
+        world.wait_for_slot();
+        world.now = world.now - Seconds(30);
+        let create = creates(&world.pass()).pop().unwrap();
+        if adopted {
+            // Another minute and back: the schedule is a new one, from this second on.
+            for schedule in ["1 2 * * *", "0 2 * * *"] {
+                world.adopt(|set| set.policies.get_mut(&daily()).unwrap().schedule = schedule.to_owned());
+            }
+        }
+        assert_eq!(world.audit(&create).is_ok(), !adopted);
+        assert_eq!(creates(&world.pass()).len(), count);
+    }
+}

@@ -266,3 +266,16 @@ fn every_slot_of_a_sleeping_machine_is_served_by_one_backup_when_it_wakes() {
     let Cause::Slot(slot) = &planned[0].cause else { unreachable!() };
     assert_eq!((planned.len(), slot.due), (1, at("2026-03-05T02:00:00Z")));
 }
+
+#[test]
+fn missed_slots_are_counted_up_to_a_hundred_thousand() {
+    let mut world = World::new(1);
+    world.adopt(|set| set.policies.get_mut(&daily()).unwrap().schedule = "* * * * * *".to_owned());
+    world.wait(Seconds::days(2));
+    world.pass();
+    let counts = decisions(&world).into_iter().filter_map(|(_, decision)| match decision {
+        Decision::Superseded { count, .. } => Some(count),
+        _ => None,
+    });
+    assert_eq!(counts.collect::<Vec<_>>(), [100_000]);
+}
