@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::lapses::lapse;
 use super::ready::{Ready, ready};
 use super::world::{World, creates, daily, deletes, hold_of, machine_id};
 use crate::domain::ask::{Ask, AskRefusal, judge};
@@ -9,7 +10,7 @@ use crate::domain::audit::Objection::{self, Changed, Forbidden};
 use crate::domain::backup::Life;
 use crate::domain::draft::Hold;
 use crate::domain::effect::{Cause, Effect, Outcome, Verb};
-use crate::domain::event::{Event, Lapsed};
+use crate::domain::event::Event;
 use crate::domain::fleet::{Image, MachineStatus, SnapshotStatus};
 use crate::domain::id::{BackupId, ImageId};
 use crate::domain::policy::{Keep, Mode};
@@ -318,37 +319,6 @@ fn a_request_that_waits_for_a_day_lapses() {
     ready.world.pass();
     assert!(ready.world.state.requests.is_empty());
     assert_eq!(lapse(&ready.world), "it could not be done within 24 h: a rule kept it");
-}
-
-/// Why the one request that lapsed did.
-fn lapse(world: &World) -> String {
-    let lapsed = world.rows.iter().find_map(|row| match &row.event {
-        Event::Lapsed(Lapsed::Request { why, .. }) => Some(why.clone()),
-        _ => None,
-    });
-    lapsed.unwrap()
-}
-
-#[test]
-fn a_create_that_lapses_says_what_held_it() {
-    let mut world = World::new(1);
-    world.wait_for_slot();
-    world.look_at_all();
-    world.cloud.machines.get_mut(&machine_id(1)).unwrap().status = MachineStatus::Shutoff;
-    world.look_at_all();
-    world.ask(Ask::Create { machine: machine_id(1), expire: None });
-    world.wait(Seconds::hours(24));
-    world.look_at_all();
-    world.conclude();
-    assert_eq!(lapse(&world), "it could not be done within 24 h: its machine was SHUTOFF");
-    let mut world = World::new(1);
-    world.wait_for_slot();
-    world.look_at_all();
-    world.ask(Ask::Create { machine: machine_id(1), expire: None });
-    world.wait(Seconds::hours(24));
-    world.conclude();
-    let unseen = "machines and snapshots could not be looked at completely";
-    assert_eq!(lapse(&world), format!("it could not be done within 24 h: {unseen}"));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn whoever_waits_is_told_once_what_for_and_how_long_in_whose_time() {
     assert!(reasons.iter().any(|line| line.contains("never sent (the connection was refused)")), "{said}");
     let once: std::collections::BTreeSet<&&str> = reasons.iter().collect();
     assert_eq!(once.len(), reasons.len(), "each reason is told once: {said}");
-    assert!(said.contains("error: not done within 8s: qm-") && said.contains("; it goes on, and"), "{said}");
+    assert!(said.contains("error: not done within 8 s: qm-") && said.contains("; it goes on, and"), "{said}");
     let help = quartermaster(&["snapshots", "create", "--help"]);
     let help = String::from_utf8_lossy(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains("at most so long, in real time also where `[clock]` stretches it"), "{help}");
