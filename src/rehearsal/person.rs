@@ -14,15 +14,12 @@ use crate::domain::state::{Freeze, State};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::rehearsal::setup::Setup;
 use crate::sim::cloud::Cloud;
-use crate::sim::dialect::Way;
 use crate::sim::record::Actor;
 
 /// The first freeze, and then one in so many, is thawed by nobody.
 const LEFT_EVERY: u32 = 3;
 const MENDS_AFTER: Seconds = Seconds::hours(24);
 
-/// No list hides an image for longer.
-const HIDDEN_FOR: Seconds = Seconds::hours(3);
 /// A listing that lacks much is believed after a day, and looks fail.
 const NOTICED_WITHIN: Seconds = Seconds::hours(48);
 const VISITS: Seconds = Seconds::minutes(50);
@@ -44,8 +41,6 @@ pub struct Person {
     last_visit: Timestamp,
     /// Whether it makes and deletes by hand, which the calm rehearsal of a schedule does not need.
     is_restless: bool,
-    /// Whether the cloud has a list of images.
-    shows_images: bool,
     /// What the truth is told once the daemon has taken the ask.
     promised: Vec<(oneshot::Receiver<Answer>, Promise)>,
     /// Whether the daemon took these before it died, only its journal tells.
@@ -65,7 +60,6 @@ impl Person {
         let rng = fastrand::Rng::with_seed(setup.seed ^ 0x9e37_79b9_7f4a_7c15);
         let (last_visit, is_restless) = (setup.begins(), setup.faults != "none");
         let (promised, unsure, violations) = (Vec::new(), Vec::new(), Vec::new());
-        let shows_images = !setup.dialect.has(Way::NoImages);
         let calm = setup.calm_begins();
         Self {
             calm,
@@ -76,7 +70,6 @@ impl Person {
             rng,
             last_visit,
             is_restless,
-            shows_images,
             promised,
             unsure,
             violations,
@@ -141,11 +134,13 @@ impl Person {
             let Some(backup) = state.backups.get(id) else { continue };
             for snapshot in &backup.snapshots {
                 let wrong = self.cloud.with_truth(|truth| truth.is_wrong_victim(snapshot.as_str()));
-                // Where the cloud shows no images, or has not shown this one, nobody knows of it before a
-                // deletion asks; nor of a newer one that others took away, before it is missing for long enough.
+                // Of an image that no list has shown yet nobody knows before a deletion asks; nor of a newer one
+                // that others took away, before it is missing for long enough.
                 let link = format!("{snapshot} is linked to an image");
+                let was_shown =
+                    state.fleet.images.values().any(|one| one.snapshot.as_ref() == Some(snapshot));
                 let is_excused = |wrong: &str| match wrong == link {
-                    true => !self.could_know_link(state, snapshot),
+                    true => !was_shown,
                     false => self.lost_a_newer_one(state, backup, now),
                 };
                 if let Some(wrong) = wrong.filter(|wrong| !is_excused(wrong)) {
@@ -156,18 +151,6 @@ impl Person {
         if !waiting.is_empty() {
             self.ask(Ask::Approve { backups: waiting }, Promise::None);
         }
-    }
-
-    /// Whether the images were listed since one was made of this snapshot, no list may hide it any more, and each
-    /// says what it was made of.
-    fn could_know_link(&self, state: &State, snapshot: &SnapshotId) -> bool {
-        let linked = self.cloud.with_truth(|truth| truth.linked_since(snapshot.as_str()));
-        // The daemon may not have understood what it was answered last, and its clock may be wrong.
-        let served = self.cloud.with_world(|world| world.images_listed());
-        let listed = state.fleet.image_look.complete.min(served);
-        let is_seen = |(linked, listed): (Timestamp, Timestamp)| listed.since(linked) > HIDDEN_FOR.duration();
-        let are_named = state.fleet.images.values().all(|image| image.snapshot.is_some());
-        self.shows_images && are_named && linked.zip(listed).is_some_and(is_seen)
     }
 
     /// Whether others took away a newer one of its shelf, and so lately that it may still count as there.

@@ -119,7 +119,7 @@ pub async fn list_images(State(cloud): State<Cloud>, uri: Uri, told: Told) -> An
         }
         let now = inside.world.now();
         let texts: Vec<String> =
-            inside.world.list_images().map(|image| image.rendered(cloud.dialect, now)).collect();
+            inside.world.images().map(|image| image.rendered(cloud.dialect, now)).collect();
         let (answer, bent) = list(&cloud, "images", &texts, &parameters(&uri), &told, &id);
         inside.count_bent(bent);
         answer

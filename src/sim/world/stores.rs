@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::time::Timestamp;
 use crate::sim::agenda::Happening;
 use crate::sim::fault::Fault;
 use crate::sim::machine::MachineStatus;
@@ -26,7 +25,6 @@ pub struct Stores {
     images: BTreeMap<u64, Image>,
     last_volume: u64,
     last_image: u64,
-    images_listed: Option<Timestamp>,
 }
 
 /// The volume that somebody wants.
@@ -49,17 +47,6 @@ impl World {
 
     pub fn images(&self) -> impl Iterator<Item = &Image> {
         self.stores.images.values()
-    }
-
-    /// The images are listed for somebody.
-    pub fn list_images(&mut self) -> impl Iterator<Item = &Image> {
-        self.stores.images_listed = Some(self.now);
-        self.images()
-    }
-
-    /// When they last were, by the true time.
-    pub fn images_listed(&self) -> Option<Timestamp> {
-        self.stores.images_listed
     }
 
     /// The ids of the images that were made from this snapshot.
