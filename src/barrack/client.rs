@@ -125,14 +125,9 @@ impl Client {
         self.change(&permit.effect().verb).await
     }
 
-    /// After another client of the same cloud: its budget and what the cloud said of it go on.
+    /// After another client: where the cloud is the same, its budget and what it said of it go on.
     pub fn go_on_from(&mut self, before: &Self) {
         self.line.go_on_from(&before.line);
-    }
-
-    /// Requests that a process before this one sent so long ago, the oldest first.
-    pub fn count_sent(&mut self, ages: impl Iterator<Item = Duration>) {
-        self.line.count_sent(ages);
     }
 
     /// The next walks give all that they see: what the last ones saw came to nothing.
@@ -433,16 +428,6 @@ mod tests {
             (client.look(&Scope::Snapshots).await.result, client.gated_for()),
             (LookResult::Complete, None)
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_process_before_this_one_sent_counts_for_its_first_minute() {
-        tokio::time::advance(MINUTE).await;
-        let mut client = scripted::client(|_| json(r#"{"snapshots":[],"total":0}"#));
-        let began = tokio::time::Instant::now();
-        client.count_sent((0..300).map(|_| Duration::from_secs(50)));
-        assert_eq!(client.look(&Scope::Snapshots).await.result, LookResult::Complete);
-        assert_eq!(began.elapsed(), Duration::from_secs(10));
     }
 
     #[tokio::test(start_paused = true)]

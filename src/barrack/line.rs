@@ -305,17 +305,12 @@ impl Line {
         self.key_gate.is_accepted()
     }
 
-    /// A line to the same cloud after another one, whose gate it takes over: not that of the key.
+    /// A line after another one, whose gate it takes over where it leads to the same cloud: not that of the key.
     pub fn go_on_from(&mut self, before: &Self) {
-        self.origin = before.origin;
-        self.rate.go_on_from(&before.rate);
-    }
-
-    /// What a process before this one sent so long ago, the oldest first.
-    pub fn count_sent(&mut self, ages: impl Iterator<Item = Duration>) {
-        let now = self.now();
-        // An instant before the machine's own beginning cannot be told: then it was now.
-        ages.for_each(|age| self.rate.note_sent(now.checked_sub(age).unwrap_or(now)));
+        if self.base_url == before.base_url {
+            self.origin = before.origin;
+            self.rate.go_on_from(&before.rate);
+        }
     }
 
     /// How long nothing at all will be sent.

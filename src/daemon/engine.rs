@@ -34,10 +34,6 @@ pub const FOLD_ID: &str = env!("QUARTERMASTER_FOLD_ID");
 /// Events between two checkpoints: at most this many are replayed after a crash.
 pub const CHECKPOINT_EVERY: u64 = 20_000;
 const REPLAY_BATCH: usize = 4_096;
-/// Of these, those that tell of a request of the last minute: more than a minute's budget leaves behind.
-const NEWEST_ROWS: usize = 1_000;
-const CALLED: &str = "called";
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Told of each event once it is stored and applied. It must not wait.
 pub type Listener = Box<dyn FnMut(&State, &Recorded)>;
@@ -109,7 +105,7 @@ pub struct Parts {
 impl Engine {
     /// Writes down that a process began and what it obeys.
     pub async fn start(folded: Folded, policies: PolicySet, parts: Parts) -> Result<Self, Trouble> {
-        let Folded { journal, state, last, replayed, called } = folded;
+        let Folded { journal, state, last, replayed } = folded;
         let Parts { client, clock, inbox, listener, stop } = parts;
         let baseline = baseline(&clock);
         let mut engine = Self {
@@ -137,9 +133,6 @@ impl Engine {
         };
         let mut events = vec![Event::Started(Started { version: env!("CARGO_PKG_VERSION").to_owned() })];
         let now = engine.clock.now();
-        // The cloud counts what the process before this one sent, too.
-        let ages = called.into_iter().map(|at| now.since(at)).filter(|age| *age < MINUTE);
-        engine.client.count_sent(ages);
         if let Some(last) = last.filter(|last| *last > now + policies.rules.skew) {
             let by_micros = now.micros() - last.micros();
             let noticed = "the journal's last event is later than the clock".to_owned();
@@ -286,8 +279,6 @@ pub struct Folded {
     pub last: Option<Timestamp>,
     /// Events that no checkpoint spared.
     pub replayed: u64,
-    /// When the last requests were written down.
-    pub called: Vec<Timestamp>,
 }
 
 /// From where events are folded.
@@ -315,10 +306,7 @@ pub fn open(directory: &Path, durability: Durability, replay: Replay) -> Result<
     }
     fold(&mut state, after, &mut last, |after| journal.read(after, REPLAY_BATCH))?;
     let replayed = journal.head().seq.0.saturating_sub(after.0);
-    let newest = journal.head().seq.0.saturating_sub(NEWEST_ROWS as u64);
-    let newest = journal.read(Seq(newest), NEWEST_ROWS)?;
-    let called = newest.iter().filter(|row| row.entry.kind == CALLED).map(|row| row.recorded_at).collect();
-    Ok(Folded { journal, state, last, replayed, called })
+    Ok(Folded { journal, state, last, replayed })
 }
 
 /// Folds all events after `after` into the state.
@@ -348,35 +336,5 @@ pub fn fold_with(
             each(state, &recorded);
             state.apply(&recorded);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::event::{Answer, Call};
-
-    #[tokio::test]
-    async fn a_journal_that_is_opened_tells_when_the_last_requests_were_sent() {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut journal, _) = Journal::open(folder.path(), Durability::Simulated).unwrap();
-        let at = Timestamp::from_seconds(1_772_330_400);
-        let call = Event::Called(Call {
-            method: "GET".to_owned(),
-            endpoint: "/api/instances/".to_owned(),
-            object: None,
-            answer: Answer::Status(200),
-            duration_ms: 1,
-            request_id: None,
-            attempt: 1,
-            bytes: 2,
-        });
-        let events = [Event::Started(Started { version: "1".to_owned() }), call.clone(), call];
-        let entries = events.iter().map(record::encode).collect();
-        let head = journal.head();
-        journal.append(&head, at, entries).await.unwrap();
-        journal.close().unwrap();
-        let folded = open(folder.path(), Durability::Simulated, Replay::Checkpoint).unwrap();
-        assert_eq!(folded.called, [at, at]);
     }
 }

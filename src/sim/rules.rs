@@ -42,6 +42,8 @@ pub struct Member {
     pub made_at: Timestamp,
     /// What is shown of it was wrong once, so its instant may be taken for another.
     pub is_odd: bool,
+    /// Of its slot.
+    pub due: Option<Timestamp>,
 }
 
 impl Rules {
@@ -57,7 +59,10 @@ impl Rules {
         if left < self.min_good {
             found.push(format!("it leaves {policy} with {left} good"));
         }
-        let newer = shelf.iter().filter(|member| member.number > victim).count();
+        // What was made later for an earlier slot was made by a clock that had been set back, and without a
+        // readable date it counts as the older one.
+        let due = shelf.iter().find(|member| member.number == victim).and_then(|member| member.due);
+        let newer = shelf.iter().filter(|member| member.number > victim || member.due > due).count();
         if newer < promise.keep_last {
             found.push(format!("it is among the {} newest of {policy}", promise.keep_last));
         }
@@ -98,6 +103,7 @@ mod tests {
             number,
             made_at: Timestamp::from_seconds(1_772_330_400 + hour * 3_600),
             is_odd: false,
+            due: None,
         };
         (1..).zip(hours).map(member).collect()
     }
@@ -132,5 +138,19 @@ mod tests {
         assert_eq!(judged(&daily, "daily", 1, &shelf).len(), 1);
         shelf[2].is_odd = true;
         assert_eq!(judged(&daily, "daily", 1, &shelf), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_made_later_for_an_earlier_slot_may_count_as_the_older() {
+        let mut shelf = shelf(&[6, 30, 54]);
+        let due = |day: i64| Some(Timestamp::from_seconds(1_772_330_400 + day * 86_400));
+        let days = |shelf: &mut Vec<Member>, days: [i64; 3]| {
+            shelf.iter_mut().zip(days).for_each(|(member, day)| member.due = due(day));
+        };
+        let two = Rules { in_force: None, keep_last: 2, min_good: 1 };
+        days(&mut shelf, [0, 1, 2]);
+        assert_eq!(judged(&two, "daily", 2, &shelf), ["it is among the 2 newest of daily"]);
+        days(&mut shelf, [1, 0, 2]);
+        assert_eq!(judged(&two, "daily", 2, &shelf), Vec::<String>::new());
     }
 }

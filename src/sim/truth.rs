@@ -341,7 +341,8 @@ impl Truth {
         let counted = members.iter().filter(|(number, lost)| **number == record.number || counts(lost));
         let member = |(number, _): (&u64, _)| {
             let of = self.records.get(number)?;
-            Some(Member { number: *number, made_at: of.created_at, is_odd: of.is_odd })
+            let due = of.slot.as_ref().and_then(|slot| slot.at.parse().ok());
+            Some(Member { number: *number, made_at: of.created_at, is_odd: of.is_odd, due })
         };
         let shelf: Vec<Member> = counted.filter_map(member).collect();
         let former = self.former.as_ref().filter(|(_, until)| at < *until).map(|(former, _)| former);
