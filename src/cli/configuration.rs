@@ -5,7 +5,7 @@
 use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -17,8 +17,8 @@ use crate::report::foreign::harmless;
 
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// The configuration
-    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
+    /// The configuration [default: that of `run`, /etc/quartermaster/quartermaster.toml]
+    #[arg(value_name = "FILE", conflicts_with = "config")]
     file: Option<PathBuf>,
     /// The same, as the other verbs take it
     #[arg(long, value_name = "FILE")]
@@ -53,8 +53,8 @@ pub struct InitArguments {
 
 #[derive(Debug, Args)]
 pub struct ShowArguments {
-    /// The configuration
-    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
+    /// The configuration [default: that of `run`, /etc/quartermaster/quartermaster.toml]
+    #[arg(value_name = "FILE", conflicts_with = "config")]
     file: Option<PathBuf>,
     /// The same, as the other verbs take it
     #[arg(long, value_name = "FILE")]
@@ -63,7 +63,7 @@ pub struct ShowArguments {
 
 pub fn check(arguments: &CheckArguments) -> Result<(), Ending> {
     let path = arguments.file.as_ref().or(arguments.config.as_ref());
-    let loaded = config::load(path.map_or(std::path::Path::new(""), PathBuf::as_path));
+    let loaded = config::load(path.map_or(Path::new(config::FILE), PathBuf::as_path));
     let config = match loaded {
         Ok(config) => config,
         Err(faults) => {
@@ -85,7 +85,7 @@ impl ConfigVerb {
         match self {
             Self::Init(arguments) => arguments.write(),
             Self::Show(ShowArguments { file, config }) => {
-                let config = config::load(&file.or(config).unwrap_or_default())?;
+                let config = config::load(&file.or(config).unwrap_or_else(|| PathBuf::from(config::FILE)))?;
                 screen::print(&show::toml(&config))
             }
             Self::Schema => screen::print_json(&schema::schema()),

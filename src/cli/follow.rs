@@ -10,19 +10,19 @@ use crate::cli::argument;
 use crate::cli::ending::Ending;
 use crate::cli::interrupt;
 use crate::cli::place::{Found, Seen};
+use crate::cli::screen;
 use crate::cli::way::Taken;
 use crate::domain::backup::Life;
 use crate::domain::effect::{Cause, Standing};
 use crate::domain::event::{Event, Lapsed};
-use crate::domain::fleet::MachineStatus;
-use crate::domain::id::{AskId, BackupId};
+use crate::domain::id::AskId;
 use crate::domain::plan::plan;
-use crate::domain::state::{EffectLife, State};
-use crate::domain::time::{Seconds, Timestamp};
+use crate::domain::state::EffectLife;
+use crate::domain::time::Seconds;
 use crate::journal::entry::Seq;
 use crate::journal::reader::Reader;
 use crate::journal::record;
-use crate::report::command::Commands;
+use crate::report::asked;
 use crate::report::foreign::visible;
 use crate::report::words;
 
@@ -36,15 +36,16 @@ pub struct Waiting {
     /// Wait until it is done or refused, and end with 0 or 1; with 77 where the cloud refuses the key
     #[arg(long)]
     wait: bool,
-    /// With --wait: at most so long; then it ends with 1, and what was asked goes on
+    /// With --wait: at most so long, in real time also where `[clock]` stretches it; then it ends with 1,
+    /// and what was asked goes on
     #[arg(long, value_name = "SPAN", default_value = "2h", requires = "wait", value_parser = argument::span)]
     timeout: Seconds,
 }
 
 /// What is known of one ask at one time.
 enum Sight {
-    /// Not over: what it waits for.
-    Open(String),
+    /// Not over: how far it is, and what stands in its way.
+    Open(String, Option<String>),
     Done(String),
     Failed(String),
     KeyRefused(String),
@@ -59,14 +60,20 @@ impl Waiting {
     pub fn follow(&self, found: &Found, taken: &Taken) -> Result<String, Ending> {
         let mut shown = Line::default();
         let polls = u64::try_from(self.timeout.duration().as_millis() / POLL.as_millis()).unwrap_or(u64::MAX);
-        let mut last = String::new();
+        let (mut last, mut held) = (String::new(), None);
         let stop = interrupt::listen()?;
         for _ in 0..=polls {
             let seen = found.read().map_err(|ending| unseen(&ending))?;
             match sight(found, taken, &seen)? {
-                Sight::Open(what) => {
+                Sight::Open(what, waits_for) => {
+                    let said = waits_for.as_ref().map_or(what.clone(), |why| format!("{what}: {why}"));
+                    // Once for each reason, wherever it is read: a person may have to do something about it.
+                    if waits_for.is_some() && waits_for != held {
+                        shown.clear();
+                        screen::warn(&said);
+                    }
                     shown.show(&what);
-                    last = what;
+                    (last, held) = (said, waits_for);
                 }
                 Sight::Done(what) => return Ok(what),
                 Sight::Failed(why) => return Err(Ending::Failed(why.into())),
@@ -119,14 +126,18 @@ fn sight(found: &Found, taken: &Taken, seen: &Seen) -> Result<Sight, Ending> {
         let why = lapse(found, &taken.id, taken.seq)?;
         return Ok(Sight::Failed(why.unwrap_or_else(|| format!("{name} was not deleted"))));
     }
-    let now = found.now(seen.simulated, seen.last);
-    Ok(Sight::Open(match (backup.map(|backup| backup.life), verb.is_create()) {
+    let what = match (backup.map(|backup| backup.life), verb.is_create()) {
         (Some(life), true) => format!("{name} is {}", life.word()),
-        (None, true) => format!("{name} is not asked for yet{}", why_not(state, verb.machine())),
-        (_, false) => {
-            format!("{name} is not deleted yet{}", held(state, now, verb.backup(), &found.commands))
-        }
-    }))
+        (None, true) => format!("{name} is not asked for yet"),
+        (_, false) => format!("{name} is not deleted yet"),
+    };
+    let now = found.now(seen.simulated, seen.last);
+    let hold = || plan(state, now).holds.into_iter().find(|(id, _)| id == verb.backup());
+    let waits_for = request.and_then(|request| {
+        let hold = if verb.is_create() { None } else { hold() };
+        asked::waits_for(state, now, request, hold.as_ref().map(|(_, hold)| hold), &found.commands)
+    });
+    Ok(Sight::Open(what, waits_for))
 }
 
 /// What the life of a backup says of whoever made or deleted it.
@@ -181,20 +192,6 @@ fn lapse(found: &Found, ask: &AskId, seq: u64) -> Result<Option<String>, Ending>
     }
 }
 
-fn why_not(state: &State, machine: &crate::domain::id::MachineId) -> String {
-    let Some(known) = state.fleet.machines.get(machine) else { return String::new() };
-    match &known.item.status {
-        MachineStatus::Active => String::new(),
-        other => format!(": its machine is {}", visible(other.word())),
-    }
-}
-
-fn held(state: &State, now: Timestamp, backup: &BackupId, commands: &Commands) -> String {
-    let holds = plan(state, now).holds;
-    let hold = holds.iter().find(|(id, _)| id == backup);
-    hold.map_or_else(String::new, |(_, hold)| format!(": {}", words::hold(hold, commands)))
-}
-
 /// One line on a terminal that is written over and over.
 #[derive(Default)]
 struct Line {
@@ -210,10 +207,17 @@ impl Line {
     }
 }
 
-impl Drop for Line {
-    fn drop(&mut self) {
+impl Line {
+    fn clear(&mut self) {
         if self.width > 0 {
             drop(write!(io::stderr(), "\r{:width$}\r", "", width = self.width));
+            self.width = 0;
         }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.clear();
     }
 }

@@ -23,7 +23,8 @@ pub enum LogVerb {
     Backup(copies::BackupArguments),
     /// Put a backup in the place of a lost journal; deletions are frozen from then on
     Restore(copies::RestoreArguments),
-    /// Fold all events anew and compare with the saved state; exit code 3 if it was another
+    /// Fold all events anew and compare with the saved state; exit code 3 if it was another. No daemon may run
+    /// beside it: stop it first
     Rebuild(rebuild::RebuildArguments),
 }
 

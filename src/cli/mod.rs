@@ -100,6 +100,10 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 findings, 4 no daemon answers,
 /// Columns of a line of help, also where no terminal says how wide it is; longer lines are hard to read.
 const WIDEST: usize = 80;
 
+/// Beneath the help of each verb that changes the cloud.
+const EVERY_MODE: &str =
+    "It is done in every mode: `observe` and `protect` bind policies only, and not what a person types.";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "quartermaster",
@@ -221,8 +225,10 @@ enum SnapshotsVerb {
     /// One snapshot or backup, also one that is over
     Show(read::ShowArguments),
     /// Delete one backup; the rails hold it like any other, but for those that are overridden
+    #[command(after_help = EVERY_MODE)]
     Delete(request::Deleting),
     /// Make one backup more, of no policy
+    #[command(after_help = EVERY_MODE)]
     Create(request::Creating),
 }
 
@@ -233,6 +239,7 @@ enum PoliciesVerb {
     /// One policy in full, with every machine that it is for
     Show(read::ShowArguments),
     /// Take a backup under a policy now, of all its machines or of one; ends what held the policy
+    #[command(after_help = EVERY_MODE)]
     Run(request::Running),
     /// Let the backups of a policy go that is no longer in the configuration
     Retire(request::Retiring),

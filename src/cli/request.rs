@@ -15,7 +15,7 @@ use crate::domain::ask::{Ask, AskRefusal};
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::rail::Rail;
 use crate::domain::selection::Selector;
-use crate::domain::state::State;
+use crate::domain::state::{KeyRefusal, State};
 use crate::domain::time::{Seconds, Timestamp};
 use crate::report::foreign::visible;
 
@@ -180,6 +180,7 @@ impl Deleting {
 impl Creating {
     pub fn create(&self) -> Result<(), Ending> {
         let machine = named(&self.place, &self.machine)?;
+        unless_the_key_hid(&self.place, &machine)?;
         self.place.request_now(Ask::Create { machine, expire: self.expire }, &self.waiting)
     }
 }
@@ -212,7 +213,11 @@ impl Running {
     pub fn run(&self) -> Result<(), Ending> {
         let (found, policy) = (self.place.find()?, PolicyName::new(self.name.as_str()));
         let machines = match &self.machine {
-            Some(machine) => vec![named(&self.place, machine)?],
+            Some(machine) => {
+                let machine = named(&self.place, machine)?;
+                unless_the_key_hid(&self.place, &machine)?;
+                vec![machine]
+            }
             None => found.listens().and_then(|()| covered(&found.read()?.state, &policy))?,
         };
         // All are asked for before any is waited for.
@@ -254,6 +259,26 @@ fn named(place: &Place, typed: &str) -> Result<MachineId, Ending> {
     }
 }
 
+/// Where the cloud refuses the key, a machine that nobody saw may be there all the same.
+fn unless_the_key_hid(place: &Place, machine: &MachineId) -> Result<(), Ending> {
+    let found = place.find()?;
+    found.listens()?;
+    let state = found.read()?.state;
+    let is_known = state.fleet.machines.contains_key(machine);
+    state.key_refused.as_ref().filter(|_| !is_known).map_or(Ok(()), |refusal| {
+        let machine = visible(machine.as_str());
+        Err(key_refused(refusal, &format!("whether there is a machine {machine} was never seen")))
+    })
+}
+
+fn key_refused(refusal: &KeyRefusal, so: &str) -> Ending {
+    let status = refusal.status;
+    Ending::KeyRefused(
+        format!("the cloud refuses the key (HTTP {status}), and {so}: put the right one into the key file")
+            .into(),
+    )
+}
+
 /// The machines that a policy is for.
 fn covered(state: &State, name: &PolicyName) -> Result<Vec<MachineId>, Ending> {
     let Some(policy) = state.policy(name) else {
@@ -263,8 +288,11 @@ fn covered(state: &State, name: &PolicyName) -> Result<Vec<MachineId>, Ending> {
     let there = state.fleet.machines.values().filter(|known| known.missing_since.is_none());
     let machines: Vec<MachineId> =
         there.filter(|known| selector.selects(&known.item)).map(|known| known.item.id.clone()).collect();
-    match machines.is_empty() {
-        true => Err(Ending::Failed(format!("policy {name} is for no machine that was seen").into())),
-        false => Ok(machines),
+    match (machines.is_empty(), &state.key_refused) {
+        (true, Some(refusal)) => {
+            Err(key_refused(refusal, &format!("no machine was seen that policy {name} is for")))
+        }
+        (true, None) => Err(Ending::Failed(format!("policy {name} is for no machine that was seen").into())),
+        (false, _) => Ok(machines),
     }
 }

@@ -83,12 +83,12 @@ impl Fleet {
         }
     }
 
-    /// Why the last look at a listing came to nothing; of several, the one that was tried last.
+    /// Why the last look at a listing came to nothing; of several, that of the one that matters most, so that
+    /// it does not change with each look.
     pub fn broke_off(&self) -> Option<&str> {
         let listings =
             [&self.machine_look, &self.snapshot_look, &self.image_look, &self.balance_look, &self.price_look];
-        let broken = listings.into_iter().filter_map(|look| Some((look.tried, look.broke_off.as_deref()?)));
-        broken.max_by_key(|(tried, _)| *tried).map(|(_, why)| why)
+        listings.into_iter().find_map(|look| look.broke_off.as_deref())
     }
 
     /// By how much the total of a listing is known to be too high.

@@ -8,32 +8,24 @@ use std::collections::BTreeSet;
 
 use super::around::Around;
 use super::backup::{Backup, Doom, Life};
-use super::draft::{Action, Hold, Plan, settled};
-use super::effect::{Cause, Outcome, Standing, Verb};
-use super::event::{Event, Lapsed};
-use super::fleet::{MachineStatus, SnapshotStatus};
+use super::draft::{Action, Hold, Plan};
+use super::effect::{Cause, Verb};
+use super::fleet::SnapshotStatus;
 use super::id::{AskId, BackupId, MachineId};
 use super::policy::Mode;
 use super::prune;
 use super::rail::Rail;
 use super::selection::Selector;
-use super::slot::Slot;
+use super::slot::{Held, Slot};
 use super::state::{Adopted, Request, State};
-use super::take::{is_rested, is_taken_by_a_stranger, running};
+use super::take::{is_rested, running, strangers};
 use super::time::{Seconds, Timestamp};
 use crate::planted::{Bug, is_planted};
 
-/// A request that could not be performed for so long is no longer what the person wants.
-const REQUEST_LIVES: Seconds = Seconds::hours(24);
 /// A listing this many times older than its cadence no longer supports a create.
 const STALE_LOOKS: u32 = 3;
-
-impl Request {
-    /// When it ends by itself, if nothing came of it until then.
-    pub fn lapses_at(&self) -> Timestamp {
-        self.asked_at + REQUEST_LIVES
-    }
-}
+/// The state of a machine that looks do not show any more.
+const GONE: &str = "gone";
 
 /// The rails, but for those that are overridden, against a delete that is being asked for: of those that
 /// it may take more than the life of a request to pass. Caps do not stand here: they let it go within a day.
@@ -103,67 +95,6 @@ fn rail_of(hold: &Hold) -> Option<Rail> {
     }
 }
 
-/// Freezes that ran out, and requests that nothing can come of any more.
-pub(super) fn plan_lapses(state: &State, now: Timestamp, plan: &mut Plan) {
-    if let Some(freeze) = state.frozen.as_ref().filter(|freeze| freeze.until <= now) {
-        plan.events.push(Event::Lapsed(Lapsed::Freeze { until: freeze.until }));
-    }
-    for (ask, request) in &state.requests {
-        let life = state.effects.get(&request.effect.id);
-        let Some(why) = over(state, now, request) else { continue };
-        match life.map(|life| &life.standing) {
-            None => plan.events.push(Event::Lapsed(Lapsed::Request { ask: ask.clone(), why })),
-            Some(Standing::NotSent { .. } | Standing::Absent { .. }) => {
-                plan.events.extend(life.map(|life| settled(life, Outcome::GaveUp { why })));
-            }
-            // It is under way, or the fold has ended the request with it.
-            Some(
-                Standing::Intended { .. }
-                | Standing::Unknown { .. }
-                | Standing::Done
-                | Standing::Refused(_)
-                | Standing::Failed(_),
-            ) => {}
-        }
-    }
-}
-
-fn over(state: &State, now: Timestamp, request: &Request) -> Option<String> {
-    let verb = &request.effect.verb;
-    let backup = state.backups.get(verb.backup());
-    if !verb.is_create() && backup.is_none_or(|backup| matches!(backup.life, Life::Deleted | Life::Vanished))
-    {
-        return Some("it is gone".to_owned());
-    }
-    // What the cloud was seen to hold was made after all.
-    if verb.is_create() && backup.is_some_and(|backup| !backup.snapshots.is_empty()) {
-        return None;
-    }
-    if let Some(why) = request.slot.as_ref().and_then(|slot| is_over(state, slot)) {
-        return Some(why);
-    }
-    let attempts = state.rules().create_attempts;
-    let absences = state.effects.get(&request.effect.id).map_or(0, |life| life.absences);
-    if absences >= attempts {
-        return Some(format!("absent after {attempts} attempts"));
-    }
-    let is_old = now.since(request.asked_at) >= REQUEST_LIVES.duration();
-    is_old.then(|| format!("it could not be done within {REQUEST_LIVES}"))
-}
-
-/// What is refused when it is asked for ends it later: no waiting mends it, and it is in the way of others.
-fn is_over(state: &State, slot: &Slot) -> Option<String> {
-    let Some(policy) = state.policy(&slot.policy) else {
-        return Some(format!("policy {} is no longer in force", slot.policy));
-    };
-    let known = state.fleet.machines.get(&slot.machine);
-    if known.is_some_and(|known| !Selector::of(policy).selects(&known.item)) {
-        return Some(format!("policy {} is not for its machine any more", slot.policy));
-    }
-    let may_restart = policy.may_restart || state.snapshots_live();
-    (!may_restart).then(|| format!("policy {} does not let its machine restart any more", slot.policy))
-}
-
 /// Both kinds: the creates first, as policies' are before their deletes.
 pub(super) fn plan_requests(state: &State, now: Timestamp, plan: &mut Plan) {
     if state.requests.is_empty() {
@@ -218,26 +149,37 @@ pub(super) fn waits_for_look(state: &State, now: Timestamp) -> bool {
     })
 }
 
-/// A person may restart the machine, so no policy is asked; all else is as for a slot.
-fn may_create(state: &State, now: Timestamp, request: &Request) -> bool {
+/// What keeps a create of a person's from being asked for. A person may restart the machine, so no policy is
+/// asked; all else is as for a slot.
+pub(super) fn create_held(state: &State, now: Timestamp, request: &Request) -> Option<Held> {
     let verb = &request.effect.verb;
     let rules = state.rules();
     let seen = |complete: Option<Timestamp>, every: Seconds| {
         complete.is_some_and(|began| now.since(began) <= every.max(rules.fresh).duration() * STALE_LOOKS)
     };
-    let is_ready = state
-        .fleet
-        .machines
-        .get(verb.machine())
-        .is_some_and(|known| known.missing_since.is_none() && known.item.status == MachineStatus::Active);
+    let known = state.fleet.machines.get(verb.machine()).filter(|known| known.missing_since.is_none());
+    let Some(known) = known else { return Some(Held::NotActive(GONE.to_owned())) };
+    let is_seen = seen(state.fleet.machine_look.complete, rules.machines_every)
+        && seen(state.fleet.snapshot_look.complete, rules.snapshots_every);
+    if !is_seen {
+        return Some(Held::Unseen);
+    }
+    if let Some(held) = Held::not_active(&known.item.status) {
+        Some(held)
+    } else if !state.wall.lets_create(now) {
+        Some(Held::ClockUnsure)
+    } else if state.unresolved_on(verb.machine()).next().is_some() {
+        Some(Held::Unknown)
+    } else {
+        let mut strangers = strangers(state).filter(|(name, _)| *name == verb.backup().as_str());
+        strangers.next().map(|(_, id)| Held::NameInUse(id.to_string()))
+    }
+}
+
+fn may_create(state: &State, now: Timestamp, request: &Request) -> bool {
     let life = state.effects.get(&request.effect.id);
-    is_ready
-        && seen(state.fleet.machine_look.complete, rules.machines_every)
-        && seen(state.fleet.snapshot_look.complete, rules.snapshots_every)
-        && state.wall.lets_create(now)
-        && state.unresolved_on(verb.machine()).next().is_none()
+    create_held(state, now, request).is_none()
         && life.is_none_or(|life| is_rested(life, now))
-        && !is_taken_by_a_stranger(state, verb.backup().as_str())
         && request.slot.as_ref().is_none_or(|slot| may_take(state, now, slot))
 }
 
@@ -251,6 +193,12 @@ fn may_take(state: &State, now: Timestamp, slot: &Slot) -> bool {
 }
 
 /// Why a person's delete has to wait.
+pub(super) fn delete_held(state: &State, now: Timestamp, request: &Request) -> Option<Hold> {
+    let known = state.backups.get_key_value(request.effect.verb.backup())?;
+    let around = LazyCell::new(move || Around::of(state, now));
+    hold_of(state, now, state.adopted.as_ref()?, request, known, &around)
+}
+
 fn hold_of(
     state: &State,
     now: Timestamp,

@@ -2,19 +2,21 @@
 //!
 //! Conclusions are drawn on a copy of the state and are forgotten with it: nothing is recorded here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::backup::Life;
-use super::draft::{Action, Plan};
+use super::draft::{Action, Hold, Plan};
 use super::due::{self, Busy};
 use super::event::{Event, Recorded};
 use super::fleet::Machine;
-use super::id::{EffectId, MachineId, PolicyName};
+use super::hand;
+use super::id::{BackupId, EffectId, MachineId, PolicyName};
 use super::plan::plan;
 use super::policy::{Mode, Policy};
+use super::prune;
 use super::selection::Selector;
 use super::slot::{Decision, Held, Shelf, Skip, Slot};
-use super::state::{Known, State};
+use super::state::{Known, Request, State};
 use super::time::Timestamp;
 
 /// As many rounds of conclusions as a pass allows itself.
@@ -66,6 +68,16 @@ pub fn outlook(state: &State, now: Timestamp) -> Outlook {
 pub fn proposes(state: &State, now: Timestamp, id: &EffectId) -> bool {
     let actions = outlook(state, now).plan.actions;
     actions.iter().any(|action| matches!(action, Action::Perform { effect } if effect.id == *id))
+}
+
+/// All that holds each of the doomed now, and not only what a plan names first.
+pub fn every_hold(state: &State, now: Timestamp) -> BTreeMap<BackupId, Vec<Hold>> {
+    prune::every_hold(state, now)
+}
+
+/// What keeps a backup that a person asked for from being asked of the cloud.
+pub fn asked_create_held(state: &State, now: Timestamp, request: &Request) -> Option<Held> {
+    hand::create_held(state, now, request)
 }
 
 /// For every policy in force and every machine that it is for: what is due, else what comes next.

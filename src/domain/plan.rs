@@ -13,7 +13,7 @@ use super::fleet::Scope;
 use super::state::State;
 use super::take;
 use super::time::{Seconds, Timestamp};
-use super::{doom, downtime, due, hand, prune, sane};
+use super::{doom, downtime, due, hand, lapse, prune, sane};
 
 /// After so long a create is given up whose absence no listing can prove.
 const MISCOUNT_ENDS: Seconds = Seconds::hours(24);
@@ -32,7 +32,7 @@ pub fn plan(state: &State, now: Timestamp) -> Plan {
     }
     settle(state, now, &mut plan);
     correct_totals(state, &mut plan);
-    hand::plan_lapses(state, now, &mut plan);
+    lapse::plan_lapses(state, now, &mut plan);
     judge(state, now, &mut plan);
     downtime::plan_downtimes(state, now, &mut plan);
     due::plan_slots(state, now, &mut plan);

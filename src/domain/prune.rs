@@ -1,17 +1,17 @@
 //! Deletions: which of the doomed may go now, and what holds the others.
 
 use std::cell::LazyCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::around::{Around, account_hold};
 use super::backup::{Backup, Doom, Life};
+use super::case::Case;
 use super::draft::{Action, Hold, Plan, Shelves};
 use super::due;
 use super::effect::{Cause, Effect, Verb};
 use super::fleet::{Image, LookResult, SnapshotStatus};
 use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Images, Mode, Rules};
-use super::slot::Slot;
 use super::state::{Adopted, State};
 use super::time::{Seconds, Timestamp};
 
@@ -83,84 +83,52 @@ fn ready<'a>(
 
 /// The doomed, with what holds each but for an old look.
 fn judged(state: &State, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Backup, Option<Hold>)> {
-    // What a person asked to have deleted is the request's, not the doom's.
-    let requests = state.requests.values().filter(|request| !request.effect.verb.is_create());
-    let asked: BTreeSet<&BackupId> = requests.map(|request| request.effect.verb.backup()).collect();
-    let doomed = state.watched().filter(move |(id, backup)| {
-        backup.doom.is_some() && matches!(backup.life, Life::Good | Life::Failed) && !asked.contains(id)
-    });
     // Found out once, and only where something has nothing of its own that holds it.
     let around = LazyCell::new(move || Around::of(state, now));
     let is_capped = LazyCell::new(move || deletions(state, now, None, DAY) >= day_cap(state, now));
-    doomed.filter_map(move |(id, backup)| {
-        let adopted = state.adopted.as_ref()?;
-        let hold = own_hold(state, now, adopted, backup)
-            .or_else(|| postponed(state, now, id))
+    doomed(state, now).map(move |case| {
+        let hold = case
+            .own()
+            .next()
+            .or_else(|| postponed(state, now, case.id))
             .or_else(|| around.account.clone())
             .or_else(|| is_capped.then_some(Hold::Capped))
-            .or_else(|| hold_around(state, now, adopted, id, backup, &around));
-        Some((id, backup, hold))
+            .or_else(|| case.around(&around).next());
+        (case.id, case.backup, hold)
     })
 }
 
-/// What in the backup itself holds its deletion. What costs most to find out comes last.
-fn own_hold(state: &State, now: Timestamp, adopted: &Adopted, backup: &Backup) -> Option<Hold> {
-    let doom = backup.doom.as_ref()?;
-    let rules = &adopted.set.rules;
-    let (mode, since) = mode_of(state, adopted, backup);
-    let soft_end = since + rules.soft_start;
-    let grace_ends = doom.since + grace(doom, rules);
-    let is_removed = |slot: &Slot| {
-        !adopted.set.policies.contains_key(&slot.policy) && !state.retired.contains(&slot.policy)
-    };
-    if backup.slot.as_ref().is_some_and(is_removed) {
-        Some(Hold::NoPolicy)
-    } else if mode.min(adopted.set.mode) != Mode::Enforce {
-        Some(Hold::Mode)
-    } else if let Some(until) = state.paused(now) {
-        Some(Hold::Paused { until })
-    } else if backup.is_protected(now) || state.is_disowned(backup) {
-        Some(Hold::Protected)
-    } else if now < soft_end {
-        Some(Hold::SoftStart { until: soft_end })
-    } else if now < grace_ends {
-        Some(Hold::Grace { until: grace_ends })
-    } else if doom.needs_approval && !is_approved(doom, rules, now) {
-        Some(Hold::AwaitsApproval)
-    } else {
-        (!is_as_judged(state, backup)).then_some(Hold::Protected)
-    }
+fn doomed(state: &State, now: Timestamp) -> impl Iterator<Item = Case<'_>> {
+    // What a person asked to have deleted is the request's, not the doom's.
+    let requests = state.requests.values().filter(|request| !request.effect.verb.is_create());
+    let asked: BTreeSet<&BackupId> = requests.map(|request| request.effect.verb.backup()).collect();
+    let doomed = state
+        .watched()
+        .filter(move |(id, backup)| matches!(backup.life, Life::Good | Life::Failed) && !asked.contains(id));
+    doomed.filter_map(move |(id, backup)| Case::of(state, now, id, backup))
+}
+
+/// All that holds each of them, and not only what is found out first.
+pub(super) fn every_hold(state: &State, now: Timestamp) -> BTreeMap<BackupId, Vec<Hold>> {
+    let around = Around::of(state, now);
+    let is_capped = deletions(state, now, None, DAY) >= day_cap(state, now);
+    let all = doomed(state, now).map(|case| {
+        let whole = postponed(state, now, case.id).into_iter().chain(around.account.clone());
+        let whole = whole.chain(is_capped.then_some(Hold::Capped));
+        let mut holds: Vec<Hold> = Vec::new();
+        for hold in case.own().chain(whole).chain(case.around(&around)) {
+            if !holds.contains(&hold) {
+                holds.push(hold);
+            }
+        }
+        (case.id.clone(), holds)
+    });
+    all.collect()
 }
 
 pub(super) fn postponed(state: &State, now: Timestamp, id: &BackupId) -> Option<Hold> {
     let known = state.postponed.get(id).filter(|known| now < known.until)?;
     Some(Hold::Postponed { until: known.until, why: known.why.clone() })
-}
-
-/// What around the backup holds its deletion.
-fn hold_around(
-    state: &State,
-    now: Timestamp,
-    adopted: &Adopted,
-    id: &BackupId,
-    backup: &Backup,
-    around: &Around,
-) -> Option<Hold> {
-    if let Some(hold) = shelf_holds(state, now, adopted, (id, backup), &around.shelves).next() {
-        Some(hold)
-    } else if around.is_open(backup) {
-        Some(Hold::Unknown)
-    } else if around.has_suspect(backup) {
-        Some(Hold::Suspect)
-    } else if around.has_unreadable(backup) {
-        Some(Hold::Unreadable)
-    } else if around.was_refused(id) {
-        Some(Hold::Refused)
-    } else if let Some(hold) = link_hold(state, adopted, backup) {
-        Some(hold)
-    } else {
-        is_machine_capped(state, now, &backup.machine).then_some(Hold::Capped)
-    }
 }
 
 /// What the other backups of its policy and machine hold it for; the graver first.
@@ -193,7 +161,7 @@ pub(super) fn shelf_holds(
 }
 
 /// Under which mode it stands, and since when.
-fn mode_of(state: &State, adopted: &Adopted, backup: &Backup) -> (Mode, Timestamp) {
+pub(super) fn mode_of(state: &State, adopted: &Adopted, backup: &Backup) -> (Mode, Timestamp) {
     let whole = (adopted.set.mode, adopted.mode_since);
     let Some(slot) = &backup.slot else { return whole };
     match (adopted.set.policies.get(&slot.policy), state.mode_since(&slot.policy)) {
@@ -205,7 +173,7 @@ fn mode_of(state: &State, adopted: &Adopted, backup: &Backup) -> (Mode, Timestam
 }
 
 /// How long it stays visible: longer where an edit may have been a slip.
-fn grace(doom: &Doom, rules: &Rules) -> Seconds {
+pub(super) fn grace(doom: &Doom, rules: &Rules) -> Seconds {
     let is_fresh_edit = doom.edited_before.is_some_and(|before| before < rules.grace_after_edit);
     if is_fresh_edit { rules.grace.max(rules.grace_after_edit) } else { rules.grace }
 }
@@ -262,7 +230,7 @@ pub(super) fn is_approved(doom: &Doom, rules: &Rules, now: Timestamp) -> bool {
 }
 
 /// Whether the cloud still shows the one object that was found to be good, or failed.
-fn is_as_judged(state: &State, backup: &Backup) -> bool {
+pub(super) fn is_as_judged(state: &State, backup: &Backup) -> bool {
     let expected = if backup.life == Life::Failed { SnapshotStatus::Failed } else { SnapshotStatus::Ready };
     is_alone(state, backup) && state.sole_snapshot(backup).is_some_and(|known| known.item.status == expected)
 }

@@ -68,7 +68,7 @@ pub enum LastStop {
 pub enum OpenError {
     #[error("another process holds {}: one journal has one writer", path.display())]
     Locked { path: PathBuf },
-    #[error("{} is not a Quartermaster journal but {found}", path.display())]
+    #[error("{} is not a Quartermaster journal but {found}{}", path.display(), schema::WHAT_TO_DO)]
     Foreign { path: PathBuf, found: Stranger },
     #[error("{} was written by a newer Quartermaster (format {found}; this one knows up to {newest})", path.display())]
     Newer { path: PathBuf, found: u32, newest: u32 },

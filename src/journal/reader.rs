@@ -27,9 +27,9 @@ pub struct Reader {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("there is no journal at {}", path.display())]
-    Missing { path: PathBuf },
-    #[error("{} is not a Quartermaster journal but {found}", path.display())]
+    #[error("there is no journal at {}{}", path.display(), lack.words(path))]
+    Missing { path: PathBuf, lack: Lack },
+    #[error("{} is not a Quartermaster journal but {found}{}", path.display(), schema::WHAT_TO_DO)]
     Foreign { path: PathBuf, found: Stranger },
     #[error("{} has the format {found}; this Quartermaster reads the format {newest}", path.display())]
     OtherVersion { path: PathBuf, found: u32, newest: u32 },
@@ -45,6 +45,32 @@ pub enum ReadError {
     Failed { tried: &'static str, path: PathBuf, source: Cause },
 }
 
+/// What stands where the journal should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    Nothing,
+    /// A file without anything in it.
+    Empty,
+    /// A file in the place of its folder.
+    NoFolder,
+}
+
+impl Lack {
+    fn words(self, path: &Path) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Empty => {
+                ", which is empty: `run` begins a new journal in it, and `log restore` puts a backup in its place"
+                    .to_owned()
+            }
+            Self::NoFolder => {
+                let folder = path.parent().unwrap_or(path).display();
+                format!(": {folder} is a file, and a data_dir is the folder that holds journal.db")
+            }
+        }
+    }
+}
+
 impl Reader {
     pub fn open(directory: &Path) -> Result<Self, ReadError> {
         Self::open_file(&directory.join(FILE))
@@ -54,8 +80,15 @@ impl Reader {
     pub fn open_file(path: &Path) -> Result<Self, ReadError> {
         let path = path.to_owned();
         match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing { path }),
-            Ok(file) if file.len() == 0 && !has_log_ahead(&path) => return Err(ReadError::Missing { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ReadError::Missing { path, lack: Lack::Nothing });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(ReadError::Missing { path, lack: Lack::NoFolder });
+            }
+            Ok(file) if file.len() == 0 && !has_log_ahead(&path) => {
+                return Err(ReadError::Missing { path, lack: Lack::Empty });
+            }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let source = Cause::new(error);
                 return Err(ReadError::Failed { tried: "look for the journal", path, source });
@@ -92,7 +125,7 @@ impl Reader {
             Owner::Us { version: found } => {
                 return Err(ReadError::OtherVersion { path: path_owned, found, newest: schema::NEWEST });
             }
-            Owner::Nobody => return Err(ReadError::Missing { path: path_owned }),
+            Owner::Nobody => return Err(ReadError::Missing { path: path_owned, lack: Lack::Empty }),
             Owner::Other(found) => return Err(ReadError::Foreign { path: path_owned, found }),
         }
         settings::prepare_reader(&connection).map_err(|source| ReadError::Failed {

@@ -40,6 +40,9 @@ pub enum Stranger {
     Database { application_id: i32, tables: u32 },
 }
 
+/// About a file of somebody else's.
+pub const WHAT_TO_DO: &str = ": name another data_dir, or move that file away";
+
 impl fmt::Display for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::command::Commands;
+use super::foreign::{harmless, visible};
+use super::status::machine_name;
+use super::stops::{self, Stop};
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
-use crate::domain::fleet::MachineStatus;
+use crate::domain::effect::Standing;
 use crate::domain::id::{AskId, BackupId, MachineId};
+use crate::domain::outlook::asked_create_held;
+use crate::domain::preview::preview;
 use crate::domain::rail::Rail;
 use crate::domain::slot::Held;
 use crate::domain::state::{Request, State};
@@ -20,6 +25,7 @@ use crate::domain::time::Timestamp;
 pub struct Kept {
     pub backup: BackupId,
     pub machine: MachineId,
+    pub machine_name: String,
     pub pinned: bool,
     pub held_until: Option<Timestamp>,
     pub reason: Option<String>,
@@ -55,6 +61,7 @@ pub fn kept(state: &State, now: Timestamp) -> Vec<Kept> {
     let kept = |(id, backup): (&BackupId, &Backup)| Kept {
         backup: id.clone(),
         machine: backup.machine.clone(),
+        machine_name: machine_name(state, &backup.machine),
         pinned: backup.pinned,
         held_until: backup.held.as_ref().map(|hold| hold.until),
         reason: backup.held.as_ref().map(|hold| hold.reason.clone()),
@@ -62,7 +69,12 @@ pub fn kept(state: &State, now: Timestamp) -> Vec<Kept> {
     state.backups.iter().filter(|(_, backup)| backup.is_protected(now)).map(kept).collect()
 }
 
-pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>, commands: &Commands) -> Vec<Requested> {
+pub fn requests(
+    state: &State,
+    now: Timestamp,
+    holds: &BTreeMap<BackupId, Hold>,
+    commands: &Commands,
+) -> Vec<Requested> {
     let requested = |(_, request): (&AskId, &Request)| {
         let verb = &request.effect.verb;
         Requested {
@@ -72,23 +84,60 @@ pub fn requests(state: &State, holds: &BTreeMap<BackupId, Hold>, commands: &Comm
             asked_at: request.asked_at,
             given_up_at: request.lapses_at(),
             overrides: request.overrides.iter().map(|rail: &Rail| rail.word()).collect(),
-            held: match state.effects.contains_key(&request.effect.id) {
-                true => Some("the cloud was asked; a look must agree".to_owned()),
-                false if verb.is_create() => sleeps(state, verb.machine()),
-                false => holds.get(verb.backup()).map(|hold| words::hold(hold, commands)),
-            },
+            held: waits_for(state, now, request, holds.get(verb.backup()), commands).or_else(|| {
+                let is_asked = state.effects.contains_key(&request.effect.id);
+                is_asked.then(|| "the cloud was asked; a look must agree".to_owned())
+            }),
         }
     };
     state.requests.iter().map(requested).collect()
 }
 
-/// Only an active machine can be snapshotted.
-fn sleeps(state: &State, machine: &MachineId) -> Option<String> {
-    let known = state.fleet.machines.get(machine)?;
-    match &known.item.status {
-        MachineStatus::Active => None,
-        other => Some(words::held(&Held::NotActive(other.word().to_owned()))),
+/// What stands in the way of a request; `None`: nothing does, or nobody knows what.
+pub fn waits_for(
+    state: &State,
+    now: Timestamp,
+    request: &Request,
+    hold: Option<&Hold>,
+    commands: &Commands,
+) -> Option<String> {
+    let mut stops = stops::known(state, now, commands).into_iter();
+    if let Some(stop) = stops.find(Stop::is_beyond_the_plan) {
+        return Some(harmless(&stop.said));
     }
+    let after_a_look = |said: String| match state.fleet.broke_off() {
+        Some(why) => format!("{said}; the last look failed: {}", visible(why)),
+        None => said,
+    };
+    match state.effects.get(&request.effect.id).map(|life| &life.standing) {
+        Some(Standing::NotSent { .. }) => {
+            return Some(after_a_look("it was not sent, and is asked again".to_owned()));
+        }
+        Some(Standing::Absent { .. }) => return Some("the cloud does not show it; asked again".to_owned()),
+        Some(_) => return None,
+        None => {}
+    }
+    if request.effect.verb.is_create() {
+        let held = asked_create_held(state, now, request)?;
+        let said = words::held(&held);
+        return Some(if held == Held::Unseen { after_a_look(said) } else { said });
+    }
+    let hold = hold?;
+    if *hold == Hold::Kept
+        && let Some(rule) = rule_that_keeps(state, now, request.effect.verb.backup())
+    {
+        return Some(format!("asked for by hand, and a rule keeps it ({}): --override kept", visible(&rule)));
+    }
+    let said = words::hold(hold, commands);
+    Some(if *hold == Hold::LookFirst { after_a_look(said) } else { said })
+}
+
+/// The first rule that keeps a backup under its policy.
+fn rule_that_keeps(state: &State, now: Timestamp, id: &BackupId) -> Option<String> {
+    let slot = state.backups.get(id)?.slot.as_ref()?;
+    let shelves = preview(state, now, Some(&slot.policy), None);
+    let kept = shelves.into_iter().flat_map(|shelf| shelf.kept).find(|(other, _, _)| *other == id);
+    kept.and_then(|(_, _, reasons)| reasons.into_iter().next())
 }
 
 impl Requested {

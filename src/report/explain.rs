@@ -18,6 +18,7 @@ use super::subject::Subject;
 use super::words;
 use crate::domain::backup::{Backup, Proof, Survivor};
 use crate::domain::doom::Fate;
+use crate::domain::effect::Cause;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::outlook::{coming, outlook};
@@ -105,6 +106,8 @@ pub struct ProofShown {
     pub judged_at: Option<Timestamp>,
     /// What the rules kept of its policy and machine.
     pub kept: Vec<Survivor>,
+    /// A person asked for this deletion; no policy did.
+    pub by_hand: bool,
     /// Of a deletion: the same comes out of the events before it. `None`: of a doom, not asked.
     pub derives_again: Option<bool>,
     pub objection: Option<String>,
@@ -163,7 +166,8 @@ impl Listener {
                     let objection = proof::objection(before, recorded.at, intended);
                     let shown = proof_shown(recorded, intended.effect.verb.backup(), "deleted", of);
                     let derives_again = Some(objection.is_none());
-                    self.proofs.push(ProofShown { derives_again, objection, ..shown });
+                    let by_hand = matches!(intended.effect.cause, Cause::Ask(_));
+                    self.proofs.push(ProofShown { by_hand, derives_again, objection, ..shown });
                 }
             }
             _ => {}
@@ -249,7 +253,7 @@ fn requested(
     commands: &Commands,
 ) -> Option<Requested> {
     let holds = outlook(state, now).plan.holds.into_iter().collect();
-    let requests = asked::requests(state, &holds, commands);
+    let requests = asked::requests(state, now, &holds, commands);
     requests.into_iter().find(|request| backups.contains(&request.backup))
 }
 
@@ -274,6 +278,7 @@ fn proof_shown(recorded: &Recorded, backup: &BackupId, of: &'static str, proof: 
         policy_event: proof.policy_seq,
         judged_at: proof.judged_at,
         kept: proof.kept.to_vec(),
+        by_hand: false,
         derives_again: None,
         objection: None,
     }

@@ -95,10 +95,8 @@ fn proof_text(proof: &ProofShown, limit: Limit, paper: Paper) -> String {
     let mut text =
         paper.title(&format!("why {backup} was {of} (event {}, {})", proof.seq, instant(proof.at)));
     let mut line = |said: String| text.push_str(&paper.wrap(&format!("  {said}\n")));
-    line(format!(
-        "by the policies of event {}, and a complete listing {}",
-        proof.policy_event, proof.inventory
-    ));
+    let by = if proof.by_hand { "a person asked for it; beside the policies" } else { "by the policies" };
+    line(format!("{by} of event {}, and a complete listing {}", proof.policy_event, proof.inventory));
     match (&proof.objection, proof.derives_again) {
         (Some(objection), _) => line(format!("THE PROOF DOES NOT HOLD: {}", visible(objection))),
         (None, Some(_)) => line("the proof derives again from the events before it".to_owned()),
@@ -158,6 +156,7 @@ mod tests {
     use crate::domain::ask::Ask;
     use crate::domain::examples::world::{World, deletes};
     use crate::domain::fleet::MachineStatus;
+    use crate::domain::rail::Rail;
     use crate::domain::state::State;
     use crate::domain::time::Seconds;
     use crate::report::command::Commands;
@@ -285,6 +284,29 @@ mod tests {
         world.pass();
         let over = text(&explain(&world, &name).unwrap(), false, Paper::default());
         assert!(over.contains("lapsed") && over.contains("it could not be done within"), "{over}");
+    }
+
+    #[test]
+    fn a_deletion_by_hand_is_the_persons_and_names_the_rule_that_keeps_it() {
+        let mut world = World::new(1);
+        let newest = (0..3).map(|_| world.take_all().remove(0)).last().unwrap();
+        let ask = |world: &mut World, overrides: &[Rail]| {
+            let (backup, overrides) = (newest.clone(), overrides.iter().copied().collect());
+            world.ask(Ask::Delete { backup, overrides, reason: String::new() });
+            world.pass()
+        };
+        ask(&mut world, &[]);
+        let held = text(&explain(&world, newest.as_str()).unwrap(), true, Paper::default());
+        assert!(held.contains("a rule keeps it (last 1 of 2): --override kept"), "{held}");
+        world.wait(Seconds::hours(25));
+        world.pass();
+        let plan = ask(&mut world, &Rail::ALL);
+        world.intend(&deletes(&plan)[0]);
+        let explained = explain(&world, newest.as_str()).unwrap();
+        assert!(explained.proofs.iter().any(|proof| proof.by_hand && proof.of == "deleted"));
+        let said = text(&explained, true, Paper::default());
+        assert!(said.contains("a person asked for it; beside the policies of event "), "{said}");
+        assert!(!said.contains(": (uid") && !said.contains("  by the policies"), "{said}");
     }
 
     #[test]

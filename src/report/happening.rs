@@ -308,7 +308,8 @@ fn ask(uid: u32, ask: &Ask) -> Happening {
             let rails: Vec<&str> = overrides.iter().copied().map(Rail::word).collect();
             let rails =
                 if rails.is_empty() { String::new() } else { format!(", overriding {}", rails.join(", ")) };
-            ("asked", format!("to delete {}{rails}: {}", name(backup.as_str()), name(reason)))
+            let reason = if reason.is_empty() { String::new() } else { format!(": {}", name(reason)) };
+            ("asked", format!("to delete {}{rails}{reason}", name(backup.as_str())))
         }
         Ask::Create { machine, expire } => {
             let end = expire.map_or_else(|| "until a person deletes it".to_owned(), kept_for);

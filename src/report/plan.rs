@@ -124,7 +124,7 @@ impl Planned {
             slots,
             doomed,
             held: plan.holds.iter().map(|(id, hold)| held(state, id, hold, commands)).collect(),
-            requests: asked::requests(state, &holds, commands),
+            requests: asked::requests(state, now, &holds, commands),
             agenda,
         }
     }
@@ -185,6 +185,7 @@ fn conclusion(state: &State, event: &Event) -> Conclusion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ask::Ask;
     use crate::domain::examples::world::World;
     use crate::domain::time::Seconds;
     use crate::report::plan_text;
@@ -222,8 +223,29 @@ mod tests {
         let shown = planned(&world);
         assert_eq!(shown.doomed.len(), 1);
         assert!(shown.held[0].why.starts_with("soft start: "), "{:?}", shown.held);
+        assert_eq!(shown.doomed[0].holds.first(), shown.doomed[0].held.as_ref());
         assert!(shown.agenda.iter().any(|one| one.what == "the soft start ends"), "{:?}", shown.agenda);
         assert!(shown.agenda.is_sorted_by_key(|one| one.at));
+    }
+
+    #[test]
+    fn of_a_doomed_backup_all_that_holds_it_is_told_the_first_first() {
+        let mut world = World::new(1);
+        for _ in 0..3 {
+            world.take_all();
+        }
+        let doom = world.state.backups.values_mut().find_map(|backup| backup.doom.as_mut()).unwrap();
+        doom.needs_approval = true;
+        let until = world.now + Seconds::days(9);
+        world.ask(Ask::Freeze { until, reason: "an audit".to_owned() });
+        let shown = planned(&world);
+        let holds = &shown.doomed[0].holds;
+        let begins = ["soft start: ", "grace: ", "waits for a person: ", "deletions are frozen until "];
+        assert_eq!(holds.len(), begins.len(), "{holds:?}");
+        assert!(holds.iter().zip(begins).all(|(hold, begin)| hold.starts_with(begin)), "{holds:?}");
+        let text = plan_text::text(&shown, Paper::default());
+        assert!(holds.iter().all(|hold| text.contains(hold.as_str())), "{text}");
+        assert_eq!(shown.doomed[0].held.as_ref(), Some(&holds[0]));
     }
 
     #[test]

@@ -81,7 +81,10 @@ fn slots<'a>(title: &str, slots: impl Iterator<Item = &'a SlotShown>, paper: Pap
 fn goes(planned: &Planned, paper: Paper) -> String {
     let mut table = Table::new(["not before", "backup", "machine", "held by"]).below(&[3, 2, 0]);
     for doom in &planned.doomed {
-        let held = doom.held.as_deref().unwrap_or("nothing: it goes when its time has come");
+        let held = match doom.holds.as_slice() {
+            [] => "nothing: it goes when its time has come".to_owned(),
+            holds => holds.join("; "),
+        };
         table.row([
             instant(doom.goes_after).into(),
             visible(doom.backup.as_str()).into(),

@@ -22,7 +22,7 @@ use crate::domain::effect::Standing;
 use crate::domain::fleet::Snapshot;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::money::{Currency, Nanos};
-use crate::domain::outlook::{coming, outlook};
+use crate::domain::outlook::{coming, every_hold, outlook};
 use crate::domain::policy::{Images, Mode};
 use crate::domain::preview::{Overdue, overdue};
 use crate::domain::reach::Reach;
@@ -138,7 +138,10 @@ pub struct DoomStatus {
     pub goes_after: Timestamp,
     pub needs_approval: bool,
     pub approved_at: Option<Timestamp>,
+    /// What a plan names first of what holds it.
     pub held: Option<String>,
+    /// All that holds it now, that one first.
+    pub holds: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -227,7 +230,7 @@ impl Status {
             paused_until: state.paused(now),
             images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),
             kept: asked::kept(state, now),
-            requests: asked::requests(state, &holds, commands),
+            requests: asked::requests(state, now, &holds, commands),
             thawed: asked::thawed(state),
             waste: waste::of(state, now, commands),
             refused_file: state.refused_file.as_ref().map(RefusedFileShown::of),
@@ -307,8 +310,12 @@ pub(super) fn doomed(
     commands: &Commands,
 ) -> Vec<DoomStatus> {
     let waiting: BTreeSet<&BackupId> = state.awaiting_approval(now).map(|(id, _)| id).collect();
+    let mut every = every_hold(state, now);
     let doomed = state.backups.iter().filter_map(|(id, backup)| {
         let doom = backup.doom.as_ref()?;
+        let first = holds.get(id).or(waiting.contains(id).then_some(&Hold::AwaitsApproval));
+        let others = every.remove(id).unwrap_or_default().into_iter().filter(|hold| Some(hold) != first);
+        let all: Vec<Hold> = first.cloned().into_iter().chain(others).collect();
         // A plan with something to write down first names no holds.
         Some(DoomStatus {
             backup: id.clone(),
@@ -318,10 +325,8 @@ pub(super) fn doomed(
             goes_after: state.goes_after(backup, doom),
             needs_approval: doom.needs_approval,
             approved_at: doom.approved_at,
-            held: holds
-                .get(id)
-                .or(waiting.contains(id).then_some(&Hold::AwaitsApproval))
-                .map(|hold| words::hold(hold, commands)),
+            held: first.map(|hold| words::hold(hold, commands)),
+            holds: all.iter().map(|hold| words::hold(hold, commands)).collect(),
         })
     });
     doomed.collect()

@@ -214,7 +214,7 @@ fn kept_row(kept: &Kept) -> String {
     });
     let pinned = kept.pinned.then(|| "pinned".to_owned());
     let why: Vec<String> = pinned.into_iter().chain(held).collect();
-    format!("{:<30} {:<16} {}", visible(kept.backup.as_str()), visible(kept.machine.as_str()), why.join("; "))
+    format!("{:<30} {:<16} {}", visible(kept.backup.as_str()), visible(&kept.machine_name), why.join("; "))
 }
 
 fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {

@@ -315,11 +315,22 @@ fn a_rebuilt_state_is_the_saved_one_byte_for_byte_and_another_is_found_and_repla
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch("UPDATE checkpoint SET bytes = substr(bytes, 2)").unwrap();
     drop(connection);
-    refused(&site.run(&["log", "rebuild"]), 3, "checkpoint: its digest does not match");
+    refused(&site.run(&["log", "rebuild", "--json"]), 3, "checkpoint: its digest does not match");
     assert!(site.run(&["freeze", "--reason", "one more event"]).status.success());
     let said = String::from_utf8(site.log(&["rebuild"]).stdout).unwrap();
     assert!(said.contains("was the same byte for byte"), "{said}");
-    assert_eq!(code(&site.run(&["log", "verify"])), 0);
+    let document: Value = serde_json::from_slice(&site.log(&["rebuild", "--json"]).stdout).unwrap();
+    let verified: Value = serde_json::from_slice(&site.log(&["verify", "--json"]).stdout).unwrap();
+    assert_eq!(
+        (&document["ok"], &document["saved"]),
+        (&Value::Bool(true), &Value::from("same")),
+        "{document}"
+    );
+    for name in ["schema_version", "head", "events", "simulated"] {
+        assert_eq!(document[name], verified[name], "{name}: {document}");
+    }
+    let help = String::from_utf8(site.run(&["log", "rebuild", "--help"]).stdout).unwrap();
+    assert!(help.contains("No daemon may run"), "{help}");
 }
 
 #[test]
@@ -337,7 +348,7 @@ fn what_is_no_journal_of_this_version_is_told_in_one_sentence_and_left_as_it_is(
     let cases: [Case; 3] = [
         ("newer", &newer, "has the format 99"),
         ("foreign", &foreign, "is not a Quartermaster journal"),
-        ("empty", &empty, "there is no journal at"),
+        ("empty", &empty, "is empty: `run` begins a new journal in it, and `log restore`"),
     ];
     for (name, make, words) in cases {
         fs::create_dir(site.path(name)).unwrap();
@@ -347,8 +358,12 @@ fn what_is_no_journal_of_this_version_is_told_in_one_sentence_and_left_as_it_is(
             refused(&site.at(name, verb), 1, words);
         }
         let finding = if name == "foreign" { 3 } else { 1 };
-        assert_eq!(code(&site.at(name, &["log", "verify"])), finding, "{name}");
+        refused(&site.at(name, &["log", "verify"]), finding, words);
         assert_eq!(databases(&site.path(name)), before, "{name}");
+    }
+    fs::write(site.path("file"), "where a folder should be").unwrap();
+    for verb in [&["status"][..], &["log", "verify"], &["log", "list"], &["thaw"]] {
+        refused(&site.at("file", verb), 1, "is a file, and a data_dir is the folder that holds journal.db");
     }
 }
 

@@ -14,6 +14,9 @@ use crate::domain::time::Seconds;
 use crate::report::doctor::Checks;
 use crate::report::foreign::visible;
 
+/// In real time: from the cloud's date in an answer to our reading it.
+const SLOWEST_ANSWER: Seconds = Seconds(10);
+
 /// How the key came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
@@ -35,7 +38,8 @@ pub fn check(findings: &Findings, config: &Config, checks: &mut Checks) -> Key {
         check_parameter(finding, checks);
     }
     if let Some(micros) = findings.skew_micros {
-        check_skew(micros, config.rules.skew, checks);
+        let scale = config.clock.map_or(1, |set| set.scale);
+        check_skew(micros, tolerance(config.rules.skew, scale), checks);
     }
     key
 }
@@ -227,6 +231,12 @@ fn check_parameter(finding: &parameter::Finding, checks: &mut Checks) {
     }
 }
 
+/// An answer's way takes a while, which a clock of our own makes longer.
+fn tolerance(skew: Seconds, scale: u32) -> Seconds {
+    let is_real = scale <= 1;
+    if is_real { skew } else { skew.max(Seconds(SLOWEST_ANSWER.0.saturating_mul(u64::from(scale)))) }
+}
+
 fn check_skew(micros: i64, bound: Seconds, checks: &mut Checks) {
     let seconds = Seconds(micros.unsigned_abs() / 1_000_000);
     let way = if micros < 0 { "behind" } else { "ahead of" };
@@ -235,5 +245,22 @@ fn check_skew(micros: i64, bound: Seconds, checks: &mut Checks) {
         checks.fail("clock", seen, "set this machine's clock (such as by chrony): deletions wait for it");
     } else {
         checks.ok("clock", seen);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_takes_on_its_way_is_no_wrong_clock_however_fast_it_runs() {
+        let verdict = |seconds: i64, scale| {
+            let mut checks = Checks::default();
+            check_skew(-seconds * 1_000_000, tolerance(Seconds::minutes(2), scale), &mut checks);
+            checks.has_failed()
+        };
+        assert!(!verdict(120, 1) && verdict(121, 1));
+        assert!(!verdict(3_600, 3_600) && !verdict(36_000, 3_600), "ten seconds of ours");
+        assert!(verdict(36_001, 3_600));
     }
 }

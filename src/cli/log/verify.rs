@@ -97,7 +97,11 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Ending> {
                 };
                 screen::print_json(&document)?;
             }
-            let reason: Reason = Box::new(ReadError::Damaged { path, source });
+            // What is no journal at all is called so, as everywhere.
+            let reason: Reason = match Reader::open(&directory) {
+                Err(foreign @ ReadError::Foreign { .. }) => Box::new(foreign),
+                Ok(_) | Err(_) => Box::new(ReadError::Damaged { path, source }),
+            };
             Err(Ending::Findings(reason))
         }
         Err(other) => Err(Ending::failed(other)),

@@ -13,6 +13,7 @@ mod steps;
 mod disowned;
 mod holds;
 mod hands;
+mod lapses;
 mod asked;
 mod made;
 mod runs;

@@ -32,6 +32,31 @@ fn letters(folder: &Path) -> String {
 }
 
 #[test]
+fn whoever_waits_is_told_once_what_for_and_how_long_in_whose_time() {
+    let (mut cloud, site) = simulated(3_600, "protect");
+    let mut daemon = site.run();
+    until("a good backup", || {
+        status(&site).is_some_and(|status| status["shelves"][0]["good"].as_u64() >= Some(1))
+    });
+    let machine = status(&site).unwrap()["shelves"][0]["machine"].as_str().unwrap().to_owned();
+    cloud.terminate();
+    let config = site.text("qm.toml");
+    let wait = ["snapshots", "create", &machine, "--wait", "--timeout", "8s", "--config", &config];
+    let (code, said) = told(&quartermaster(&wait));
+    assert_eq!(code, 1, "{said}");
+    let reasons: Vec<&str> = said.lines().filter(|line| line.starts_with("qm-")).collect();
+    assert!(reasons.iter().any(|line| line.contains(": the cloud cannot be reached (")), "{said}");
+    assert!(reasons.iter().any(|line| line.contains("never sent (the connection was refused)")), "{said}");
+    let once: std::collections::BTreeSet<&&str> = reasons.iter().collect();
+    assert_eq!(once.len(), reasons.len(), "each reason is told once: {said}");
+    assert!(said.contains("error: not done within 8 s: qm-") && said.contains("; it goes on, and"), "{said}");
+    let help = quartermaster(&["snapshots", "create", "--help"]);
+    let help = String::from_utf8_lossy(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("at most so long, in real time also where `[clock]` stretches it"), "{help}");
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
 fn a_refused_connection_is_told_with_its_reason_and_its_beginning_and_by_one_bar_alone() {
     const REASON: &str = "never sent (the connection was refused) at the last of 3 tries";
     let site = out_of_reach();

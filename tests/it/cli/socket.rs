@@ -11,7 +11,8 @@ use crate::machine;
 
 fn verb(site: &Site, arguments: &[&str]) -> (i32, String) {
     let output = quartermaster(&[arguments, &["--config", &site.text("qm.toml")]].concat());
-    let said = [&output.stdout[..], &output.stderr].concat();
+    // What it waits for comes before what it comes to.
+    let said = [&output.stderr[..], &output.stdout].concat();
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
 }
 
@@ -115,6 +116,28 @@ fn a_key_that_the_cloud_refuses_ends_waiting_with_77() {
     cloud.lines(8);
     let (code, said) = verb(&site, &["policies", "run", "often", "--machine", &machine, "--wait"]);
     assert!(code == 77 && said.contains("the cloud refuses the key (HTTP 40"), "{code} {said}");
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
+fn where_the_key_was_never_taken_a_backup_by_hand_says_so_and_ends_with_77() {
+    let (_cloud, site) = simulated(3_600, "protect");
+    site.write_key("another-key", 0o600);
+    let mut daemon = site.run();
+    let is_refused =
+        |status: Value| status["stops"].as_array().unwrap().iter().any(|stop| stop["kind"] == "key_refused");
+    until("the refusal", || status(&site).is_some_and(is_refused));
+    for asked in [
+        &["snapshots", "create", "trainer-1"][..],
+        &["policies", "run", "often", "--machine", "trainer-1"],
+        &["policies", "run", "often"],
+    ] {
+        let (code, said) = verb(&site, asked);
+        assert_eq!(code, 77, "{asked:?}: {said}");
+        assert!(said.starts_with("error: the cloud refuses the key (HTTP 40"), "{said}");
+        assert!(said.contains(": put the right one into the key file"), "{said}");
+    }
+    assert!(asked(&site).is_empty());
     assert_eq!(daemon.terminate(), 0);
 }
 

@@ -38,6 +38,25 @@ fn run(words: &[String], more: &[&str]) -> Output {
 }
 
 #[test]
+fn each_verb_that_changes_the_cloud_says_that_no_mode_binds_it() {
+    for verb in [["snapshots", "create"], ["snapshots", "delete"], ["policies", "run"]] {
+        let output = quartermaster(&[&verb[..], &["--help"]].concat());
+        let said = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("done in every mode: `observe` and `protect` bind policies only"), "{said}");
+    }
+}
+
+#[test]
+fn without_a_file_check_config_judges_the_one_that_run_reads() {
+    const FILE: &str = "/etc/quartermaster/quartermaster.toml";
+    let help = quartermaster(&["check-config", "--help"]);
+    assert!(String::from_utf8_lossy(&help.stdout).contains(FILE));
+    let output = quartermaster(&["check-config"]);
+    let said = told(&output);
+    assert!(Path::new(FILE).exists() || (said.0 == 78 && said.1.contains(FILE)), "{said:?}");
+}
+
+#[test]
 fn the_help_of_every_verb_fits_on_eighty_columns_and_says_how_it_is_used() {
     for verb in verbs() {
         for flag in ["--help", "-h"] {
