@@ -1,5 +1,6 @@
 //! `--wait`: reads the journal until what was asked is done, refused or late, and tells the outcome.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::thread;
 use std::time::Duration;
@@ -60,20 +61,19 @@ impl Waiting {
     pub fn follow(&self, found: &Found, taken: &Taken) -> Result<String, Ending> {
         let mut shown = Line::default();
         let polls = u64::try_from(self.timeout.duration().as_millis() / POLL.as_millis()).unwrap_or(u64::MAX);
-        let (mut last, mut held) = (String::new(), None);
+        let (mut last, mut told) = (String::new(), BTreeSet::new());
         let stop = interrupt::listen()?;
         for _ in 0..=polls {
             let seen = found.read().map_err(|ending| unseen(&ending))?;
             match sight(found, taken, &seen)? {
                 Sight::Open(what, waits_for) => {
-                    let said = waits_for.as_ref().map_or(what.clone(), |why| format!("{what}: {why}"));
+                    last = waits_for.as_ref().map_or(what.clone(), |why| format!("{what}: {why}"));
                     // Once for each reason, wherever it is read: a person may have to do something about it.
-                    if waits_for.is_some() && waits_for != held {
+                    if waits_for.is_some_and(|why| told.insert(why)) {
                         shown.clear();
-                        screen::warn(&said);
+                        screen::warn(&last);
                     }
                     shown.show(&what);
-                    (last, held) = (said, waits_for);
                 }
                 Sight::Done(what) => return Ok(what),
                 Sight::Failed(why) => return Err(Ending::Failed(why.into())),
@@ -205,9 +205,7 @@ impl Line {
             self.width = text.chars().count();
         }
     }
-}
 
-impl Line {
     fn clear(&mut self) {
         if self.width > 0 {
             drop(write!(io::stderr(), "\r{:width$}\r", "", width = self.width));

@@ -157,13 +157,13 @@ pub(super) fn create_held(state: &State, now: Timestamp, request: &Request) -> O
     let seen = |complete: Option<Timestamp>, every: Seconds| {
         complete.is_some_and(|began| now.since(began) <= every.max(rules.fresh).duration() * STALE_LOOKS)
     };
-    let known = state.fleet.machines.get(verb.machine()).filter(|known| known.missing_since.is_none());
-    let Some(known) = known else { return Some(Held::NotActive(GONE.to_owned())) };
     let is_seen = seen(state.fleet.machine_look.complete, rules.machines_every)
         && seen(state.fleet.snapshot_look.complete, rules.snapshots_every);
     if !is_seen {
         return Some(Held::Unseen);
     }
+    let known = state.fleet.machines.get(verb.machine()).filter(|known| known.missing_since.is_none());
+    let Some(known) = known else { return Some(Held::NotActive(GONE.to_owned())) };
     if let Some(held) = Held::not_active(&known.item.status) {
         Some(held)
     } else if !state.wall.lets_create(now) {

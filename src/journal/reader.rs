@@ -60,7 +60,7 @@ impl Lack {
         match self {
             Self::Nothing => String::new(),
             Self::Empty => {
-                ", which is empty: `run` begins a new journal in it, and `log restore` puts a backup in its place"
+                ", which is empty: `log restore` puts a backup in its place; only if there never was one, `run` begins one"
                     .to_owned()
             }
             Self::NoFolder => {

@@ -41,7 +41,7 @@ pub enum Stranger {
 }
 
 /// About a file of somebody else's.
-pub const WHAT_TO_DO: &str = ": name another data_dir, or move that file away";
+pub const WHAT_TO_DO: &str = ": name another data_dir, or move that file away; if it was a journal, `log restore` puts a backup in its place";
 
 impl fmt::Display for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

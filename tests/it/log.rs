@@ -348,7 +348,7 @@ fn what_is_no_journal_of_this_version_is_told_in_one_sentence_and_left_as_it_is(
     let cases: [Case; 3] = [
         ("newer", &newer, "has the format 99"),
         ("foreign", &foreign, "is not a Quartermaster journal"),
-        ("empty", &empty, "is empty: `run` begins a new journal in it, and `log restore`"),
+        ("empty", &empty, "is empty: `log restore` puts a backup in its place"),
     ];
     for (name, make, words) in cases {
         fs::create_dir(site.path(name)).unwrap();

@@ -40,6 +40,9 @@ fn whoever_waits_is_told_once_what_for_and_how_long_in_whose_time() {
     });
     let machine = status(&site).unwrap()["shelves"][0]["machine"].as_str().unwrap().to_owned();
     cloud.terminate();
+    until("the alarm", || {
+        status(&site).is_some_and(|status| status.to_string().contains("cloud_unreachable"))
+    });
     let config = site.text("qm.toml");
     let wait = ["snapshots", "create", &machine, "--wait", "--timeout", "8s", "--config", &config];
     let (code, said) = told(&quartermaster(&wait));

@@ -68,6 +68,8 @@ fn a_daemon_ended_at_any_moment_leaves_no_change_half_done_and_the_next_one_doub
     {
         let (seq, changes) = (events(), asked());
         let mut daemon = site.run();
+        // The cloud's report may tell of the last daemon's change only now.
+        until("its start", || events() > seq);
         match is_after_a_change {
             true => until("a change is asked for", || asked() > changes),
             false => until("events", || events() > seq + 40),

@@ -51,9 +51,11 @@ fn without_a_file_check_config_judges_the_one_that_run_reads() {
     const FILE: &str = "/etc/quartermaster/quartermaster.toml";
     let help = quartermaster(&["check-config", "--help"]);
     assert!(String::from_utf8_lossy(&help.stdout).contains(FILE));
-    let output = quartermaster(&["check-config"]);
-    let said = told(&output);
-    assert!(Path::new(FILE).exists() || (said.0 == 78 && said.1.contains(FILE)), "{said:?}");
+    // A machine that has such a file judges that one.
+    if !Path::new(FILE).exists() {
+        let (code, said) = told(&quartermaster(&["check-config"]));
+        assert!(code == 78 && said.contains(FILE), "{said}");
+    }
 }
 
 #[test]
