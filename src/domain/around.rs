@@ -87,7 +87,7 @@ impl<'a> Sites<'a> {
 }
 
 /// What holds every deletion, those by hand too.
-pub(super) fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
+fn account_hold(state: &State, now: Timestamp) -> Option<Hold> {
     if let Some(freeze) = state.frozen.as_ref().filter(|freeze| now < freeze.until) {
         Some(Hold::Frozen { until: freeze.until })
     } else if !state.wall.is_sane() {

@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::around::{Around, account_hold};
+use super::around::Around;
 use super::backup::{Backup, Doom, Life};
 use super::case::Case;
 use super::draft::{Action, Hold, Plan, Shelves};
@@ -59,9 +59,7 @@ fn delete(id: &BackupId, backup: &Backup) -> Option<Effect> {
 
 /// Whether something could go but for an old look.
 pub(super) fn waits_for_look(state: &State, now: Timestamp) -> bool {
-    !looks_are_fresh(state, now)
-        && account_hold(state, now).is_none()
-        && judged(state, now).any(|(_, _, hold)| hold.is_none())
+    !looks_are_fresh(state, now) && judged(state, now).any(|(_, _, hold)| hold.is_none())
 }
 
 /// The doomed that nothing but an old look holds, the longest doomed first.
