@@ -49,7 +49,7 @@ pub struct DemoArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// How badly the cloud behaves: none, typical, hostile or swarm, or one class of fault alone, by its
-    /// code, such as F30b; the last fifth of the time, at most 14 days, is calm
+    /// code, such as F30b; the last fifth of the time, at least 3 and at most 14 days, is calm
     #[arg(long, value_name = "NAME", default_value = "none", value_parser = Faults)]
     faults: String,
     /// How the cloud differs from what is expected of it; some can be joined by +
@@ -85,6 +85,11 @@ pub fn demo(arguments: &DemoArguments) -> Result<(), Ending> {
         directory: folder.path().to_owned(),
         disturbances: Vec::new(),
     };
+    if setup.faults != "none" && setup.calm_begins() <= setup.begins() {
+        screen::warn(
+            "warning: the last 3 days are calm, so no fault strikes within this time: take `--for 5d` or more",
+        );
+    }
     let summary = match arguments.length {
         Some(_) => {
             let progress = Progress::start("of the simulated time", setup.length.0);

@@ -224,7 +224,8 @@ enum SnapshotsVerb {
     List(read::SnapshotArguments),
     /// One snapshot or backup, also one that is over
     Show(read::ShowArguments),
-    /// Delete one backup; the rails hold it like any other, but for those that are overridden
+    /// Delete one backup; the rails hold it like any other, but for those that are overridden. One that was
+    /// made by hand is of no policy, and no shelf holds it
     #[command(after_help = EVERY_MODE)]
     Delete(request::Deleting),
     /// Make one backup more, of no policy

@@ -220,7 +220,8 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             };
             if is_halted { Ok(()) } else { Err(AskRefusal::NotHalted) }
         }
-        Ask::Pin { backup: id } | Ask::Unpin { backup: id } => backup(id).map(|_| ()),
+        Ask::Pin { backup: id } => is_there(id, backup(id)?),
+        Ask::Unpin { backup: id } => backup(id).map(|_| ()),
         Ask::Hold { backup: id, until, .. } => may_hold(id, backup(id)?, now, *until),
         Ask::Release { backup: id, .. } => match &backup(id)?.held {
             Some(_) => Ok(()),
@@ -310,13 +311,28 @@ fn within(
 
 fn may_hold(id: &BackupId, backup: &Backup, now: Timestamp, until: Timestamp) -> Result<(), AskRefusal> {
     let longer = backup.held.as_ref().filter(|hold| hold.until > until);
-    match (backup.life, longer) {
+    match longer {
         _ if until <= now => Err(AskRefusal::HoldEnd(until)),
-        (life @ (Life::Deleted | Life::Vanished), _) => Err(AskRefusal::Gone(id.clone(), life.word())),
+        Some(hold) => is_there(id, backup).and(Err(AskRefusal::HoldShorter(id.clone(), hold.until))),
+        None => is_there(id, backup),
+    }
+}
+
+/// Whether there is anything to keep.
+fn is_there(id: &BackupId, backup: &Backup) -> Result<(), AskRefusal> {
+    match backup.life {
+        life @ (Life::Deleted | Life::Vanished) => Err(AskRefusal::Gone(id.clone(), life.word())),
         // Its deletion may have arrived: a hold that promises nothing is worse than none.
-        (Life::DeleteIntended, _) => Err(AskRefusal::Gone(id.clone(), "being deleted at this moment")),
-        (_, Some(hold)) => Err(AskRefusal::HoldShorter(id.clone(), hold.until)),
-        (_, None) => Ok(()),
+        Life::DeleteIntended => Err(AskRefusal::Gone(id.clone(), "being deleted at this moment")),
+        Life::Intended
+        | Life::Requested
+        | Life::Pending
+        | Life::Ready
+        | Life::Good
+        | Life::Failed
+        | Life::TimedOut
+        | Life::Bad
+        | Life::Disputed => Ok(()),
     }
 }
 

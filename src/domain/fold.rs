@@ -72,6 +72,8 @@ impl State {
     fn start(&mut self, at: Timestamp) {
         self.counters.clean_stop = false;
         self.awaits_restart.clear();
+        // A file that is refused starts nothing.
+        self.refused_file = None;
         self.wall.started(at);
         // Where the server tells no date, nobody notices a clock that was set while we were down.
         let unguarded = self.wall.offset_micros.is_none();

@@ -110,7 +110,8 @@ fn observing(present: &Present) -> String {
 
 fn tone(kind: &str) -> &'static str {
     match kind {
-        "key_refused" | "second_daemon" | "account_refused" | "no_credit" | "bad_backup" => "bad",
+        "key_refused" | "second_daemon" | "account_refused" | "no_credit" | "bad_backup"
+        | "backups_missing" => "bad",
         "not_offered" => "info",
         _ => "warn",
     }

@@ -65,7 +65,9 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
 /// What stops everything is an alarm, but for what a person wanted.
 fn of_stop(stop: Stop, is_frozen_by_itself: bool) -> Option<Alarm> {
     let kind = match stop.kind {
-        "disk_full" | "cloud_unreachable" | "key_refused" | "account_refused" => stop.kind,
+        "disk_full" | "cloud_unreachable" | "key_refused" | "account_refused" | "backups_missing" => {
+            stop.kind
+        }
         "frozen" if is_frozen_by_itself => "frozen_by_itself",
         _ => return None,
     };

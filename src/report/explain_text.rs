@@ -152,10 +152,13 @@ fn is_by_hand(one: &Lived) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::domain::ask::Ask;
     use crate::domain::examples::world::{World, deletes};
     use crate::domain::fleet::MachineStatus;
+    use crate::domain::id::BackupId;
     use crate::domain::rail::Rail;
     use crate::domain::state::State;
     use crate::domain::time::Seconds;
@@ -320,5 +323,22 @@ mod tests {
         explained.life.extend(others.into_iter().cycle().filter(|one| one.what != "asked").take(20));
         let said = text(&explained, false, Paper::default());
         assert!(said.contains("request x ended") && said.contains("older events; --all"), "{said}");
+    }
+
+    #[test]
+    fn an_id_that_was_given_out_again_is_told_of_the_later_one() {
+        let (mut world, first) = world();
+        let mut others = world.state.backups.keys().filter(|id| id.as_str() != first);
+        let other = others.next().unwrap().clone();
+        let id = world.snapshot_of(&other);
+        let backup = world.state.backups.get_mut(&BackupId::new(&first)).unwrap();
+        backup.snapshots = BTreeSet::from([id.clone()]);
+        let of = |asked: &str| match Subject::find(&world.state, asked) {
+            Ok(Subject::Backup { backups, snapshots }) => (backups, snapshots),
+            found => panic!("{found:?}"),
+        };
+        assert_eq!(of(&first), (BTreeSet::from([BackupId::new(&first)]), BTreeSet::new()));
+        assert_eq!(of(other.as_str()), (BTreeSet::from([other.clone()]), BTreeSet::from([id.clone()])));
+        assert_eq!(of(id.as_str()).0, BTreeSet::from([other.clone()]));
     }
 }

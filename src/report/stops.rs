@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::command::Commands;
 use super::foreign::{harmless, visible};
 use super::table::{Paper, Tone};
-use super::words::{instant, would_be_taken};
+use super::words::{count, instant, would_be_taken};
 use crate::domain::alert::matter::Matter;
 use crate::domain::policy::Mode;
 use crate::domain::state::State;
@@ -16,7 +16,8 @@ use crate::domain::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stop {
     /// `no_daemon`, `disk_full`, `cloud_unreachable`, `key_refused`, `observing`, `paused`,
-    /// `account_refused` or `frozen`.
+    /// `account_refused`, `frozen` or
+    /// `backups_missing`.
     pub kind: &'static str,
     /// `None`: it has no beginning that was written down.
     pub since: Option<Timestamp>,
@@ -121,7 +122,24 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
         let stop = Stop::all("frozen", Some(freeze.since), said);
         stops.push(Stop { stops_creates: false, ..stop });
     }
+    stops.extend(doubt(state));
     stops
+}
+
+/// Much of ours is in no list any more, and that is not believed yet: what else is told of it stands as before.
+fn doubt(state: &State) -> Option<Stop> {
+    let since = state.fleet.doubtful_since?;
+    let is_ours_and_missing = |id| {
+        let known = state.fleet.snapshots.get(id)?;
+        known.missing_since
+    };
+    let missing = state.owners.keys().filter_map(is_ours_and_missing).count();
+    let said = format!(
+        "{} in no list of the cloud's any more: look there; after a day of such lists it is believed, and \
+         nothing is deleted until then",
+        count(missing, "snapshot of ours is", "snapshots of ours are")
+    );
+    Some(Stop { stops_creates: false, ..Stop::all("backups_missing", Some(since), said) })
 }
 
 /// One line for each, and nothing where nothing stops.
@@ -180,5 +198,18 @@ mod tests {
         let found = known(&world.state, world.now, &Commands::default());
         assert_eq!((found[0].stops_creates, found[0].stops_deletes), (false, true));
         assert!(known(&world.state, until, &Commands::default()).is_empty());
+    }
+
+    #[test]
+    fn what_is_in_no_list_any_more_is_said_long_before_it_is_believed() {
+        let mut world = World::new(3);
+        world.take_all();
+        world.cloud.snapshots.clear();
+        world.look_at_all();
+        let found = known(&world.state, world.now, &Commands::default());
+        assert_eq!((found[0].kind, found[0].stops_creates), ("backups_missing", false));
+        assert!(found[0].said.starts_with("3 snapshots of ours are in no list"), "{}", found[0].said);
+        let alarms = crate::report::alarm::alarms(&world.state, world.now, &Commands::default());
+        assert_eq!(alarms[0].kind, "backups_missing");
     }
 }

@@ -278,8 +278,10 @@ fn backup(state: &State, asked: &str) -> Option<Subject> {
         .or_else(|| by_snapshot.and_then(|id| state.backups.get_key_value(id)));
     let ours = ours.or_else(|| state.backups.iter().find(|(_, backup)| named(backup)));
     if let Some((id, backup)) = ours {
-        let backups = BTreeSet::from([id.clone()]);
-        return Some(Subject::Backup { backups, snapshots: backup.snapshots.clone() });
+        // An id that was given out again is the later one's.
+        let is_its_own = |snapshot: &&SnapshotId| state.owners.get(*snapshot).is_none_or(|owner| owner == id);
+        let snapshots = backup.snapshots.iter().filter(is_its_own).cloned().collect();
+        return Some(Subject::Backup { backups: BTreeSet::from([id.clone()]), snapshots });
     }
     // Its name is settled before the cloud is asked for it.
     let mut to_make = state.requests.values().map(|request| request.effect.verb.backup());

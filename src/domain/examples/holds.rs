@@ -358,3 +358,22 @@ fn what_ends_at_this_very_second_has_ended() {
     let delete = Ask::Delete { backup: victim, overrides: BTreeSet::new(), reason: reason() };
     assert_eq!(judge(&ready.world.state, ready.world.now, &delete), Ok(()));
 }
+
+#[test]
+fn nothing_is_kept_that_is_gone_or_going() {
+    let mut ready = ready();
+    let (victim, until) = (ready.victim.clone(), ready.world.now + Seconds::days(1));
+    for life in [Life::Vanished, Life::Deleted, Life::DeleteIntended] {
+        ready.world.state.backups.get_mut(&victim).expect("it is known").life = life;
+        let pin = Ask::Pin { backup: victim.clone() };
+        let hold = Ask::Hold { backup: victim.clone(), until, reason: "a lawsuit".to_owned() };
+        for ask in [pin, hold] {
+            let refused = judge(&ready.world.state, ready.world.now, &ask);
+            assert!(matches!(refused, Err(AskRefusal::Gone(..))), "{ask:?}: {refused:?}");
+        }
+        assert_eq!(
+            judge(&ready.world.state, ready.world.now, &Ask::Unpin { backup: victim.clone() }),
+            Ok(())
+        );
+    }
+}

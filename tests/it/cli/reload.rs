@@ -53,6 +53,12 @@ fn a_reload_adopts_a_good_file_and_keeps_the_old_one_beside_a_refused_one() {
     std::io::Read::read_to_string(daemon.0.stderr.as_mut().unwrap(), &mut log).unwrap();
     assert!(log.contains("configuration refused") && log.contains("protekt"), "{log}");
     assert!(!log.contains(KEY), "{log}");
+
+    // A file that is refused starts nothing: whoever starts has a good one.
+    site.write_key(KEY, 0o600);
+    let mut daemon = site.run();
+    until("a start", || status(&site).is_some_and(|status| status["refused_file"].is_null()));
+    assert_eq!(daemon.terminate(), 0);
 }
 
 #[test]
