@@ -9,6 +9,8 @@ use super::foreign::{harmless, visible};
 use super::table::{Paper, Tone};
 use super::words::{count, instant, would_be_taken};
 use crate::domain::alert::matter::Matter;
+use crate::domain::backup::Life;
+use crate::domain::id::SnapshotId;
 use crate::domain::policy::Mode;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -129,11 +131,11 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
 /// Much of ours is in no list any more, and that is not believed yet: what else is told of it stands as before.
 fn doubt(state: &State) -> Option<Stop> {
     let since = state.fleet.doubtful_since?;
-    let is_ours_and_missing = |id| {
-        let known = state.fleet.snapshots.get(id)?;
-        known.missing_since
-    };
-    let missing = state.owners.keys().filter_map(is_ours_and_missing).count();
+    // What we deleted ourselves, or what is believed to be gone, is missing for a reason that is known.
+    let awaited = state.backups.values().filter(|one| !matches!(one.life, Life::Deleted | Life::Vanished));
+    let is_missing =
+        |id: &&SnapshotId| state.fleet.snapshots.get(*id).is_some_and(|one| one.missing_since.is_some());
+    let missing = awaited.flat_map(|one| &one.snapshots).filter(is_missing).count();
     let said = format!(
         "{} in no list of the cloud's any more: look there; after a day of such lists it is believed, and \
          nothing is deleted until then",
@@ -203,12 +205,14 @@ mod tests {
     #[test]
     fn what_is_in_no_list_any_more_is_said_long_before_it_is_believed() {
         let mut world = World::new(3);
+        let gone = world.take_all().remove(0);
+        world.state.backups.get_mut(&gone).unwrap().life = Life::Deleted;
         world.take_all();
         world.cloud.snapshots.clear();
         world.look_at_all();
         let found = known(&world.state, world.now, &Commands::default());
         assert_eq!((found[0].kind, found[0].stops_creates), ("backups_missing", false));
-        assert!(found[0].said.starts_with("3 snapshots of ours are in no list"), "{}", found[0].said);
+        assert!(found[0].said.starts_with("5 snapshots of ours are in no list"), "{}", found[0].said);
         let alarms = crate::report::alarm::alarms(&world.state, world.now, &Commands::default());
         assert_eq!(alarms[0].kind, "backups_missing");
     }
