@@ -3,8 +3,9 @@
 //! Nothing is changed in a file before we know that it is ours, and nothing is appended to a log whose
 //! end does not follow from its last checkpoint.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -16,6 +17,9 @@ use crate::journal::fault::{Cause, Fault, Finding};
 use crate::journal::lock::{self, Lock, LockError};
 use crate::journal::schema::{self, Owner, Stranger};
 use crate::journal::{FILE, Journal, guard, meta, rows, settings};
+
+/// What happened to an account is nobody else's to read; the write-ahead log takes the file's mode.
+const PRIVATE: u32 = 0o600;
 
 /// What a commit waits for, and whose events it keeps. The latter is fixed when the file is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ impl Durability {
 pub struct Opened {
     pub head: Head,
     pub last_stop: LastStop,
+    /// A new journal was begun in a file that was there already, with nothing in it.
+    pub was_empty: bool,
     /// How many rows at the end of the log were hashed again.
     pub verified_rows: u64,
     /// The checkpoint cannot be used; the chain was verified from its first row instead.
@@ -94,16 +100,22 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        make_private(&path).map_err(|error| failed(Cause::new(error)))?;
+        let was_there = make(&path).map_err(|error| failed(Cause::new(error)))?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|e| failed(e.into()))?;
         settings::prepare(&connection).map_err(failed)?;
         let version = admit(&connection, &path, durability)?;
+        let was_empty = was_there && version == 0;
+        if was_empty {
+            // Who owns it can read it whatever its mode; where that is another, it stays as it is.
+            drop(std::fs::set_permissions(&path, Permissions::from_mode(PRIVATE)));
+        }
         settings::prepare_writer(&connection, durability.waits_for_disk()).map_err(failed)?;
         if version < schema::NEWEST {
             schema::migrate(&connection, version, durability.simulated())
                 .map_err(|error| refused(Fault::classify("migrate the journal", FILE, error)))?;
         }
         let opened = examine(&connection, version == 0, durability).map_err(refused)?;
+        let opened = Opened { was_empty, ..opened };
         meta::mark_clean(&connection, false)
             .map_err(|error| refused(Fault::classify("mark the journal as in use", "meta", error)))?;
         guard::install(&mut connection).map_err(failed)?;
@@ -113,9 +125,14 @@ impl Journal {
     }
 }
 
-/// What happened to an account is nobody else's to read; the write-ahead log takes the file's mode.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+/// Makes the file where it is missing; whether it was there.
+fn make(path: &Path) -> io::Result<bool> {
+    match OpenOptions::new().append(true).create_new(true).mode(PRIVATE).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).open(path).map(|_| true)
+        }
+        made => made.map(|_| false),
+    }
 }
 
 fn refusal(path: &Path, fault: Fault) -> OpenError {
@@ -176,7 +193,7 @@ fn examine(connection: &Connection, new: bool, durability: Durability) -> Result
         Err(fault) => return Err(fault),
     };
     let (head, verified_rows) = verify_tail(connection, checkpoint.as_ref())?;
-    Ok(Opened { head, last_stop, verified_rows, damaged_checkpoint })
+    Ok(Opened { head, last_stop, was_empty: false, verified_rows, damaged_checkpoint })
 }
 
 /// Lets SQLite check its own structures, with one of its two pragmas for that.

@@ -178,6 +178,14 @@ impl Reader {
 }
 
 impl ReadError {
+    /// What stands in the journal's place is at fault, or nothing stands there; else it could not be judged.
+    pub fn is_finding(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::Foreign { .. } | Self::Damaged { .. } => true,
+            Self::OtherVersion { .. } | Self::NoRights { .. } | Self::Failed { .. } => false,
+        }
+    }
+
     pub fn from_fault(path: &Path, fault: Fault) -> Self {
         let path = path.to_owned();
         match fault {
