@@ -9,8 +9,7 @@ use super::foreign::{harmless, visible};
 use super::table::{Paper, Tone};
 use super::words::{count, instant, would_be_taken};
 use crate::domain::alert::matter::Matter;
-use crate::domain::backup::Life;
-use crate::domain::id::SnapshotId;
+use crate::domain::cover::is_missing;
 use crate::domain::policy::Mode;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -89,7 +88,12 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
         stops.push(Stop::all("cloud_unreachable", Some(since), said));
     }
     if let Some(refused) = &state.key_refused {
-        let said = format!("the cloud refuses the key (HTTP {}); nothing is backed up", refused.status);
+        let said = format!(
+            "the cloud refuses the key (HTTP {}); nothing is backed up; whether it is the key, or the header \
+             that it goes in, tells `{} --api`",
+            refused.status,
+            commands.doctor()
+        );
         stops.push(Stop::all("key_refused", Some(refused.since), said));
     }
     if state.adopted.is_some() && state.mode() == Mode::Observe {
@@ -114,8 +118,9 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
         let (until, reason) = (instant(freeze.until), &freeze.reason);
         let said = match freeze.by_itself {
             true => format!(
-                "nothing is deleted until {until}: frozen by itself, {reason}; look first at `{}` and at the \
-                 cloud's own console, and end it with `{}` only if that was meant",
+                "nothing is deleted until {until}: frozen by itself, {reason}; look first at `{}`, at `{}` \
+                 and at the cloud's own console, and end it with `{}` only if that was meant",
+                commands.verb("snapshots list --state vanished"),
                 commands.verb("machines list"),
                 commands.verb("thaw")
             ),
@@ -131,15 +136,11 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
 /// Much of ours is in no list any more, and that is not believed yet: what else is told of it stands as before.
 fn doubt(state: &State) -> Option<Stop> {
     let since = state.fleet.doubtful_since?;
-    // What we deleted ourselves, or what is believed to be gone, is missing for a reason that is known.
-    let awaited = state.backups.values().filter(|one| !matches!(one.life, Life::Deleted | Life::Vanished));
-    let is_missing =
-        |id: &&SnapshotId| state.fleet.snapshots.get(*id).is_some_and(|one| one.missing_since.is_some());
-    let missing = awaited.flat_map(|one| &one.snapshots).filter(is_missing).count();
+    let missing = state.backups.values().filter(|backup| is_missing(state, backup)).count();
     let said = format!(
         "{} in no list of the cloud's any more: look there; after a day of such lists it is believed, and \
          nothing is deleted until then",
-        count(missing, "snapshot of ours is", "snapshots of ours are")
+        count(missing, "backup of ours is", "backups of ours are")
     );
     Some(Stop { stops_creates: false, ..Stop::all("backups_missing", Some(since), said) })
 }
@@ -154,6 +155,7 @@ pub fn text<'a>(stops: impl IntoIterator<Item = &'a Stop>, paper: Paper) -> Stri
 mod tests {
     use super::*;
     use crate::domain::ask::Ask;
+    use crate::domain::backup::Life;
     use crate::domain::examples::world::World;
     use crate::domain::time::Seconds;
     use crate::report::plan::Planned;
@@ -212,7 +214,7 @@ mod tests {
         world.look_at_all();
         let found = known(&world.state, world.now, &Commands::default());
         assert_eq!((found[0].kind, found[0].stops_creates), ("backups_missing", false));
-        assert!(found[0].said.starts_with("5 snapshots of ours are in no list"), "{}", found[0].said);
+        assert!(found[0].said.starts_with("5 backups of ours are in no list"), "{}", found[0].said);
         let alarms = crate::report::alarm::alarms(&world.state, world.now, &Commands::default());
         assert_eq!(alarms[0].kind, "backups_missing");
     }
