@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::command::Commands;
 use super::foreign::{harmless, visible};
 use super::status::machine_name;
-use super::stops::{self, Stop};
+use super::stops;
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
@@ -102,7 +102,7 @@ pub fn waits_for(
     commands: &Commands,
 ) -> Option<String> {
     let mut stops = stops::known(state, now, commands).into_iter();
-    if let Some(stop) = stops.find(Stop::is_beyond_the_plan) {
+    if let Some(stop) = stops.find(|stop| stop.kind.is_beyond_the_plan()) {
         return Some(harmless(&stop.said));
     }
     let after_a_look = |said: String| match state.fleet.broke_off() {

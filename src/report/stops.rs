@@ -16,16 +16,58 @@ use crate::domain::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stop {
-    /// `no_daemon`, `disk_full`, `cloud_unreachable`, `key_refused`, `observing`, `paused`,
-    /// `account_refused`, `frozen` or
-    /// `backups_missing`.
-    pub kind: &'static str,
+    pub kind: StopKind,
     /// `None`: it has no beginning that was written down.
     pub since: Option<Timestamp>,
     /// With words of the cloud or of a person in it: to be made visible before it is shown.
     pub said: String,
     pub stops_creates: bool,
     pub stops_deletes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopKind {
+    NoDaemon,
+    DiskFull,
+    CloudUnreachable,
+    KeyRefused,
+    Observing,
+    Paused,
+    AccountRefused,
+    Frozen,
+    BackupsMissing,
+}
+
+impl StopKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoDaemon => "no_daemon",
+            Self::DiskFull => "disk_full",
+            Self::CloudUnreachable => "cloud_unreachable",
+            Self::KeyRefused => "key_refused",
+            Self::Observing => "observing",
+            Self::Paused => "paused",
+            Self::AccountRefused => "account_refused",
+            Self::Frozen => "frozen",
+            Self::BackupsMissing => "backups_missing",
+        }
+    }
+
+    /// The planner knows nothing of it: what it proposes waits all the same.
+    pub fn is_beyond_the_plan(self) -> bool {
+        match self {
+            Self::NoDaemon | Self::DiskFull | Self::CloudUnreachable | Self::KeyRefused => true,
+            Self::Observing | Self::Paused | Self::AccountRefused | Self::Frozen | Self::BackupsMissing => {
+                false
+            }
+        }
+    }
+
+    /// No look can be made.
+    pub fn blinds(self) -> bool {
+        matches!(self, Self::CloudUnreachable | Self::KeyRefused)
+    }
 }
 
 /// What the journal cannot know of the process that writes it.
@@ -39,18 +81,13 @@ pub struct Writer {
 }
 
 impl Stop {
-    fn all(kind: &'static str, since: Option<Timestamp>, said: impl Into<String>) -> Self {
+    fn all(kind: StopKind, since: Option<Timestamp>, said: impl Into<String>) -> Self {
         Self { kind, since, said: said.into(), stops_creates: true, stops_deletes: true }
-    }
-
-    /// The planner knows nothing of it: what it proposes waits all the same.
-    pub fn is_beyond_the_plan(&self) -> bool {
-        ["no_daemon", "disk_full", "cloud_unreachable", "key_refused"].contains(&self.kind)
     }
 
     /// `KEY REFUSED since 2026-03-01 02:00:07: the cloud refuses the key`
     pub fn line(&self) -> String {
-        let kind = self.kind.replace('_', " ").to_uppercase();
+        let kind = self.kind.word().replace('_', " ").to_uppercase();
         let since = self.since.map_or_else(String::new, |at| format!(" since {}", instant(at)));
         // One line: a message of the cloud's must not begin another.
         format!("{kind}{since}: {}", harmless(&self.said).replace('\n', " "))
@@ -60,9 +97,13 @@ impl Stop {
 /// The gravest first.
 pub fn stops(state: &State, now: Timestamp, writer: &Writer) -> Vec<Stop> {
     let nobody = (writer.runs == Some(false)).then(|| match writer.simulated {
-        true => Stop::all("no_daemon", None, "the simulation is over, and nothing goes on with this journal"),
+        true => Stop::all(
+            StopKind::NoDaemon,
+            None,
+            "the simulation is over, and nothing goes on with this journal",
+        ),
         false => Stop::all(
-            "no_daemon",
+            StopKind::NoDaemon,
             None,
             "none is at work on this journal: nothing is backed up or deleted until one is",
         ),
@@ -77,7 +118,7 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
     if let Some(since) = since(Matter::DiskFull) {
         let said =
             "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
-        stops.push(Stop::all("disk_full", Some(since), said));
+        stops.push(Stop::all(StopKind::DiskFull, Some(since), said));
     }
     if let Some(told) = since(Matter::ApiUnreachable) {
         // The alarm begins a while after the last look that worked.
@@ -85,7 +126,7 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
         let because = state.fleet.broke_off().map(|why| format!(" ({})", visible(why)));
         let said =
             format!("the cloud cannot be reached{}: nothing is backed up", because.unwrap_or_default());
-        stops.push(Stop::all("cloud_unreachable", Some(since), said));
+        stops.push(Stop::all(StopKind::CloudUnreachable, Some(since), said));
     }
     if let Some(refused) = &state.key_refused {
         let said = format!(
@@ -94,16 +135,16 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
             refused.status,
             commands.doctor()
         );
-        stops.push(Stop::all("key_refused", Some(refused.since), said));
+        stops.push(Stop::all(StopKind::KeyRefused, Some(refused.since), said));
     }
     if state.adopted.is_some() && state.mode() == Mode::Observe {
         let would = would_be_taken(state.observed_slots());
         let said = format!("nothing is backed up and nothing is deleted; {would}");
-        stops.push(Stop::all("observing", None, said));
+        stops.push(Stop::all(StopKind::Observing, None, said));
     }
     if let Some(until) = state.paused(now) {
         let said = format!("policies make and delete nothing until {}", instant(until));
-        stops.push(Stop::all("paused", None, said));
+        stops.push(Stop::all(StopKind::Paused, None, said));
     }
     if let Some(halt) = &state.halts.account {
         let said = format!(
@@ -111,7 +152,7 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
             halt.refusal.words(),
             commands.of("retry", "--account")
         );
-        let stop = Stop::all("account_refused", Some(halt.since), said);
+        let stop = Stop::all(StopKind::AccountRefused, Some(halt.since), said);
         stops.push(Stop { stops_deletes: false, ..stop });
     }
     if let Some(freeze) = state.frozen.as_ref().filter(|freeze| now < freeze.until) {
@@ -126,7 +167,7 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
             ),
             false => format!("nothing is deleted until {until}: {reason}"),
         };
-        let stop = Stop::all("frozen", Some(freeze.since), said);
+        let stop = Stop::all(StopKind::Frozen, Some(freeze.since), said);
         stops.push(Stop { stops_creates: false, ..stop });
     }
     stops.extend(doubt(state));
@@ -142,7 +183,7 @@ fn doubt(state: &State) -> Option<Stop> {
          nothing is deleted until then",
         count(missing, "backup of ours is", "backups of ours are")
     );
-    Some(Stop { stops_creates: false, ..Stop::all("backups_missing", Some(since), said) })
+    Some(Stop { stops_creates: false, ..Stop::all(StopKind::BackupsMissing, Some(since), said) })
 }
 
 /// One line for each, and nothing where nothing stops.
@@ -183,7 +224,7 @@ mod tests {
         let writer = Writer { simulated: false, runs: Some(false), commands: Commands::default() };
         let planned = Planned::of(&world.state, world.now, &writer);
         let plan = plan_text::text(&planned, Paper::default());
-        let kinds: Vec<&str> = planned.stops.iter().map(|stop| stop.kind).collect();
+        let kinds: Vec<&str> = planned.stops.iter().map(|stop| stop.kind.word()).collect();
         assert_eq!(kinds, ["no_daemon", "paused", "frozen"]);
         for stop in &planned.stops {
             assert!(status.contains(&stop.line()) && plan.contains(&stop.line()), "{status}\n{plan}");
@@ -213,7 +254,7 @@ mod tests {
         world.cloud.snapshots.clear();
         world.look_at_all();
         let found = known(&world.state, world.now, &Commands::default());
-        assert_eq!((found[0].kind, found[0].stops_creates), ("backups_missing", false));
+        assert_eq!((found[0].kind, found[0].stops_creates), (StopKind::BackupsMissing, false));
         assert!(found[0].said.starts_with("5 backups of ours are in no list"), "{}", found[0].said);
         let alarms = crate::report::alarm::alarms(&world.state, world.now, &Commands::default());
         assert_eq!(alarms[0].kind, "backups_missing");
