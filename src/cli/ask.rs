@@ -22,7 +22,7 @@ use crate::report::words;
 
 #[derive(Debug, Args)]
 pub struct OneBackup {
-    /// As `status` names it
+    /// As `snapshots list` names it
     backup: String,
     #[command(flatten)]
     place: Place,
@@ -140,7 +140,15 @@ impl Disowning {
 
 impl Freezing {
     pub fn freeze(&self) -> Result<(), Ending> {
-        self.place.note(|now| Ask::Freeze { until: now + self.length, reason: self.reason.clone() })
+        // What cannot be read freezes nobody's hand.
+        let before = self.place.find()?.read().ok().and_then(|seen| seen.state.frozen);
+        let taken =
+            self.place.record(|now| Ask::Freeze { until: now + self.length, reason: self.reason.clone() })?;
+        let replaced = before.filter(|freeze| freeze.by_itself).map_or_else(String::new, |freeze| {
+            let (since, why) = (words::instant(freeze.since), visible(&freeze.reason));
+            format!(", in place of the freeze that began by itself at {since}: {why}")
+        });
+        taken.tell(&format!("{}{replaced}", sentence(&taken.ask)))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::journal::FILE;
 use crate::journal::entry::{Head, Seq};
-use crate::journal::fault::{Cause, Finding};
+use crate::journal::fault::{Cause, Fault, Finding};
 use crate::journal::reader::{ReadError, Reader};
 use crate::report::command::Commands;
 use crate::report::stops::Writer;
@@ -137,10 +137,25 @@ impl Found {
             last => last.into_iter().fold(clock.now(), Timestamp::max),
         }
     }
+
+    /// The same beside a daemon whose `[clock]` nobody named: its newest event is no later than its present.
+    pub fn now_of_daemon(&self) -> Timestamp {
+        let newest = || {
+            let reader = Reader::open(&self.directory).ok()?;
+            recorded_before(&reader, reader.head().ok()?.seq).ok().flatten()
+        };
+        self.now(false, newest())
+    }
+}
+
+/// When the event just before `after` was recorded.
+fn recorded_before(reader: &Reader, after: Seq) -> Result<Option<Timestamp>, Fault> {
+    let Some(last) = after.0.checked_sub(1) else { return Ok(None) };
+    Ok(reader.read(Seq(last), 1)?.first().map(|row| row.recorded_at))
 }
 
 /// How a check ends that meets this.
-pub fn examined(error: ReadError) -> Ending {
+fn examined(error: ReadError) -> Ending {
     if error.is_finding() { Ending::Findings(Box::new(error)) } else { Ending::failed(error) }
 }
 
@@ -152,11 +167,7 @@ fn read(directory: &Path) -> Result<Seen, ReadError> {
     let restored = checkpoint.and_then(|saved| Some((State::restore(&saved.bytes)?, saved.head)));
     let (mut state, start) = restored.unwrap_or((State::default(), Head::START));
     let head = Cell::new(start);
-    let mut last = None;
-    if start.seq != Seq::START {
-        let row = reader.read(Seq(start.seq.0 - 1), 1).map_err(unread)?;
-        last = row.first().map(|row| row.recorded_at);
-    }
+    let mut last = recorded_before(&reader, start.seq).map_err(unread)?;
     let read = |after| {
         let rows = reader.read(after, AT_ONCE)?;
         head.set(rows.last().map_or(head.get(), |row| row.head()));

@@ -21,7 +21,7 @@ use crate::report::foreign::visible;
 
 #[derive(Debug, Args)]
 pub struct Holding {
-    /// As `status` names it
+    /// As `snapshots list` names it
     backup: String,
     /// Through this day (UTC), such as 2033-12-31, or until an instant as RFC 3339
     #[arg(long, value_name = "DATE", value_parser = argument::end_of)]
@@ -35,7 +35,7 @@ pub struct Holding {
 
 #[derive(Debug, Args)]
 pub struct Releasing {
-    /// As `status` names it
+    /// As `snapshots list` names it
     backup: String,
     /// Why it need not be held any more; kept in the journal
     #[arg(long, value_parser = argument::reason)]
@@ -84,7 +84,7 @@ pub struct Retiring {
 
 #[derive(Debug, Args)]
 pub struct Deleting {
-    /// As `status` names it
+    /// As `snapshots list` names it
     backup: String,
     /// A rail that shall not hold it, as often as needed: kept, min-good, grace, soft-start, stale,
     /// caps, possibly-linked, approval

@@ -59,7 +59,7 @@ impl Place {
     pub fn record(&self, ask: impl FnOnce(Timestamp) -> Ask) -> Result<Taken, Ending> {
         let found = self.find()?;
         match Way::find(&found)? {
-            Way::Daemon(daemon) => daemon.take(ask(found.now(false, None))),
+            Way::Daemon(daemon) => daemon.take(ask(found.now_of_daemon())),
             Way::Journal { folded, now } => write(*folded, now, ask(now)),
         }
     }

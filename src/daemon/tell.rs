@@ -62,10 +62,7 @@ impl Teller {
             Event::Reloaded(reloaded) => self.reloaded(reloaded),
             Event::BusyAnswered(answered) => tell_busy(answered),
             Event::DowntimeSeen(seen) => tell_downtime(seen),
-            Event::KeyJudged(judged) => match judged.refused {
-                Some(status) => tracing::error!(status, "the cloud refuses the key"),
-                None => tracing::info!("the cloud accepts the key again"),
-            },
+            Event::KeyJudged(judged) => tell_key(judged.refused),
             Event::TotalDisbelieved(of) => {
                 let (scope, excess) = (of.scope.word(), of.excess);
                 tracing::warn!(scope, excess, "the cloud counts more than there are; its total is corrected");
@@ -179,6 +176,16 @@ fn tell_odd(billed: &Billed) {
         if let Some(why) = &sight.odd {
             tracing::warn!(record = %visible(sight.bill.id.as_str()), "a billing record is odd: {}", visible(why));
         }
+    }
+}
+
+fn tell_key(refused: Option<u16>) {
+    match refused {
+        Some(status) => tracing::error!(
+            status,
+            "the cloud refuses the key, or the header that it goes in: `doctor --api` tells which"
+        ),
+        None => tracing::info!("the cloud accepts the key again"),
     }
 }
 

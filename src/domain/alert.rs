@@ -67,8 +67,15 @@ pub fn alert(state: &State, now: Timestamp, sight: &Sight<'_>) -> Vec<Event> {
         .any(|one| !one.taken && matches!(one.letter.content, Content::Digest(_)));
     if state.alert_rules().told
         && !has_waiting
-        && let Some(review) = review::due(state, now)
+        && let Some(mut review) = review::due(state, now)
     {
+        // What begins or ends in this very pass did so before the digest.
+        for change in changes(&events) {
+            match change.level {
+                Some(level) => review.alerts.insert(change.matter, level),
+                None => review.alerts.remove(&change.matter),
+            };
+        }
         let content = Content::Digest(review);
         events.push(Event::LetterQueued(letter(state, now, sight, "digest", None, content)));
     }
@@ -204,4 +211,11 @@ impl State {
         active.sort_by_key(|(matter, level)| (std::cmp::Reverse(*level), *matter));
         active
     }
+}
+
+fn changes(events: &[Event]) -> impl Iterator<Item = &AlertChanged> {
+    events.iter().filter_map(|event| match event {
+        Event::AlertChanged(change) => Some(change),
+        _ => None,
+    })
 }

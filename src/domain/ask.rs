@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::backup::{Backup, Life};
 use super::hand;
 use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
+use super::preview::rule_that_keeps;
 use super::rail::{self, Rail};
 use super::selection::Selector;
 use super::state::State;
@@ -127,6 +128,8 @@ pub enum AskRefusal {
     HoldEnd(Timestamp),
     #[error("{0} is held until {1}: a hold is only ever made longer; `release` ends it")]
     HoldShorter(BackupId, Timestamp),
+    #[error("{0} is not pinned")]
+    NotPinned(BackupId),
     #[error("{0} is not held")]
     NotHeld(BackupId),
     #[error("{0} is {1}, so there is nothing to keep or delete")]
@@ -137,9 +140,19 @@ pub enum AskRefusal {
     Held(BackupId, Timestamp),
     #[error("an image was made from {0}, and no override reaches that")]
     Linked(BackupId),
-    #[error("{0} stays: {because}; it goes all the same with {overrides} --reason WHY", because = rail::because(.1), overrides = rail::overrides(.2.iter().chain(.1)))]
-    /// What holds it, and what was overridden already.
-    Rails(BackupId, Vec<Rail>, BTreeSet<Rail>),
+    #[error(
+        "{backup} stays: {because}; it goes all the same with --name BACKUP {overrides} --reason WHY",
+        because = rail::because(.rails, .rule.as_deref()), overrides = rail::overrides(.overridden.iter().chain(.rails))
+    )]
+    Rails {
+        backup: BackupId,
+        /// What holds it.
+        rails: Vec<Rail>,
+        /// Where a rule keeps it.
+        rule: Option<String>,
+        /// What was overridden already.
+        overridden: BTreeSet<Rail>,
+    },
     #[error("{0} is {1}, and nobody deletes it in that state")]
     Untouchable(BackupId, &'static str),
     #[error("no machine {0} was seen in this account")]
@@ -221,7 +234,7 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
             if is_halted { Ok(()) } else { Err(AskRefusal::NotHalted) }
         }
         Ask::Pin { backup: id } => is_there(id, backup(id)?),
-        Ask::Unpin { backup: id } => backup(id).map(|_| ()),
+        Ask::Unpin { backup: id } => is_pinned(id, backup(id)?),
         Ask::Hold { backup: id, until, .. } => may_hold(id, backup(id)?, now, *until),
         Ask::Release { backup: id, .. } => match &backup(id)?.held {
             Some(_) => Ok(()),
@@ -318,6 +331,10 @@ fn may_hold(id: &BackupId, backup: &Backup, now: Timestamp, until: Timestamp) ->
     }
 }
 
+fn is_pinned(id: &BackupId, backup: &Backup) -> Result<(), AskRefusal> {
+    if backup.pinned { Ok(()) } else { Err(AskRefusal::NotPinned(id.clone())) }
+}
+
 /// Whether there is anything to keep.
 fn is_there(id: &BackupId, backup: &Backup) -> Result<(), AskRefusal> {
     match backup.life {
@@ -367,7 +384,11 @@ fn may_delete(
             None if hand::is_linked(state, backup) => Err(AskRefusal::Linked(id.clone())),
             None => match hand::rails_against(state, now, id, backup, overrides) {
                 rails if rails.is_empty() => Ok(()),
-                rails => Err(AskRefusal::Rails(id.clone(), rails, overrides.clone())),
+                rails => {
+                    let rule = rails.contains(&Rail::Kept).then(|| rule_that_keeps(state, now, id)).flatten();
+                    let overridden = overrides.clone();
+                    Err(AskRefusal::Rails { backup: id.clone(), rails, rule, overridden })
+                }
             },
         },
     }

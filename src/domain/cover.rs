@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::backup::Life;
+use super::backup::{Backup, Life};
 use super::fleet::{Machine, MachineStatus};
-use super::id::{BackupId, MachineId, PolicyName};
+use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
 use super::policy::{Mode, Policy};
 use super::selection::Selector;
 use super::slot::Slot;
@@ -20,8 +20,10 @@ use super::time::{Seconds, Timestamp};
 /// One (policy, machine).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cover<'a> {
-    /// Good backups that are there.
+    /// Good backups that are there, as far as is known.
     pub good: usize,
+    /// Of these: in no list of the cloud's any more, which is not believed yet.
+    pub missing: usize,
     /// None that is said to be from the future: it tells nothing of how much would be lost now.
     pub newest_good: Option<(Timestamp, &'a BackupId)>,
     /// `None`: nothing is expected, since no policy in force selects this machine, or it is lost.
@@ -101,6 +103,15 @@ impl Cover<'_> {
     }
 }
 
+/// Of a backup that should be there: the cloud lists nothing of it any more, and that is not believed yet.
+pub fn is_missing(state: &State, backup: &Backup) -> bool {
+    let is_unlisted =
+        |id: &SnapshotId| state.fleet.snapshots.get(id).is_some_and(|known| known.missing_since.is_some());
+    !matches!(backup.life, Life::Deleted | Life::Vanished)
+        && !backup.snapshots.is_empty()
+        && backup.snapshots.iter().all(is_unlisted)
+}
+
 /// All shelves, in the order of their names.
 pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineId), Cover<'_>> {
     // A scrape asks for thousands: each is found by one hash, and put in order at the end.
@@ -125,15 +136,19 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
         .filter_map(|(id, backup)| {
             let Slot { policy, machine, .. } = backup.slot.as_ref()?;
             let policy = state.adopted.as_ref().map_or(policy, |adopted| adopted.current(policy));
-            Some(((policy, machine), backup.taken_at, id))
+            Some(((policy, machine), backup.taken_at, id, backup))
         })
         .collect();
+    let any_missing = state.fleet.snapshots.values().any(|known| known.missing_since.is_some());
     // Those of one machine follow each other, for their names begin alike.
     for run in good.chunk_by(|one, next| one.0 == next.0) {
         let cover = covers.entry(run[0].0).or_default();
         cover.good += run.len();
-        let known = run.iter().filter(|(_, taken_at, _)| *taken_at <= latest);
-        cover.newest_good = cover.newest_good.max(known.map(|(_, taken_at, id)| (*taken_at, *id)).max());
+        if any_missing {
+            cover.missing += run.iter().filter(|(.., backup)| is_missing(state, backup)).count();
+        }
+        let known = run.iter().filter(|(_, taken_at, ..)| *taken_at <= latest);
+        cover.newest_good = cover.newest_good.max(known.map(|(_, taken_at, id, _)| (*taken_at, *id)).max());
     }
     covers.into_iter().collect()
 }

@@ -110,7 +110,7 @@ fn because(state: &State, now: Timestamp, request: &Request) -> Option<String> {
             Hold::Postponed { why, .. } => return Some(format!("the audit let it wait: {why}")),
             Hold::Kept => "a rule kept it",
             Hold::LastGood => "too few good backups of its machine would have been left",
-            Hold::Stale => "its machine had no fresh good backup",
+            Hold::Stale => "beside it its machine had no fresh good backup",
             Hold::AwaitsApproval => "it waited for a person's approval",
             Hold::Grace { .. } => "its grace was not over",
             Hold::SoftStart { .. } => "the soft start of enforce was not over",

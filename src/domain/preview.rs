@@ -58,6 +58,14 @@ pub fn preview<'a>(
     previews
 }
 
+/// The first rule that keeps a backup under its policy.
+pub fn rule_that_keeps(state: &State, now: Timestamp, id: &BackupId) -> Option<String> {
+    let slot = state.backups.get(id)?.slot.as_ref()?;
+    let shelves = preview(state, now, Some(&slot.policy), None);
+    let kept = shelves.into_iter().flat_map(|shelf| shelf.kept).find(|(other, _, _)| *other == id);
+    kept.and_then(|(_, _, reasons)| reasons.into_iter().next())
+}
+
 /// Whether the last look showed anything of it, which then is billed.
 fn is_seen(state: &State, backup: &Backup) -> bool {
     let seen = |id| state.fleet.snapshots.get(id).is_some_and(|known| known.missing_since.is_none());

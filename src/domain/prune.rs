@@ -185,6 +185,12 @@ impl State {
         (u64::from(cap) * 2 < due * 3).then_some((cap, due))
     }
 
+    /// When `enforce` begins to delete; `None`: another mode is in force.
+    pub fn soft_start_ends(&self) -> Option<Timestamp> {
+        let adopted = self.adopted.as_ref().filter(|adopted| adopted.set.mode == Mode::Enforce)?;
+        Some(adopted.mode_since + adopted.set.rules.soft_start)
+    }
+
     /// Until when a doomed one stays visible, whatever else holds it.
     pub fn grace_end(&self, doom: &Doom) -> Timestamp {
         doom.since + grace(doom, &self.rules())

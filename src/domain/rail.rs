@@ -49,7 +49,7 @@ impl Rail {
             Self::MinGood => "too few good backups of its machine would be left",
             Self::Grace => "its grace, the time to object, is not over",
             Self::SoftStart => "the soft start of enforce is not over",
-            Self::Stale => "its machine has no fresh good backup",
+            Self::Stale => "beside it its machine has no fresh good backup",
             Self::Caps => "the cap of deletions is reached",
             Self::PossiblyLinked => "an image may have been made from it",
             Self::Approval => "it waits for a person's approval",
@@ -61,10 +61,13 @@ impl Rail {
     }
 }
 
-/// Why all of these hold it.
-pub fn because(rails: &[Rail]) -> String {
-    let told: Vec<String> = rails.iter().map(|rail| format!("{} ({})", rail.why(), rail.word())).collect();
-    told.join(", and ")
+/// Why all of these hold it; `rule`: the one that keeps it, if one does.
+pub fn because(rails: &[Rail], rule: Option<&str>) -> String {
+    let told = rails.iter().map(|rail| match (rail, rule) {
+        (Rail::Kept, Some(rule)) => format!("the rule {rule} keeps it ({})", rail.word()),
+        _ => format!("{} ({})", rail.why(), rail.word()),
+    });
+    told.collect::<Vec<_>>().join(", and ")
 }
 
 /// What takes them away, as it is typed.

@@ -110,8 +110,8 @@ fn observing(present: &Present) -> String {
 
 fn tone(kind: &str) -> &'static str {
     match kind {
-        "key_refused" | "second_daemon" | "account_refused" | "no_credit" | "bad_backup"
-        | "backups_missing" => "bad",
+        "key_refused" | "cloud_unreachable" | "disk_full" | "second_daemon" | "account_refused"
+        | "no_credit" | "bad_backup" | "backups_missing" | "frozen_by_itself" => "bad",
         "not_offered" => "info",
         _ => "warn",
     }

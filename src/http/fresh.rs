@@ -46,6 +46,8 @@ pub struct Row {
     /// Of the age that it may have, in hundredths.
     pub fill: u64,
     pub good: usize,
+    /// Of these, in no list of the cloud's any more.
+    pub missing: usize,
     /// In how long the next one is due, and when.
     pub next: Option<(String, String)>,
     /// Why the one that is due is not taken.
@@ -87,11 +89,22 @@ pub fn fresh(state: &State, now: Timestamp) -> Fresh {
     let mut rows: Vec<Row> =
         covers.iter().map(|((policy, machine), cover)| row(state, now, policy, machine, cover)).collect();
     rows.sort_by(|one, other| {
-        let key = |row: &Row| (row.lateness, std::cmp::Reverse(row.fill));
+        let key = |row: &Row| (row.missing == 0, row.lateness, std::cmp::Reverse(row.fill));
         key(one).cmp(&key(other)).then_with(|| one.machine.cmp(&other.machine))
     });
     let count = |lateness: Lateness| rows.iter().filter(|row| row.lateness == lateness).count();
-    let (verdict, tone_of_all) = verdict(state, count);
+    let (mut verdict, mut tone_of_all) = verdict(state, count);
+    let missing: usize = rows.iter().map(|row| row.missing).sum();
+    if missing > 0 {
+        let are = words::count(missing, "good backup is", "good backups are");
+        verdict = format!("{are} in no list of the cloud's any more. As last known: {verdict}");
+        // One list may lag; that much is missing is another thing.
+        tone_of_all = if state.fleet.doubtful_since.is_some() {
+            "bad"
+        } else {
+            if tone_of_all == "bad" { "bad" } else { "warn" }
+        };
+    }
     let total = rows.len().max(1);
     let mut start = 0;
     let part = |lateness: Lateness| {
@@ -102,7 +115,7 @@ pub fn fresh(state: &State, now: Timestamp) -> Fresh {
     };
     let parts = Lateness::ALL.map(part).into_iter().filter(|part| part.count > 0).collect();
     let more = rows.len().saturating_sub(ROWS);
-    let worries = rows.iter().filter(|row| row.lateness < Lateness::Fresh).count();
+    let worries = rows.iter().filter(|row| row.lateness < Lateness::Fresh || row.missing > 0).count();
     rows.truncate(ROWS);
     let open = worries.clamp(CALM_ROWS, WORRIED_ROWS).min(rows.len());
     let folded = rows.split_off(open);
@@ -153,6 +166,7 @@ fn row(state: &State, now: Timestamp, policy: &PolicyName, machine: &MachineId, 
         limit: expected.map(|expected| span(expected.age.duration())),
         fill: fill.min(100),
         good: cover.good,
+        missing: cover.missing,
         next: expected.and_then(|expected| expected.next_due).map(|at| (span(at.since(now)), instant(at))),
         held: held.map(words::held),
     }

@@ -99,6 +99,22 @@ fn a_late_backup_is_the_first_thing_that_is_said() {
 }
 
 #[test]
+fn what_is_in_no_list_any_more_is_not_said_to_be_fresh() {
+    let mut world = World::new(3);
+    world.take_all();
+    world.cloud.snapshots.clear();
+    world.look_at_all();
+    let page = shown(&world);
+    assert!(
+        page.contains(
+            "verdict bad\">3 good backups are in no list of the cloud&#39;s any more. As last known: All 3"
+        ),
+        "{page}"
+    );
+    assert_eq!(page.matches(">1 of the good ones in no list any more<").count(), 3, "{page}");
+}
+
+#[test]
 fn a_machine_that_is_off_is_late_and_no_cause_for_alarm() {
     let mut world = World::new(2);
     world.take_all();

@@ -150,7 +150,7 @@ fn hold_words(word: &str) -> String {
         "frozen" => "deletions are frozen",
         "clock_unsure" => "our clock and the cloud's differ",
         "last_good" => "too few good backups of its machine would be left",
-        "stale" => "its machine has no fresh good backup",
+        "stale" => "beside it its machine has no fresh good backup",
         "unknown" => "what became of a request on its machine is not known yet",
         "suspect" => "a snapshot looks like ours and is not in the journal: adopt or disown it",
         "unreadable" => "a snapshot of its machine cannot be read",

@@ -11,7 +11,6 @@ use crate::domain::backup::Life;
 use crate::domain::effect::Standing;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::looks;
-use crate::domain::policy::Mode;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
@@ -33,11 +32,7 @@ pub fn agenda(state: &State, now: Timestamp, slots: &[SlotShown], doomed: &[Doom
     of_account(Some(looks::next_due(state, now)), "the next look at the cloud");
     of_account(state.frozen.as_ref().map(|freeze| freeze.until), "the freeze of deletions ends");
     of_account(state.paused_until, "the pause of policies ends");
-    let adopted = state.adopted.as_ref().filter(|adopted| adopted.set.mode == Mode::Enforce);
-    of_account(
-        adopted.map(|adopted| adopted.mode_since + adopted.set.rules.soft_start),
-        "the soft start ends",
-    );
+    of_account(state.soft_start_ends(), "the soft start ends");
     for doom in doomed {
         let about = doom.backup.to_string();
         let (what, machine) = ("may be deleted, if nothing holds it", Some(doom.machine.clone()));

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::command::Commands;
 use super::status::word;
-use super::stops::{self, Stop};
+use super::stops::{self, Stop, StopKind};
 use super::words::{count, span};
 use crate::domain::alert::matter::{Level, Matter};
 use crate::domain::backup::Life;
@@ -65,11 +65,13 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
 /// What stops everything is an alarm, but for what a person wanted.
 fn of_stop(stop: Stop, is_frozen_by_itself: bool) -> Option<Alarm> {
     let kind = match stop.kind {
-        "disk_full" | "cloud_unreachable" | "key_refused" | "account_refused" | "backups_missing" => {
-            stop.kind
-        }
-        "frozen" if is_frozen_by_itself => "frozen_by_itself",
-        _ => return None,
+        StopKind::DiskFull
+        | StopKind::CloudUnreachable
+        | StopKind::KeyRefused
+        | StopKind::AccountRefused
+        | StopKind::BackupsMissing => stop.kind.word(),
+        StopKind::Frozen if is_frozen_by_itself => "frozen_by_itself",
+        StopKind::Frozen | StopKind::NoDaemon | StopKind::Observing | StopKind::Paused => return None,
     };
     Some(Alarm { kind, since: stop.since, said: stop.said })
 }

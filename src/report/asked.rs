@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::command::Commands;
 use super::foreign::{harmless, visible};
 use super::status::machine_name;
-use super::stops::{self, Stop};
+use super::stops;
 use super::words;
 use crate::domain::backup::{Backup, Life};
 use crate::domain::draft::Hold;
 use crate::domain::effect::Standing;
 use crate::domain::id::{AskId, BackupId, MachineId};
 use crate::domain::outlook::asked_create_held;
-use crate::domain::preview::preview;
+use crate::domain::preview::rule_that_keeps;
 use crate::domain::rail::Rail;
 use crate::domain::slot::Held;
 use crate::domain::state::{Request, State};
@@ -102,7 +102,7 @@ pub fn waits_for(
     commands: &Commands,
 ) -> Option<String> {
     let mut stops = stops::known(state, now, commands).into_iter();
-    if let Some(stop) = stops.find(Stop::is_beyond_the_plan) {
+    if let Some(stop) = stops.find(|stop| stop.kind.is_beyond_the_plan()) {
         return Some(harmless(&stop.said));
     }
     let after_a_look = |said: String| match state.fleet.broke_off() {
@@ -130,14 +130,6 @@ pub fn waits_for(
     }
     let said = words::hold(hold, commands);
     Some(if *hold == Hold::LookFirst { after_a_look(said) } else { said })
-}
-
-/// The first rule that keeps a backup under its policy.
-fn rule_that_keeps(state: &State, now: Timestamp, id: &BackupId) -> Option<String> {
-    let slot = state.backups.get(id)?.slot.as_ref()?;
-    let shelves = preview(state, now, Some(&slot.policy), None);
-    let kept = shelves.into_iter().flat_map(|shelf| shelf.kept).find(|(other, _, _)| *other == id);
-    kept.and_then(|(_, _, reasons)| reasons.into_iter().next())
 }
 
 impl Requested {

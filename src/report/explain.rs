@@ -2,7 +2,7 @@
 //!
 //! Its life comes from the events in their order; what holds now comes from the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -16,11 +16,12 @@ use super::status::machine_name;
 use super::stops::{self, Stop, Writer};
 use super::subject::Subject;
 use super::words;
+use crate::domain::ask::Ask;
 use crate::domain::backup::{Backup, Proof, Survivor};
 use crate::domain::doom::Fate;
 use crate::domain::effect::Cause;
 use crate::domain::event::{Event, Recorded};
-use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::id::{AskId, BackupId, MachineId, PolicyName};
 use crate::domain::outlook::{coming, outlook};
 use crate::domain::preview::{ShelfPreview, preview};
 use crate::domain::proof;
@@ -104,13 +105,22 @@ pub struct ProofShown {
     /// The event of the policies in force.
     pub policy_event: u64,
     pub judged_at: Option<Timestamp>,
-    /// What the rules kept of its policy and machine.
+    /// What the rules kept of its policy and machine, and what stays there.
     pub kept: Vec<Survivor>,
     /// A person asked for this deletion; no policy did.
     pub by_hand: bool,
+    /// What that person said.
+    pub asked: Option<AskedShown>,
     /// Of a deletion: the same comes out of the events before it. `None`: of a doom, not asked.
     pub derives_again: Option<bool>,
     pub objection: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AskedShown {
+    /// The rails that were not to hold it.
+    pub overrides: Vec<&'static str>,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -129,6 +139,7 @@ pub struct Listener {
     life: Vec<Lived>,
     left_out: u64,
     proofs: Vec<ProofShown>,
+    asked: BTreeMap<AskId, AskedShown>,
     decision: Option<Decision>,
     /// An event told an id that earlier ones may have named: they are worth hearing again.
     has_learned: bool,
@@ -141,6 +152,7 @@ impl Listener {
             life: Vec::new(),
             left_out: 0,
             proofs: Vec::new(),
+            asked: BTreeMap::new(),
             decision: None,
             has_learned: false,
         }
@@ -157,6 +169,13 @@ impl Listener {
             return;
         }
         match &recorded.event {
+            Event::Asked(asked) => {
+                if let Ask::Delete { overrides, reason, .. } = &asked.ask {
+                    let overrides = overrides.iter().map(|rail| rail.word()).collect();
+                    let said = AskedShown { overrides, reason: reason.clone() };
+                    self.asked.insert(asked.id.clone(), said);
+                }
+            }
             Event::SlotDecided(decided) => self.decision = Some(decided.decision.clone()),
             Event::Doomed(doomed) => {
                 self.proofs.push(proof_shown(recorded, &doomed.backup, "doomed", &doomed.proof));
@@ -166,8 +185,10 @@ impl Listener {
                     let objection = proof::objection(before, recorded.at, intended);
                     let shown = proof_shown(recorded, intended.effect.verb.backup(), "deleted", of);
                     let derives_again = Some(objection.is_none());
-                    let by_hand = matches!(intended.effect.cause, Cause::Ask(_));
-                    self.proofs.push(ProofShown { by_hand, derives_again, objection, ..shown });
+                    self.proofs.push(ProofShown { derives_again, objection, ..shown });
+                    if let Cause::Ask(id) = &intended.effect.cause {
+                        self.was_asked(id);
+                    }
                 }
             }
             _ => {}
@@ -179,6 +200,15 @@ impl Listener {
         if self.life.len() > 2 * MOST_EVENTS {
             self.forget_the_oldest();
         }
+    }
+
+    /// The newest proof is of a deletion by hand.
+    fn was_asked(&mut self, id: &AskId) {
+        let Some(shown) = self.proofs.last_mut() else { return };
+        shown.by_hand = true;
+        shown.asked = self.asked.get(id).cloned();
+        // A rule may have kept what went: it is not among what stayed.
+        shown.kept.retain(|one| one.backup != shown.backup);
     }
 
     fn forget_the_oldest(&mut self) {
@@ -279,6 +309,7 @@ fn proof_shown(recorded: &Recorded, backup: &BackupId, of: &'static str, proof: 
         judged_at: proof.judged_at,
         kept: proof.kept.to_vec(),
         by_hand: false,
+        asked: None,
         derives_again: None,
         objection: None,
     }

@@ -1,7 +1,7 @@
 //! An explanation as text: what it is, why it is so, what was proven, and what happened.
 
 use super::asked::Requested;
-use super::explain::{Explanation, Lived, ProofShown, SlotExplained};
+use super::explain::{AskedShown, Explanation, Lived, ProofShown, SlotExplained};
 use super::foreign::visible;
 use super::snapshots_text;
 use super::stops;
@@ -95,7 +95,10 @@ fn proof_text(proof: &ProofShown, limit: Limit, paper: Paper) -> String {
     let mut text =
         paper.title(&format!("why {backup} was {of} (event {}, {})", proof.seq, instant(proof.at)));
     let mut line = |said: String| text.push_str(&paper.wrap(&format!("  {said}\n")));
-    let by = if proof.by_hand { "a person asked for it; beside the policies" } else { "by the policies" };
+    let by = match &proof.asked {
+        Some(asked) => format!("{}; beside the policies", asked_text(asked)),
+        None => "by the policies".to_owned(),
+    };
     line(format!("{by} of event {}, and a complete listing {}", proof.policy_event, proof.inventory));
     match (&proof.objection, proof.derives_again) {
         (Some(objection), _) => line(format!("THE PROOF DOES NOT HOLD: {}", visible(objection))),
@@ -107,6 +110,19 @@ fn proof_text(proof: &ProofShown, limit: Limit, paper: Paper) -> String {
         table.row([visible(one.backup.as_str()).into(), one.reasons.join(", ").into()]);
     }
     if table.is_empty() { text } else { text + &table.first(limit, paper) }
+}
+
+/// Who took it on themselves, and past which rails.
+fn asked_text(asked: &AskedShown) -> String {
+    let past = match asked.overrides.join(", ") {
+        none if none.is_empty() => String::new(),
+        rails => format!(", past {rails}"),
+    };
+    let reason = match visible(&asked.reason) {
+        none if none.is_empty() => String::new(),
+        reason => format!(" ({reason})"),
+    };
+    format!("a person asked for it{past}{reason}")
 }
 
 fn life(explained: &Explanation, limit: Limit, paper: Paper) -> String {
@@ -135,12 +151,12 @@ fn life(explained: &Explanation, limit: Limit, paper: Paper) -> String {
     let older = match (older, left_out) {
         (0, 0) => String::new(),
         (0, count) => {
-            let events = words::count(count, "older event", "older events");
-            paper.wrap(&format!("  … {events}, which `log list` has\n"))
+            let events = words::count(count, "event is", "events are");
+            paper.wrap(&format!("  … {events} left out, which `log list` has\n"))
         }
         (older, left_out) => {
-            let events = words::count(older.saturating_add(left_out), "older event", "older events");
-            paper.wrap(&format!("  … {events}; {}\n", limit.all))
+            let events = words::count(older.saturating_add(left_out), "event is", "events are");
+            paper.wrap(&format!("  … {events} left out; {}\n", limit.all))
         }
     };
     paper.title("life") + &older + &table.text(paper)
@@ -295,7 +311,7 @@ mod tests {
         let newest = (0..3).map(|_| world.take_all().remove(0)).last().unwrap();
         let ask = |world: &mut World, overrides: &[Rail]| {
             let (backup, overrides) = (newest.clone(), overrides.iter().copied().collect());
-            world.ask(Ask::Delete { backup, overrides, reason: String::new() });
+            world.ask(Ask::Delete { backup, overrides, reason: "moved".to_owned() });
             world.pass()
         };
         ask(&mut world, &[]);
@@ -308,7 +324,11 @@ mod tests {
         let explained = explain(&world, newest.as_str()).unwrap();
         assert!(explained.proofs.iter().any(|proof| proof.by_hand && proof.of == "deleted"));
         let said = text(&explained, true, Paper::default());
-        assert!(said.contains("a person asked for it; beside the policies of event "), "{said}");
+        assert!(said.contains("a person asked for it, past kept, min-good, grace, "), "{said}");
+        assert!(said.contains(" (moved); beside the policies of event "), "{said}");
+        let (_, stayed) = said.split_once("that stayed").unwrap();
+        let (stayed, _) = stayed.split_once("\n\nlife").unwrap();
+        assert!(!stayed.contains(newest.as_str()), "{stayed}");
         assert!(!said.contains(": (uid") && !said.contains("  by the policies"), "{said}");
     }
 
@@ -322,7 +342,7 @@ mod tests {
         let others = explained.life[1..].to_vec();
         explained.life.extend(others.into_iter().cycle().filter(|one| one.what != "asked").take(20));
         let said = text(&explained, false, Paper::default());
-        assert!(said.contains("request x ended") && said.contains("older events; --all"), "{said}");
+        assert!(said.contains("request x ended") && said.contains("events are left out; --all"), "{said}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub fn of(state: &State) -> Vec<FailingLooks> {
 
 /// Beside what explains all of them, they would say the same once more.
 pub fn are_explained(stops: &[Stop]) -> bool {
-    stops.iter().any(|stop| ["cloud_unreachable", "key_refused"].contains(&stop.kind))
+    stops.iter().any(|stop| stop.kind.blinds())
 }
 
 impl FailingLooks {

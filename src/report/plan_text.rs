@@ -3,7 +3,7 @@
 use super::agenda::ToCome;
 use super::foreign::visible;
 use super::plan::{Planned, SlotShown};
-use super::stops::{self, Stop};
+use super::stops;
 use super::table::{Cell, Limit, Paper, Table, Tone};
 use super::words::instant;
 
@@ -51,7 +51,7 @@ fn now(planned: &Planned, paper: Paper) -> String {
     }
     match told {
         0 => format!("{}  nothing is due, and nothing goes\n", paper.title("now")),
-        _ if planned.stops.iter().any(Stop::is_beyond_the_plan) => {
+        _ if planned.stops.iter().any(|stop| stop.kind.is_beyond_the_plan()) => {
             section("now, once nothing of the above stops it", &table, paper)
         }
         _ => section("now", &table, paper),

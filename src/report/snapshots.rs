@@ -89,6 +89,8 @@ pub struct SnapshotShown {
     /// When what was made by hand may go.
     pub expires_at: Option<Timestamp>,
     pub is_image: bool,
+    /// Of ours: when it was found to have failed, to be deleted, or to be gone.
+    pub ended_at: Option<Timestamp>,
     /// The parts that cannot be read.
     pub unreadable: Vec<String>,
     /// Since when a complete listing does not have it.
@@ -310,6 +312,7 @@ fn ours(
         held_until: backup.held.as_ref().map(|hold| hold.until),
         held_because: backup.held.as_ref().map(|hold| hold.reason.clone()),
         expires_at: backup.expires_at,
+        ended_at: backup.ended_at,
         is_image: item.is_some_and(|item| item.is_image),
         unreadable: item.map(|item| item.unreadable.clone()).unwrap_or_default(),
         missing_since: known.and_then(|known| known.missing_since),
@@ -368,6 +371,7 @@ fn theirs(state: &State, known: &Known<Snapshot>) -> SnapshotShown {
         held_until: None,
         held_because: None,
         expires_at: None,
+        ended_at: None,
         is_image: item.is_image,
         unreadable: item.unreadable.clone(),
         missing_since: known.missing_since,

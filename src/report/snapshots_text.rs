@@ -6,6 +6,7 @@ use super::foreign::visible;
 use super::snapshots::{SnapshotShown, Snapshots, Whose, fate};
 use super::table::{Cell, Paper, Table, Tone};
 use super::words::{count, instant, size};
+use crate::domain::time::Timestamp;
 
 /// By what a list is parted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +129,7 @@ pub fn in_full(one: &SnapshotShown, paper: Paper) -> String {
     let because = one.held_because.as_deref().map_or_else(String::new, visible);
     line("held", one.held_until.map(|until| format!("until {}: {because}", instant(until))));
     line("ends", one.expires_at.map(instant));
+    line("over", one.ended_at.map(|at| over(one, at)));
     if let Some(doom) = &one.doom {
         line(
             "doomed",
@@ -143,9 +145,23 @@ pub fn in_full(one: &SnapshotShown, paper: Paper) -> String {
     text
 }
 
+/// How it came to its end.
+fn over(one: &SnapshotShown, at: Timestamp) -> String {
+    let at = instant(at);
+    match one.state.as_str() {
+        "vanished" => format!(
+            "found gone {at}, and not through us: somebody deleted it, or the cloud lost it; its own console \
+             may tell which"
+        ),
+        "deleted" => format!("deleted through us, and seen to be gone {at}"),
+        _ => format!("since {at}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::backup::Life;
     use crate::domain::examples::world::World;
     use crate::domain::fleet::SnapshotStatus;
     use crate::domain::time::Seconds;
@@ -184,6 +200,23 @@ mod tests {
         assert_eq!(doomed.len(), 2);
         assert_eq!(doomed[0].expired.as_deref(), Some("no rule keeps it"));
         assert_eq!(all.snapshots[4].whose, Whose::Foreign);
+    }
+
+    #[test]
+    fn what_is_gone_says_whether_that_was_through_us() {
+        let mut world = world();
+        let id = world.state.backups.keys().next().unwrap().clone();
+        let writer = Writer { simulated: true, runs: Some(true), commands: Commands::default() };
+        for (life, said) in [
+            (Life::Vanished, "and not through us"),
+            (Life::Deleted, "deleted through us, and seen to be gone"),
+        ] {
+            let backup = world.state.backups.get_mut(&id).unwrap();
+            (backup.life, backup.ended_at) = (life, Some(world.now));
+            let found = Snapshots::named(&world.state, world.now, &writer, id.as_str());
+            let text = in_full(&found.snapshots[0], Paper::default());
+            assert!(text.contains(said) && text.contains(&instant(world.now)), "{text}");
+        }
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Status {
     pub mode_since: Option<Timestamp>,
     /// Nothing is backed up, whatever the policies say.
     pub observing: bool,
+    /// Until then `enforce` deletes nothing, and shows what it would.
+    pub soft_start_until: Option<Timestamp>,
     /// What no rule keeps and the mode does. `None`: the mode is `enforce`, or there are no policies.
     pub would_go_under_enforce: Option<WouldGo>,
     /// A process is at work on this journal. `None`: that cannot be told, as where its lock may not be read.
@@ -102,8 +104,10 @@ pub struct ShelfStatus {
     pub policy: PolicyName,
     pub machine: MachineId,
     pub machine_name: String,
-    /// Good backups that are there.
+    /// Good backups that are there, as far as is known.
     pub good: usize,
+    /// Of these: in no list of the cloud's any more, which is not believed yet.
+    pub missing: usize,
     pub newest_good: Option<NewestGood>,
     /// Whether that is late; letters, metrics and the page judge alike.
     pub lateness: Lateness,
@@ -213,6 +217,7 @@ impl Status {
             mode: adopted.map(|adopted| adopted.set.mode),
             mode_since: adopted.map(|adopted| adopted.mode_since),
             observing: adopted.is_some() && state.mode() == Mode::Observe,
+            soft_start_until: state.soft_start_ends().filter(|ends| now < *ends),
             would_go_under_enforce: would_go::of(state, now, None),
             daemon_runs: source.daemon_runs,
             stops: stops::stops(state, now, &writer),
@@ -263,6 +268,7 @@ fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
             machine: shelf.machine.clone(),
             machine_name: machine_name(state, &shelf.machine),
             good: cover.good,
+            missing: cover.missing,
             newest_good: cover.newest_good.map(|(taken_at, id)| NewestGood {
                 backup: id.clone(),
                 taken_at,

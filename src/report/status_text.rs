@@ -154,6 +154,9 @@ fn write_mode(status: &Status, text: &mut String) -> fmt::Result {
     };
     let since = status.mode_since.map_or_else(String::new, |since| format!(" since {}", instant(since)));
     writeln!(text, "mode       {}{since}", mode.word())?;
+    if let Some(until) = status.soft_start_until {
+        writeln!(text, "soft start until {}: nothing is deleted before, but by hand", instant(until))?;
+    }
     match &status.would_go_under_enforce {
         Some(would_go) => writeln!(text, "enforce    {}", would_go.line()),
         None => Ok(()),
@@ -183,7 +186,12 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
     let newest = match &shelf.newest_good {
         Some(newest) => {
             let age = span(Duration::from_secs(newest.age_seconds));
-            format!("{} good, the newest {age} old ({})", shelf.good, visible(newest.backup.as_str()))
+            let missing = match shelf.missing {
+                0 => String::new(),
+                missing => format!(" ({missing} IN NO LIST any more)"),
+            };
+            let (good, newest) = (shelf.good, visible(newest.backup.as_str()));
+            format!("{good} good{missing}, the newest {age} old ({newest})")
         }
         None => "NO GOOD BACKUP".to_owned(),
     };
@@ -299,6 +307,30 @@ mod tests {
         assert!(!said(&world).contains("; LATE"), "{}", said(&world));
         world.wait(Seconds::days(3));
         assert!(said(&world).contains("; LATE: older than it may be"), "{}", said(&world));
+    }
+
+    #[test]
+    fn the_soft_start_of_enforce_is_told_until_it_is_over() {
+        let mut world = World::new(1);
+        let ends = world.state.soft_start_ends().unwrap();
+        world.now = ends.shifted(-1_000_000);
+        assert!(
+            said(&world).contains(&format!("\nsoft start until {}: ", instant(ends))),
+            "{}",
+            said(&world)
+        );
+        world.now = ends;
+        assert!(!said(&world).contains("soft start"), "{}", said(&world));
+    }
+
+    #[test]
+    fn what_is_in_no_list_any_more_is_said_of_each_shelf() {
+        let mut world = World::new(1);
+        world.take_all();
+        world.take_all();
+        world.cloud.snapshots.pop_first();
+        world.look_at_all();
+        assert!(said(&world).contains("2 good (1 IN NO LIST any more), the newest"), "{}", said(&world));
     }
 
     #[test]

@@ -9,24 +9,65 @@ use super::foreign::{harmless, visible};
 use super::table::{Paper, Tone};
 use super::words::{count, instant, would_be_taken};
 use crate::domain::alert::matter::Matter;
-use crate::domain::backup::Life;
-use crate::domain::id::SnapshotId;
+use crate::domain::cover::is_missing;
 use crate::domain::policy::Mode;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stop {
-    /// `no_daemon`, `disk_full`, `cloud_unreachable`, `key_refused`, `observing`, `paused`,
-    /// `account_refused`, `frozen` or
-    /// `backups_missing`.
-    pub kind: &'static str,
+    pub kind: StopKind,
     /// `None`: it has no beginning that was written down.
     pub since: Option<Timestamp>,
     /// With words of the cloud or of a person in it: to be made visible before it is shown.
     pub said: String,
     pub stops_creates: bool,
     pub stops_deletes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopKind {
+    NoDaemon,
+    DiskFull,
+    CloudUnreachable,
+    KeyRefused,
+    Observing,
+    Paused,
+    AccountRefused,
+    Frozen,
+    BackupsMissing,
+}
+
+impl StopKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoDaemon => "no_daemon",
+            Self::DiskFull => "disk_full",
+            Self::CloudUnreachable => "cloud_unreachable",
+            Self::KeyRefused => "key_refused",
+            Self::Observing => "observing",
+            Self::Paused => "paused",
+            Self::AccountRefused => "account_refused",
+            Self::Frozen => "frozen",
+            Self::BackupsMissing => "backups_missing",
+        }
+    }
+
+    /// The planner knows nothing of it: what it proposes waits all the same.
+    pub fn is_beyond_the_plan(self) -> bool {
+        match self {
+            Self::NoDaemon | Self::DiskFull | Self::CloudUnreachable | Self::KeyRefused => true,
+            Self::Observing | Self::Paused | Self::AccountRefused | Self::Frozen | Self::BackupsMissing => {
+                false
+            }
+        }
+    }
+
+    /// No look can be made.
+    pub fn blinds(self) -> bool {
+        matches!(self, Self::CloudUnreachable | Self::KeyRefused)
+    }
 }
 
 /// What the journal cannot know of the process that writes it.
@@ -40,18 +81,13 @@ pub struct Writer {
 }
 
 impl Stop {
-    fn all(kind: &'static str, since: Option<Timestamp>, said: impl Into<String>) -> Self {
+    fn all(kind: StopKind, since: Option<Timestamp>, said: impl Into<String>) -> Self {
         Self { kind, since, said: said.into(), stops_creates: true, stops_deletes: true }
-    }
-
-    /// The planner knows nothing of it: what it proposes waits all the same.
-    pub fn is_beyond_the_plan(&self) -> bool {
-        ["no_daemon", "disk_full", "cloud_unreachable", "key_refused"].contains(&self.kind)
     }
 
     /// `KEY REFUSED since 2026-03-01 02:00:07: the cloud refuses the key`
     pub fn line(&self) -> String {
-        let kind = self.kind.replace('_', " ").to_uppercase();
+        let kind = self.kind.word().replace('_', " ").to_uppercase();
         let since = self.since.map_or_else(String::new, |at| format!(" since {}", instant(at)));
         // One line: a message of the cloud's must not begin another.
         format!("{kind}{since}: {}", harmless(&self.said).replace('\n', " "))
@@ -61,9 +97,13 @@ impl Stop {
 /// The gravest first.
 pub fn stops(state: &State, now: Timestamp, writer: &Writer) -> Vec<Stop> {
     let nobody = (writer.runs == Some(false)).then(|| match writer.simulated {
-        true => Stop::all("no_daemon", None, "the simulation is over, and nothing goes on with this journal"),
+        true => Stop::all(
+            StopKind::NoDaemon,
+            None,
+            "the simulation is over, and nothing goes on with this journal",
+        ),
         false => Stop::all(
-            "no_daemon",
+            StopKind::NoDaemon,
             None,
             "none is at work on this journal: nothing is backed up or deleted until one is",
         ),
@@ -78,7 +118,7 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
     if let Some(since) = since(Matter::DiskFull) {
         let said =
             "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
-        stops.push(Stop::all("disk_full", Some(since), said));
+        stops.push(Stop::all(StopKind::DiskFull, Some(since), said));
     }
     if let Some(told) = since(Matter::ApiUnreachable) {
         // The alarm begins a while after the last look that worked.
@@ -86,20 +126,25 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
         let because = state.fleet.broke_off().map(|why| format!(" ({})", visible(why)));
         let said =
             format!("the cloud cannot be reached{}: nothing is backed up", because.unwrap_or_default());
-        stops.push(Stop::all("cloud_unreachable", Some(since), said));
+        stops.push(Stop::all(StopKind::CloudUnreachable, Some(since), said));
     }
     if let Some(refused) = &state.key_refused {
-        let said = format!("the cloud refuses the key (HTTP {}); nothing is backed up", refused.status);
-        stops.push(Stop::all("key_refused", Some(refused.since), said));
+        let said = format!(
+            "the cloud refuses the key (HTTP {}); nothing is backed up; whether it is the key, or the header \
+             that it goes in, tells `{} --api`",
+            refused.status,
+            commands.doctor()
+        );
+        stops.push(Stop::all(StopKind::KeyRefused, Some(refused.since), said));
     }
     if state.adopted.is_some() && state.mode() == Mode::Observe {
         let would = would_be_taken(state.observed_slots());
         let said = format!("nothing is backed up and nothing is deleted; {would}");
-        stops.push(Stop::all("observing", None, said));
+        stops.push(Stop::all(StopKind::Observing, None, said));
     }
     if let Some(until) = state.paused(now) {
         let said = format!("policies make and delete nothing until {}", instant(until));
-        stops.push(Stop::all("paused", None, said));
+        stops.push(Stop::all(StopKind::Paused, None, said));
     }
     if let Some(halt) = &state.halts.account {
         let said = format!(
@@ -107,21 +152,22 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
             halt.refusal.words(),
             commands.of("retry", "--account")
         );
-        let stop = Stop::all("account_refused", Some(halt.since), said);
+        let stop = Stop::all(StopKind::AccountRefused, Some(halt.since), said);
         stops.push(Stop { stops_deletes: false, ..stop });
     }
     if let Some(freeze) = state.frozen.as_ref().filter(|freeze| now < freeze.until) {
         let (until, reason) = (instant(freeze.until), &freeze.reason);
         let said = match freeze.by_itself {
             true => format!(
-                "nothing is deleted until {until}: frozen by itself, {reason}; look first at `{}` and at the \
-                 cloud's own console, and end it with `{}` only if that was meant",
+                "nothing is deleted until {until}: frozen by itself, {reason}; look first at `{}`, at `{}` \
+                 and at the cloud's own console, and end it with `{}` only if that was meant",
+                commands.verb("snapshots list --state vanished"),
                 commands.verb("machines list"),
                 commands.verb("thaw")
             ),
             false => format!("nothing is deleted until {until}: {reason}"),
         };
-        let stop = Stop::all("frozen", Some(freeze.since), said);
+        let stop = Stop::all(StopKind::Frozen, Some(freeze.since), said);
         stops.push(Stop { stops_creates: false, ..stop });
     }
     stops.extend(doubt(state));
@@ -131,17 +177,13 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
 /// Much of ours is in no list any more, and that is not believed yet: what else is told of it stands as before.
 fn doubt(state: &State) -> Option<Stop> {
     let since = state.fleet.doubtful_since?;
-    // What we deleted ourselves, or what is believed to be gone, is missing for a reason that is known.
-    let awaited = state.backups.values().filter(|one| !matches!(one.life, Life::Deleted | Life::Vanished));
-    let is_missing =
-        |id: &&SnapshotId| state.fleet.snapshots.get(*id).is_some_and(|one| one.missing_since.is_some());
-    let missing = awaited.flat_map(|one| &one.snapshots).filter(is_missing).count();
+    let missing = state.backups.values().filter(|backup| is_missing(state, backup)).count();
     let said = format!(
         "{} in no list of the cloud's any more: look there; after a day of such lists it is believed, and \
          nothing is deleted until then",
-        count(missing, "snapshot of ours is", "snapshots of ours are")
+        count(missing, "backup of ours is", "backups of ours are")
     );
-    Some(Stop { stops_creates: false, ..Stop::all("backups_missing", Some(since), said) })
+    Some(Stop { stops_creates: false, ..Stop::all(StopKind::BackupsMissing, Some(since), said) })
 }
 
 /// One line for each, and nothing where nothing stops.
@@ -154,6 +196,7 @@ pub fn text<'a>(stops: impl IntoIterator<Item = &'a Stop>, paper: Paper) -> Stri
 mod tests {
     use super::*;
     use crate::domain::ask::Ask;
+    use crate::domain::backup::Life;
     use crate::domain::examples::world::World;
     use crate::domain::time::Seconds;
     use crate::report::plan::Planned;
@@ -181,7 +224,7 @@ mod tests {
         let writer = Writer { simulated: false, runs: Some(false), commands: Commands::default() };
         let planned = Planned::of(&world.state, world.now, &writer);
         let plan = plan_text::text(&planned, Paper::default());
-        let kinds: Vec<&str> = planned.stops.iter().map(|stop| stop.kind).collect();
+        let kinds: Vec<&str> = planned.stops.iter().map(|stop| stop.kind.word()).collect();
         assert_eq!(kinds, ["no_daemon", "paused", "frozen"]);
         for stop in &planned.stops {
             assert!(status.contains(&stop.line()) && plan.contains(&stop.line()), "{status}\n{plan}");
@@ -211,8 +254,8 @@ mod tests {
         world.cloud.snapshots.clear();
         world.look_at_all();
         let found = known(&world.state, world.now, &Commands::default());
-        assert_eq!((found[0].kind, found[0].stops_creates), ("backups_missing", false));
-        assert!(found[0].said.starts_with("5 snapshots of ours are in no list"), "{}", found[0].said);
+        assert_eq!((found[0].kind, found[0].stops_creates), (StopKind::BackupsMissing, false));
+        assert!(found[0].said.starts_with("5 backups of ours are in no list"), "{}", found[0].said);
         let alarms = crate::report::alarm::alarms(&world.state, world.now, &Commands::default());
         assert_eq!(alarms[0].kind, "backups_missing");
     }

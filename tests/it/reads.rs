@@ -178,7 +178,7 @@ fn an_explanation_of_a_policy_is_read_at_a_glance_and_all_of_it_can_be_asked_for
     for what in ["policy:daily".to_owned(), format!("machine:{}", DEMO.machine())] {
         let short = DEMO.text(&["explain", &what]);
         let all = DEMO.text(&["explain", &what, "--all"]);
-        assert!(short.lines().count() < 70 && short.contains("older events; --all shows them"), "{short}");
+        assert!(short.lines().count() < 70 && short.contains("left out; --all shows them"), "{short}");
         assert!(all.lines().count() > 100 && !all.contains("--all shows"), "{}", all.lines().count());
         // Of what happened, the newest stands in both.
         let newest = |text: &str| text.lines().last().unwrap().split_whitespace().next().unwrap().to_owned();

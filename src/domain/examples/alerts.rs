@@ -266,22 +266,6 @@ fn nobody_is_written_to_who_said_so_and_the_alerts_are_known_all_the_same() {
 }
 
 #[test]
-fn the_digest_comes_each_week_even_when_all_is_well_and_once_for_weeks_that_were_missed() {
-    let mut world = told();
-    world.adopt(|set| set.alerts.digest = Some("0 8 * * 1".to_owned()));
-    let count = |world: &mut World, days: u64| {
-        world.wait(Seconds::days(days));
-        let letters = world.tell();
-        letters.iter().for_each(|letter| world.send(&letter.id));
-        letters.iter().filter(|letter| news(letter).is_none()).count()
-    };
-    // Noon of a Sunday: the next Monday is a day away.
-    let days: Vec<usize> = (0..9).map(|_| count(&mut world, 1)).collect();
-    assert_eq!(days, [1, 0, 0, 0, 0, 0, 0, 1, 0]);
-    assert_eq!(count(&mut world, 50), 1);
-}
-
-#[test]
 fn a_refused_configuration_and_deletions_that_wait_for_a_person_are_told() {
     let mut world = told();
     let faults = vec!["qm.toml:1:1: mode = \"obey\": must be one of …".to_owned()];

@@ -29,6 +29,13 @@ fn what_nobody_may_delete_is_not_even_asked_for() {
     assert_eq!(judged(&ready, &victim), Err(AskRefusal::AskedAlready(victim)));
 }
 
+fn rails_of(refusal: &AskRefusal) -> &[Rail] {
+    match refusal {
+        AskRefusal::Rails { rails, .. } => rails,
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
 fn all_rails_against_a_deletion_are_named_at_once_with_what_takes_them_away() {
     let mut ready = ready();
@@ -36,10 +43,11 @@ fn all_rails_against_a_deletion_are_named_at_once_with_what_takes_them_away() {
     ready.world.adopt(|set| (set.rules.min_good, set.rules.soft_start) = (4, Seconds::days(30)));
     let refusal = judged_ask(&ready.world, &kept, &BTreeSet::new()).unwrap_err();
     let rails = vec![Rail::Kept, Rail::SoftStart, Rail::MinGood];
-    assert_eq!(refusal, AskRefusal::Rails(kept.clone(), rails.clone(), BTreeSet::new()));
+    assert_eq!(rails_of(&refusal), rails);
     let said = refusal.to_string();
-    assert!(said.contains("a rule keeps it") && said.contains("too few good backups"), "{said}");
-    let typed = "--override kept --override soft-start --override min-good --reason WHY";
+    assert!(said.contains("the rule last 2 of 2 keeps it (kept)"), "{said}");
+    assert!(said.contains("too few good backups"), "{said}");
+    let typed = "with --name BACKUP --override kept --override soft-start --override min-good --reason WHY";
     assert!(said.ends_with(typed), "{said}");
     assert_eq!(judged_ask(&ready.world, &kept, &rails.into_iter().collect()), Ok(()));
     let fewer = BTreeSet::from([Rail::Kept]);
@@ -57,7 +65,7 @@ fn the_last_good_one_of_a_machine_is_both_one_of_too_few_and_without_a_fresh_one
     }
     let refusal = judged_ask(&ready.world, &last, &BTreeSet::new()).unwrap_err();
     let rails = vec![Rail::Kept, Rail::MinGood, Rail::Stale];
-    assert_eq!(refusal, AskRefusal::Rails(last.clone(), rails.clone(), BTreeSet::new()));
+    assert_eq!(rails_of(&refusal), rails);
     let all: BTreeSet<Rail> = rails.into_iter().collect();
     assert_eq!(judged_ask(&ready.world, &last, &all), Ok(()));
     for missing in &all {

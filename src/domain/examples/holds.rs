@@ -371,9 +371,12 @@ fn nothing_is_kept_that_is_gone_or_going() {
             let refused = judge(&ready.world.state, ready.world.now, &ask);
             assert!(matches!(refused, Err(AskRefusal::Gone(..))), "{ask:?}: {refused:?}");
         }
-        assert_eq!(
-            judge(&ready.world.state, ready.world.now, &Ask::Unpin { backup: victim.clone() }),
-            Ok(())
-        );
+        let unpin = |ready: &Ready| {
+            judge(&ready.world.state, ready.world.now, &Ask::Unpin { backup: ready.victim.clone() })
+        };
+        assert_eq!(unpin(&ready), Err(AskRefusal::NotPinned(victim.clone())));
+        ready.world.state.backups.get_mut(&victim).expect("it is known").pinned = true;
+        assert_eq!(unpin(&ready), Ok(()));
+        ready.world.state.backups.get_mut(&victim).expect("it is known").pinned = false;
     }
 }

@@ -38,6 +38,7 @@ mod spans;
 mod doubts;
 mod refusals;
 mod alerts;
+mod digests;
 mod credits;
 mod history;
 mod laws;

@@ -143,6 +143,27 @@ fn beside_any_liar_the_daemon_lives_believes_nothing_and_ends_when_it_is_told_to
 }
 
 #[test]
+fn a_reload_does_not_end_the_wait_that_the_cloud_asked_for() {
+    let liar = Liar::at(0, says("429 Too Many Requests\r\nretry-after: 3600", b"{}"));
+    let mut site = Site::new();
+    site.port = liar.port;
+    // An hour of its clock is a minute of ours, and a look would be due each second of it.
+    site.clock = "[clock]\nscale = 60\nepoch = 2026-03-01T00:00:00Z\n[http]\nlisten = \"off\"\n".into();
+    let mut daemon = site.run();
+    until("the refusal of a look", || {
+        status(&site).is_some_and(|status| status["failing_looks"][0].is_object())
+    });
+    let before = liar.heard();
+    let hung_up = Command::new("kill").args(["-HUP", &daemon.0.id().to_string()]).status().unwrap();
+    assert!(hung_up.success());
+    thread::sleep(Duration::from_secs(8));
+    let reloaded = quartermaster(&["log", "list", "--kind", "reloaded", "--data-dir", &site.text("data")]);
+    assert!(String::from_utf8_lossy(&reloaded.stdout).contains("reloaded"), "{reloaded:?}");
+    assert_eq!((before, liar.heard()), (1, 1));
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
 fn a_doctor_says_of_each_liar_what_is_wrong_and_ends_with_the_right_code() {
     for (what, manner, expected) in manners() {
         let liar = Liar::at(0, manner);
