@@ -3,8 +3,6 @@
 //! Nothing is changed in a file before we know that it is ours, and nothing is appended to a log whose
 //! end does not follow from its last checkpoint.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -15,7 +13,7 @@ use crate::journal::entry::{Head, Seq};
 use crate::journal::fault::{Cause, Fault, Finding};
 use crate::journal::lock::{self, Lock, LockError};
 use crate::journal::schema::{self, Owner, Stranger};
-use crate::journal::{FILE, Journal, guard, meta, rows, settings};
+use crate::journal::{FILE, Journal, guard, meta, owner, rows, settings};
 
 /// What a commit waits for, and whose events it keeps. The latter is fixed when the file is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +68,7 @@ pub enum OpenError {
     Locked { path: PathBuf },
     #[error("{} is not a Quartermaster journal but {found}{}", path.display(), schema::WHAT_TO_DO)]
     Foreign { path: PathBuf, found: Stranger },
-    #[error("{} was written by a newer Quartermaster (format {found}; this one knows up to {newest})", path.display())]
+    #[error("{} was written by a newer Quartermaster (format {found}; this one knows up to {newest}){}", path.display(), schema::NEWER)]
     Newer { path: PathBuf, found: u32, newest: u32 },
     #[error("{} holds the events of a simulated cloud and cannot be used for a real one", path.display())]
     Simulated { path: PathBuf },
@@ -115,7 +113,7 @@ impl Journal {
 
 /// What happened to an account is nobody else's to read; the write-ahead log takes the file's mode.
 fn make_private(path: &Path) -> std::io::Result<()> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+    owner::open_or_make(path).map(drop)
 }
 
 fn refusal(path: &Path, fault: Fault) -> OpenError {
@@ -139,9 +137,9 @@ fn hold(path: &Path) -> Result<Lock, OpenError> {
 /// Whether the file is one that we may write to; gives its version, 0 if it is empty.
 fn admit(connection: &Connection, path: &Path, durability: Durability) -> Result<u32, OpenError> {
     let owned = |path: &Path| path.to_owned();
-    let owner = schema::owner(connection)
+    let found = schema::owner(connection)
         .map_err(|error| refusal(path, Fault::classify("read the journal's header", "the header", error)))?;
-    let version = match owner {
+    let version = match found {
         Owner::Nobody => return Ok(0),
         Owner::Other(found) => return Err(OpenError::Foreign { path: owned(path), found }),
         Owner::Us { version } => version,
