@@ -15,7 +15,7 @@ use crate::domain::policy::{Mode, Policy, PolicySet, Rules};
 use crate::domain::time::Timestamp;
 use clock::ClockSetting;
 use cloud::Cloud;
-use fault::{Fault, FaultKind, Faults, Place, Warning};
+use fault::{Fault, FaultKind, Faults, Warning};
 use journal::JournalSetting;
 use policy::PolicySetting;
 use rules::Lateness;
@@ -47,6 +47,7 @@ pub mod whereabouts;
 mod restart;
 pub mod span;
 mod encoding;
+mod syntax;
 mod relations;
 mod section;
 mod value;
@@ -132,7 +133,12 @@ pub fn parse(name: &str, text: &str) -> Result<Config, Faults> {
     let config = read(Section::top(table.get_ref()), &mut notes);
     let mut faults = notes.faults;
     if !errors.is_empty() {
-        faults = beside(syntax_faults(text, &errors), faults, text);
+        let learned = notes.learned;
+        let is_list = |name: &str| {
+            let place: Vec<&str> = name.split('.').collect();
+            learned.iter().any(|(known, kind)| *known == place && matches!(kind, Kind::Tables))
+        };
+        faults = syntax::beside(syntax::faults(text, &errors, &is_list), faults, text);
     }
     match config {
         Some(config) if faults.is_empty() => Ok(Config { warnings: notes.warnings, ..config }),
@@ -214,38 +220,6 @@ fn is_address(found: &Found<&str>) -> bool {
         && found.value.split_once('@').is_some_and(|(local, host)| {
             is_plain(local) && is_plain(host) && !local.contains(forbidden) && !host.contains(forbidden)
         })
-}
-
-fn syntax_faults(text: &str, errors: &[toml::de::Error]) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut last_line = 0;
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        let line = Place::of(text, &span).line;
-        // What follows on the same line is mostly the same slip again.
-        if line != last_line {
-            let rule = format!("not TOML: {}", error.message());
-            faults.push(Fault::plain(span, rule, FaultKind::Syntax));
-        }
-        last_line = line;
-    }
-    faults
-}
-
-/// Beside broken syntax, only what is surely not its consequence.
-fn beside(syntax: Vec<Fault>, others: Vec<Fault>, text: &str) -> Vec<Fault> {
-    let line_of = |fault: &Fault| Place::of(text, &fault.span).line;
-    let broken: Vec<usize> = syntax.iter().map(line_of).collect();
-    let first = syntax.iter().map(|fault| fault.span.start).min().unwrap_or(0);
-    let is_sure = |fault: &Fault| match fault.kind {
-        // A broken line can be the head of a table, or hide the setting.
-        FaultKind::Missing => false,
-        FaultKind::Unknown => fault.span.start < first,
-        FaultKind::Unreadable | FaultKind::Syntax | FaultKind::Refused | FaultKind::Unseen => {
-            !broken.contains(&line_of(fault))
-        }
-    };
-    syntax.into_iter().chain(others.into_iter().filter(is_sure)).collect()
 }
 
 impl Config {

@@ -215,7 +215,7 @@ impl Probe<'_> {
         };
         if object == Some(None) {
             let what = if question.kind == Kind::Machine { "machine" } else { "snapshot" };
-            finding.trouble = Some(format!("there is no {what} to ask about"));
+            finding.trouble = Some(format!("there is no {what} yet to ask about"));
             return Ok(finding);
         }
         let object = object.flatten();

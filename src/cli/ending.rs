@@ -50,7 +50,9 @@ pub const CODES: [(u8, &str); 8] = [
     (2, "Usage: the command line is not right; nothing was done."),
     (
         3,
-        "Findings: what was checked is not as it should be (`log verify`, `log rebuild`, `status --check`, `doctor`).",
+        "Findings: what was checked is not as it should be (`log verify`, `log rebuild`, `status --check`, `doctor`). \
+         To `log verify` and `status --check`, a journal that is missing, empty, damaged or not ours is a finding; other \
+         verbs fail at it.",
     ),
     (4, "No daemon answers, and what was asked needs one."),
     (75, "Busy: another process holds the journal."),

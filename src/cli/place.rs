@@ -11,12 +11,13 @@ use crate::clock::Clock;
 use crate::config::clock::ClockSetting;
 use crate::config::socket::SocketSetting;
 use crate::config::whereabouts::{self, Whereabouts};
-use crate::daemon::engine::{self, FOLD_ID};
+use crate::daemon::engine::{self, FOLD_ID, StartError};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
+use crate::journal::FILE;
 use crate::journal::entry::{Head, Seq};
-use crate::journal::fault::Fault;
-use crate::journal::reader::Reader;
+use crate::journal::fault::{Cause, Fault, Finding};
+use crate::journal::reader::{ReadError, Reader};
 use crate::report::command::Commands;
 use crate::report::stops::Writer;
 use crate::report::table::one_line;
@@ -115,7 +116,12 @@ fn is_same(one: &Path, other: &Path) -> bool {
 impl Found {
     /// Reads beside a running daemon, or without one.
     pub fn read(&self) -> Result<Seen, Ending> {
-        read(&self.directory)
+        read(&self.directory).map_err(Ending::failed)
+    }
+
+    /// The same for whoever checks: a journal that is missing, damaged or not ours is what was looked for.
+    pub fn examine(&self) -> Result<Seen, Ending> {
+        read(&self.directory).map_err(examined)
     }
 
     /// Whether something goes on with what was seen.
@@ -148,18 +154,42 @@ fn recorded_before(reader: &Reader, after: Seq) -> Result<Option<Timestamp>, Fau
     Ok(reader.read(Seq(last), 1)?.first().map(|row| row.recorded_at))
 }
 
-fn read(directory: &Path) -> Result<Seen, Ending> {
-    let reader = Reader::open(directory).map_err(Ending::failed)?;
+/// How a check ends that meets this.
+fn examined(error: ReadError) -> Ending {
+    if error.is_finding() { Ending::Findings(Box::new(error)) } else { Ending::failed(error) }
+}
+
+fn read(directory: &Path) -> Result<Seen, ReadError> {
+    let reader = Reader::open(directory)?;
+    let path = directory.join(FILE);
+    let unread = |fault| ReadError::from_fault(&path, fault);
     let checkpoint = reader.load_checkpoint(FOLD_ID).ok().flatten();
     let restored = checkpoint.and_then(|saved| Some((State::restore(&saved.bytes)?, saved.head)));
     let (mut state, start) = restored.unwrap_or((State::default(), Head::START));
     let head = Cell::new(start);
-    let mut last = recorded_before(&reader, start.seq).map_err(Ending::failed)?;
+    let mut last = recorded_before(&reader, start.seq).map_err(unread)?;
     let read = |after| {
         let rows = reader.read(after, AT_ONCE)?;
         head.set(rows.last().map_or(head.get(), |row| row.head()));
         Ok(rows)
     };
-    engine::fold(&mut state, start.seq, &mut last, read).map_err(Ending::failed)?;
+    engine::fold(&mut state, start.seq, &mut last, read).map_err(|error| unfolded(&path, error))?;
     Ok(Seen { state, head: head.get(), simulated: reader.is_simulated(), last })
+}
+
+/// What is wrong with a journal whose events could not be folded.
+pub fn unfolded(path: &Path, error: StartError) -> ReadError {
+    match error {
+        StartError::Decode(unreadable) => {
+            let cause = unreadable.source.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+            let place = format!("row {}: body", unreadable.seq);
+            let source = Finding { place, what: format!("{unreadable}{cause}") };
+            ReadError::Damaged { path: path.to_owned(), source }
+        }
+        StartError::Read(fault) => ReadError::from_fault(path, fault),
+        // Folding opens nothing.
+        StartError::Open(error) => {
+            ReadError::Failed { tried: "fold the journal", path: path.to_owned(), source: Cause::new(error) }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,10 @@ use crate::cli::argument::{self, Dialects, Faults};
 use crate::cli::ending::Ending;
 use crate::cli::{interrupt, scenario, screen};
 use crate::clock::Clock;
-use crate::config::key;
+use crate::config::clock::ClockSetting;
+use crate::config::{key, starter};
 use crate::domain::money::Nanos;
+use crate::domain::policy::Mode;
 use crate::domain::time::{Seconds, Timestamp};
 use crate::sim::cloud::{Cloud, Start};
 use crate::sim::dialect::Dialect;
@@ -165,21 +167,34 @@ impl ServeArguments {
         }
     }
 
-    /// Where it is and how its time runs, as a configuration takes it.
+    /// Where it is and how its time runs: all of what is printed is a configuration for its daemon.
     fn announce(&self, address: SocketAddr, epoch: Timestamp, key_file: &Path) -> Result<(), Ending> {
-        let path = std::path::absolute(key_file).unwrap_or_else(|_| key_file.to_owned());
-        let path = serde_json::to_string(&path).map_err(Ending::failed)?;
-        let lines = format!(
-            "# A simulated cloud listens on {address}. For the configuration of `quartermaster run`:\n\
-             [cloud]\nbase_url = \"http://{address}/api\"\nkey_file = {path}\n\n\
-             [clock]\nscale = {}\nepoch = {epoch}",
-            self.speed
+        let key_file = std::path::absolute(key_file).unwrap_or_else(|_| key_file.to_owned());
+        // A journal of another simulation is not this one's past.
+        let data_dir = std::env::temp_dir().join(format!("quartermaster-sim-{:08x}", fastrand::u32(..)));
+        let clock = ClockSetting { scale: self.speed, epoch };
+        let mode = if self.replay.is_some() { Mode::Observe } else { Mode::Enforce };
+        let configuration = starter::simulated(
+            &format!("http://{address}/api"),
+            &key_file.display().to_string(),
+            &data_dir.display().to_string(),
+            mode,
+            clock,
+        );
+        let text = format!(
+            "# A simulated cloud listens on {address}. This is a whole configuration for it: in a file of its own,\n\
+             # such as sim.toml, it is run by `quartermaster run --config sim.toml`.\n{configuration}"
         );
         if self.json {
-            screen::warn(&lines);
+            screen::warn(&text);
             return Ok(());
         }
-        screen::print(&lines)
+        if !io::stdout().is_terminal() {
+            screen::warn(&format!(
+                "a simulated cloud listens on {address}; what to run with it is on standard output"
+            ));
+        }
+        screen::print(&text)
     }
 }
 

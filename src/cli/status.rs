@@ -28,7 +28,7 @@ pub struct StatusArguments {
 
 pub fn show(arguments: &StatusArguments) -> Result<(), Ending> {
     let found = arguments.place.find()?;
-    let seen = found.read()?;
+    let seen = if arguments.check { found.examine()? } else { found.read()? };
     let source = Source {
         simulated: seen.simulated,
         seq: seen.head.seq.0,

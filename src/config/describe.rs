@@ -73,8 +73,13 @@ fn write_policy(policy: &PolicySetting, now: Timestamp, text: &mut String) -> st
     for _ in 0..SHOWN {
         let Some(next) = policy.schedule.next_after(slot) else { break };
         let local = next.zoned().to_zoned(policy.schedule.zone().clone());
-        let utc = next.zoned().strftime("%Y-%m-%d %H:%M:%S UTC");
-        writeln!(text, "  next       {} = {utc}", local.strftime("%a %Y-%m-%d %H:%M:%S %Z"))?;
+        let local = local.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string();
+        match local.ends_with(" UTC") {
+            true => writeln!(text, "  next       {local}")?,
+            false => {
+                writeln!(text, "  next       {local} = {}", next.zoned().strftime("%Y-%m-%d %H:%M:%S UTC"))?;
+            }
+        }
         slot = next;
     }
     let gap = policy.schedule.longest_gap(now);

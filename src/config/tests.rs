@@ -165,9 +165,9 @@ fn the_description_shows_the_next_three_times_in_both_zones() {
       keeps      monthly 12
       schedule   @weekly in UTC
       that is    at 00:00, on Sunday; each time once a day, whatever the clock does
-      next       Sun 2026-03-29 00:00:00 UTC = 2026-03-29 00:00:00 UTC
-      next       Sun 2026-04-05 00:00:00 UTC = 2026-04-05 00:00:00 UTC
-      next       Sun 2026-04-12 00:00:00 UTC = 2026-04-12 00:00:00 UTC
+      next       Sun 2026-03-29 00:00:00 UTC
+      next       Sun 2026-04-05 00:00:00 UTC
+      next       Sun 2026-04-12 00:00:00 UTC
       longest    7 d between two in the coming year
     ");
 }

@@ -102,15 +102,19 @@ impl Shelf {
         Ok(Some(path))
     }
 
-    /// Of the backups in the folder; other files are none of ours.
     fn names(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
-            names.extend(entry?.file_name().into_string().ok().filter(|name| time_of(name).is_some()));
-        }
-        names.sort();
-        Ok(names)
+        names(&self.folder)
     }
+}
+
+/// Of the backups in a folder, the oldest first; other files are none of ours.
+pub fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string().ok().filter(|name| time_of(name).is_some()));
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Whether no backup is young enough. One that is dated in the future tells nothing of the present.

@@ -18,8 +18,8 @@ use crate::daemon::inbox;
 use crate::daemon::run::RunError;
 use crate::daemon::service::{self, Pulse};
 use crate::daemon::tell::Teller;
-use crate::journal::lock;
 use crate::journal::open::{Durability, OpenError};
+use crate::journal::{self, lock};
 
 /// Opens the journal in `directory`, which is made where it is missing.
 pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
@@ -42,7 +42,16 @@ fn try_to_take(directory: &Path) -> Result<Folded, RunError> {
         // Or a power cut could take the new folder with all that is in it. Not everybody may do this.
         drop(fs::File::open(parent).and_then(|parent| parent.sync_all()));
     }
-    Ok(engine::open(directory, Durability::Full, Replay::Checkpoint)?)
+    let folded = engine::open(directory, Durability::Full, Replay::Checkpoint)?;
+    if folded.was_empty {
+        let path = directory.join(journal::FILE);
+        tracing::warn!(
+            path = %path.display(),
+            "the file was there and empty: a new journal is begun in it. If it was the journal once, end this, move \
+             the file away and put a copy back with `log restore`"
+        );
+    }
+    Ok(folded)
 }
 
 /// Why no waiting makes a directory of it. What is full, read-only or in the way can be mended, and a mount can

@@ -105,7 +105,7 @@ pub struct Parts {
 impl Engine {
     /// Writes down that a process began and what it obeys.
     pub async fn start(folded: Folded, policies: PolicySet, parts: Parts) -> Result<Self, Trouble> {
-        let Folded { journal, state, last, replayed } = folded;
+        let Folded { journal, state, last, replayed, was_empty: _ } = folded;
         let Parts { client, clock, inbox, listener, stop } = parts;
         let baseline = baseline(&clock);
         let mut engine = Self {
@@ -274,6 +274,8 @@ impl From<AppendError> for Trouble {
 /// A journal and the state that its events come to.
 pub struct Folded {
     pub journal: Journal,
+    /// Its file was there before it, and empty.
+    pub was_empty: bool,
     pub state: State,
     /// The time of the last event.
     pub last: Option<Timestamp>,
@@ -291,7 +293,7 @@ pub enum Replay {
 
 /// Opens the journal in a directory and folds it.
 pub fn open(directory: &Path, durability: Durability, replay: Replay) -> Result<Folded, StartError> {
-    let (journal, _) = Journal::open(directory, durability)?;
+    let (journal, opened) = Journal::open(directory, durability)?;
     let checkpoint = match journal.load_checkpoint(FOLD_ID) {
         Ok(checkpoint) => checkpoint.filter(|_| replay == Replay::Checkpoint),
         // It is disposable: what it would have saved is done again.
@@ -306,7 +308,7 @@ pub fn open(directory: &Path, durability: Durability, replay: Replay) -> Result<
     }
     fold(&mut state, after, &mut last, |after| journal.read(after, REPLAY_BATCH))?;
     let replayed = journal.head().seq.0.saturating_sub(after.0);
-    Ok(Folded { journal, state, last, replayed })
+    Ok(Folded { journal, was_empty: opened.was_empty, state, last, replayed })
 }
 
 /// Folds all events after `after` into the state.

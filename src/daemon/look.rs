@@ -6,7 +6,7 @@ use crate::barrack::client::Walked;
 use crate::barrack::page::Seen;
 use crate::daemon::engine::{Engine, Trouble};
 use crate::daemon::inbox::Inbox;
-use crate::domain::billing::balance;
+use crate::domain::billing::balance::{self, Balance};
 use crate::domain::digest::Digest;
 use crate::domain::event::{Event, KeyJudged, Observed};
 use crate::domain::fleet::{Change, Item, Look, LookResult, Scope};
@@ -21,14 +21,13 @@ impl Engine {
         }
         let began = self.clock.now();
         self.client.expect_excess(scope, self.state.fleet.excess(scope));
-        let walked = tokio::select! {
-            biased;
-            walked = self.client.look(scope) => walked,
-            () = self.stop.cancelled() => return self.record_given_up(None).await,
-            () = somebody_waits(&self.inbox, self.clock.is_simulated(), self.hurried) => {
-                return self.give_up_on(scope, began).await;
-            }
-        };
+        let Some(mut walked) = self.walk(scope, began).await? else { return Ok(()) };
+        if let Some(surprise) = surprise(&self.state, &walked) {
+            // One odd answer must not tell of a ruin, nor of a top-up that never was.
+            self.record(walked.calls.iter().cloned().map(Event::Called).collect()).await?;
+            let Some(second) = self.walk(scope, began).await? else { return Ok(()) };
+            walked = agreed(&self.state, &surprise, second);
+        }
         self.hurried = false;
         let mut events = changes(&self.state, scope, &walked);
         events.splice(0..0, walked.calls.iter().cloned().map(Event::Called));
@@ -48,6 +47,18 @@ impl Engine {
             self.client.forget_listings();
         }
         stored
+    }
+
+    /// One walk to its end; `None`: it was given up, which is written down.
+    async fn walk(&mut self, scope: &Scope, began: Timestamp) -> Result<Option<Walked>, Trouble> {
+        tokio::select! {
+            biased;
+            walked = self.client.look(scope) => Ok(Some(walked)),
+            () = self.stop.cancelled() => self.record_given_up(None).await.map(|()| None),
+            () = somebody_waits(&self.inbox, self.clock.is_simulated(), self.hurried) => {
+                self.give_up_on(scope, began).await.map(|()| None)
+            }
+        }
     }
 
     /// Somebody waits for the engine. What was read counts as unread, and the next look is given more time, or
@@ -111,6 +122,27 @@ fn changes(state: &State, scope: &Scope, walked: &Walked) -> Vec<Event> {
         events.extend(missing.map(|change| Event::Observed(Observed { change, raw: String::new() })));
     }
     events
+}
+
+/// A balance that the one before does not lead to.
+fn surprise(state: &State, walked: &Walked) -> Option<Balance> {
+    walked.items.iter().find_map(|seen| match &*seen.item {
+        Item::Balance(balance) => {
+            balance::is_surprise(&state.fleet.balance, balance).then(|| balance.clone())
+        }
+        _ => None,
+    })
+}
+
+/// The second look, after a first one that was a surprise: believed where it is none, or the same one.
+fn agreed(state: &State, first: &Balance, second: Walked) -> Walked {
+    match surprise(state, &second) {
+        Some(again) if !balance::agree(first, &again) => {
+            let why = "two looks in a row saw another balance each".to_owned();
+            Walked { items: [].into(), result: LookResult::Incomplete(why), ..second }
+        }
+        Some(_) | None => second,
+    }
 }
 
 fn top_ups(state: &State, item: &Item) -> Vec<Event> {

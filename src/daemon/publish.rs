@@ -1,4 +1,4 @@
-//! Publishing: after each pass the port is handed a state that no longer changes.
+//! Publishing: at the start and after each pass the port is handed a state that no longer changes.
 //!
 //! The state is copied only where something was recorded since. Whoever reads it never holds up the
 //! engine, and nothing is published where nobody listens.
@@ -114,7 +114,7 @@ pub fn events(directory: &Path) -> Events {
     })
 }
 
-/// Hands over what is true after each pass.
+/// Hands over what is true at the start and after each pass.
 pub struct Publisher {
     sender: watch::Sender<Present>,
     /// Of the journal.
@@ -135,6 +135,11 @@ impl Publisher {
         self.sender.send_replace(Present::Degraded { why: why.to_owned() });
     }
 
+    /// The journal is read: what it tells can be seen before the first pass, which may wait for the cloud.
+    pub fn begun(&mut self, engine: &Engine) {
+        self.publish(engine, None);
+    }
+
     /// A pass is over, or was given up.
     pub fn passed(&mut self, engine: &Engine) {
         let trouble = engine.trouble().map(str::to_owned);
@@ -142,6 +147,10 @@ impl Publisher {
             self.passes += 1;
             self.last_pass = Some(engine.now());
         }
+        self.publish(engine, trouble);
+    }
+
+    fn publish(&mut self, engine: &Engine, trouble: Option<String>) {
         if self.sender.receiver_count() == 0 {
             return;
         }

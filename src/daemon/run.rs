@@ -115,6 +115,7 @@ async fn serve(
     let pulse = Pulse::new();
     let begin = async || begin(&config, key.clone(), take(directory)?, &clock, &stop, &pulse).await;
     let Some(mut engine) = degraded::until_writable(&clock, &stop, tell, begin).await? else { return Ok(()) };
+    publisher.begun(&engine);
     outside.tell(move |engine| publisher.passed(engine));
     engine.heed(Room::new(directory, config.journal.free_space_mib));
     engine.answer_by(Answers::Asked);

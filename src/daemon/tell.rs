@@ -6,20 +6,24 @@ use crate::domain::alert::event::AlertChanged;
 use crate::domain::alert::matter::Level;
 use crate::domain::backup::Judgement;
 use crate::domain::billing::event::{Billed, FinalsDiffered};
+use crate::domain::billing::record::BillKind;
 use crate::domain::downtime::Downtime;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{BusyAnswered, DowntimeSeen, Event, Recorded, Reloaded};
 use crate::domain::fleet::{LookResult, Scope};
+use crate::domain::policy::Images;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::mail::letter;
 use crate::report::foreign::visible;
-use crate::report::words;
+use crate::report::{refused, words};
 
 /// Tells events, and of failing looks only the first and the last of a row.
 #[derive(Debug, Default)]
 pub struct Teller {
     failing: Vec<Scope>,
+    /// Of what the cloud does not offer it was told under this configuration.
+    not_offered: Vec<&'static str>,
 }
 
 impl Teller {
@@ -33,7 +37,7 @@ impl Teller {
             Event::PoliciesAdopted(set) => {
                 tracing::info!(mode = set.mode.word(), policies = set.policies.len(), "policies adopted");
             }
-            Event::Looked(look) => self.looked(&look.scope, &look.result),
+            Event::Looked(look) => self.looked(state, &look.scope, &look.result),
             Event::Asked(asked) => tracing::info!(uid = asked.uid, ask = ?asked.ask, "a person asked"),
             Event::SlotDecided(decided) => {
                 let (policy, machine) = (&decided.slot.policy, &decided.slot.machine);
@@ -55,7 +59,7 @@ impl Teller {
             Event::Doomed(doomed) => tracing::info!(backup = %doomed.backup, "doomed: no rule keeps it"),
             Event::Spared(spared) => tracing::info!(backup = %spared.backup, why = %spared.why, "spared"),
             Event::Lapsed(lapsed) => tracing::warn!("{}", words::lapsed(lapsed)),
-            Event::Reloaded(reloaded) => tell_reload(reloaded),
+            Event::Reloaded(reloaded) => self.reloaded(reloaded),
             Event::BusyAnswered(answered) => tell_busy(answered),
             Event::DowntimeSeen(seen) => tell_downtime(seen),
             Event::KeyJudged(judged) => tell_key(judged.refused),
@@ -90,7 +94,10 @@ impl Teller {
         }
     }
 
-    fn looked(&mut self, scope: &Scope, result: &LookResult) {
+    fn looked(&mut self, state: &State, scope: &Scope, result: &LookResult) {
+        if matches!(result, LookResult::NotFound | LookResult::Unavailable(_)) {
+            self.tell_not_offered(state, scope);
+        }
         // Single objects come and go; their looks say so in what they lead to.
         if matches!(scope, Scope::Snapshot(_) | Scope::Links(_)) {
             return;
@@ -109,6 +116,40 @@ impl Teller {
             | LookResult::Complete
             | LookResult::NotFound
             | LookResult::Unavailable(_) => {}
+        }
+    }
+}
+
+impl Teller {
+    fn reloaded(&mut self, reloaded: &Reloaded) {
+        // The paths may be others now.
+        self.not_offered.clear();
+        tell_reload(reloaded);
+    }
+
+    /// Nothing fails by it, so that a path which is set wrong would show nowhere else.
+    fn tell_not_offered(&mut self, state: &State, scope: &Scope) {
+        let (path, what) = match scope {
+            Scope::Links(_) => {
+                ("links", "which images were made of a snapshot; the list of images tells alone")
+            }
+            Scope::Images => ("images", "images"),
+            Scope::Balance => ("balance", "the balance"),
+            Scope::Prices => ("prices", "prices"),
+            Scope::Billing(BillKind::Instance, _) => ("machine_billing", "the bills of machines"),
+            Scope::Billing(BillKind::Snapshot, _) => ("snapshot_billing", "the bills of snapshots"),
+            Scope::Billing(BillKind::Volume, _) => ("volume_billing", "the bills of volumes"),
+            // A snapshot that is gone is no wrong path, and the lists of these two fail where theirs is.
+            Scope::Snapshot(_) | Scope::Machines | Scope::Snapshots => return,
+        };
+        let is_said = state.adopted.as_ref().is_some_and(|adopted| adopted.set.images == Images::Absent)
+            && matches!(scope, Scope::Links(_) | Scope::Images);
+        if !is_said && !self.not_offered.contains(&path) {
+            self.not_offered.push(path);
+            tracing::warn!(
+                setting = format_args!("cloud.paths.{path}"),
+                "the cloud does not tell {what}: if it does under another path, set that; `doctor --api` tries some"
+            );
         }
     }
 }
@@ -155,8 +196,9 @@ fn tell_reload(Reloaded { file, faults, restart }: &Reloaded) {
     if !restart.is_empty() {
         tracing::warn!(%file, "a restart is needed for {}: edited, and taken at the next start only", restart.join(", "));
     }
-    for fault in faults {
-        tracing::error!(%file, "configuration refused, the old one goes on: {fault}");
+    if !faults.is_empty() {
+        let said = refused::in_short(file, faults);
+        tracing::error!(%file, "configuration refused, the old one goes on: {said}");
     }
 }
 
@@ -199,5 +241,57 @@ fn tell_judgement(backup: &str, judgement: &Judgement) {
         Judgement::Bad { why } => tracing::warn!(backup, why = %visible(why), "a bad backup"),
         Judgement::TimedOut => tracing::warn!(backup, "pending for too long"),
         Judgement::Vanished => tracing::warn!(backup, "vanished, and not by us"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::domain::digest::Digest;
+    use crate::domain::fleet::Look;
+    use crate::domain::id::SnapshotId;
+
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Told {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_path_that_the_cloud_does_not_have_is_told_once_with_its_setting() {
+        let told = Told::default();
+        let writer = told.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let mut teller = Teller::default();
+        let mut record = |event| {
+            teller.recorded(&State::default(), &Recorded { seq: 1, at: Timestamp::EPOCH, event });
+        };
+        let looked = |scope, result| {
+            let (began, digest, server_date, miscount) = (Timestamp::EPOCH, Digest::default(), None, None);
+            Event::Looked(Look { scope, began, result, digest, items: 0, server_date, miscount })
+        };
+        let links = || Scope::Links(SnapshotId::new("BRK-1S"));
+        let gone = Scope::Snapshot(SnapshotId::new("BRK-1S"));
+        tracing::subscriber::with_default(subscriber, || {
+            record(looked(gone, LookResult::NotFound));
+            record(looked(links(), LookResult::NotFound));
+            record(looked(links(), LookResult::NotFound));
+            record(looked(Scope::Images, LookResult::Unavailable("HTTP 404".to_owned())));
+        });
+        let text = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        for setting in ["cloud.paths.links", "cloud.paths.images"] {
+            assert_eq!(text.matches(setting).count(), 1, "{text}");
+        }
     }
 }

@@ -39,7 +39,7 @@ pub enum LockError {
 
 pub fn take(path: &Path) -> Result<Lock, LockError> {
     // As the journal itself: nobody else has anything to do here, and who cannot open it cannot hold it.
-    let file = owner::open_or_make(path).map_err(LockError::Failed)?;
+    let (file, _) = owner::open_or_make(path).map_err(LockError::Failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { file }),
         Err(TryLockError::WouldBlock) => Err(LockError::Held),

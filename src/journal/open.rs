@@ -3,6 +3,8 @@
 //! Nothing is changed in a file before we know that it is ours, and nothing is appended to a log whose
 //! end does not follow from its last checkpoint.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -47,6 +49,8 @@ impl Durability {
 pub struct Opened {
     pub head: Head,
     pub last_stop: LastStop,
+    /// A new journal was begun in a file that was there already, with nothing in it.
+    pub was_empty: bool,
     /// How many rows at the end of the log were hashed again.
     pub verified_rows: u64,
     /// The checkpoint cannot be used; the chain was verified from its first row instead.
@@ -92,16 +96,22 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        make_private(&path).map_err(|error| failed(Cause::new(error)))?;
+        let (_, was_there) = owner::open_or_make(&path).map_err(|error| failed(Cause::new(error)))?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|e| failed(e.into()))?;
         settings::prepare(&connection).map_err(failed)?;
         let version = admit(&connection, &path, durability)?;
+        let was_empty = was_there && version == 0;
+        if was_empty {
+            // Who owns it can read it whatever its mode; where that is another, it stays as it is.
+            drop(std::fs::set_permissions(&path, Permissions::from_mode(owner::PRIVATE)));
+        }
         settings::prepare_writer(&connection, durability.waits_for_disk()).map_err(failed)?;
         if version < schema::NEWEST {
             schema::migrate(&connection, version, durability.simulated())
                 .map_err(|error| refused(Fault::classify("migrate the journal", FILE, error)))?;
         }
         let opened = examine(&connection, version == 0, durability).map_err(refused)?;
+        let opened = Opened { was_empty, ..opened };
         meta::mark_clean(&connection, false)
             .map_err(|error| refused(Fault::classify("mark the journal as in use", "meta", error)))?;
         guard::install(&mut connection).map_err(failed)?;
@@ -109,11 +119,6 @@ impl Journal {
         let journal = Self { connection, head: opened.head, simulated, poisoned: false, _lock: lock };
         Ok((journal, opened))
     }
-}
-
-/// What happened to an account is nobody else's to read; the write-ahead log takes the file's mode.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    owner::open_or_make(path).map(drop)
 }
 
 fn refusal(path: &Path, fault: Fault) -> OpenError {
@@ -174,7 +179,7 @@ fn examine(connection: &Connection, new: bool, durability: Durability) -> Result
         Err(fault) => return Err(fault),
     };
     let (head, verified_rows) = verify_tail(connection, checkpoint.as_ref())?;
-    Ok(Opened { head, last_stop, verified_rows, damaged_checkpoint })
+    Ok(Opened { head, last_stop, was_empty: false, verified_rows, damaged_checkpoint })
 }
 
 /// Lets SQLite check its own structures, with one of its two pragmas for that.

@@ -7,19 +7,23 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
+/// What happened to an account is nobody else's to read; the write-ahead log takes the file's mode.
+pub const PRIVATE: u32 = 0o600;
 const ROOT: u32 = 0;
 
-/// A file to write to, which is made where it is missing. It is its owner's alone.
-pub fn open_or_make(path: &Path) -> io::Result<File> {
+/// A file to write to, which is made where it is missing; whether it was there.
+pub fn open_or_make(path: &Path) -> io::Result<(File, bool)> {
     let mut options = OpenOptions::new();
     options.append(true);
     // `create_new` follows no link that somebody else put there.
-    match options.clone().create_new(true).mode(0o600).open(path) {
+    match options.clone().create_new(true).mode(PRIVATE).open(path) {
         Ok(file) => {
             give(&file, path.parent().unwrap_or(Path::new("/")))?;
-            Ok(file)
+            Ok((file, false))
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.open(path).map(|file| (file, true))
+        }
         Err(error) => Err(error),
     }
 }

@@ -201,6 +201,18 @@ impl Reader {
 }
 
 impl ReadError {
+    /// What stands in the journal's place is at fault, or nothing stands there; else it could not be judged.
+    pub fn is_finding(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::Foreign { .. } | Self::Damaged { .. } => true,
+            Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Closed { .. }
+            | Self::NoRights { .. }
+            | Self::Failed { .. } => false,
+        }
+    }
+
     pub fn from_fault(path: &Path, fault: Fault) -> Self {
         let path = path.to_owned();
         match fault {

@@ -162,7 +162,11 @@ fn listings(state: &State, tell: &mut impl FnMut(&'static str, Option<Timestamp>
             tell("total_off", Some(known.since), said);
         }
         if look.unavailable {
-            tell("not_offered", None, format!("the cloud does not offer this: {}", scope.word()));
+            let what = scope.word();
+            let said = format!(
+                "the cloud does not offer this: {what}; if it does under another path, set cloud.paths.{what}"
+            );
+            tell("not_offered", None, said);
         }
     }
 }

@@ -15,6 +15,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Ok,
+    /// It could not be checked yet.
+    Skip,
     /// It works, and somebody should look at it.
     Warn,
     /// It does not work.
@@ -56,6 +58,10 @@ impl Checks {
         self.add(Level::Ok, subject, seen.into(), None);
     }
 
+    pub fn skip(&mut self, subject: &str, seen: impl Into<String>, todo: impl Into<String>) {
+        self.add(Level::Skip, subject, seen.into(), Some(todo.into()));
+    }
+
     pub fn warn(&mut self, subject: &str, seen: impl Into<String>, todo: impl Into<String>) {
         self.add(Level::Warn, subject, seen.into(), Some(todo.into()));
     }
@@ -67,7 +73,7 @@ impl Checks {
     /// All texts may hold what the cloud chose.
     fn add(&mut self, level: Level, subject: &str, seen: String, todo: Option<String>) {
         match level {
-            Level::Ok => {}
+            Level::Ok | Level::Skip => {}
             Level::Warn => self.warnings += 1,
             Level::Fail => self.failures += 1,
         }
@@ -117,6 +123,7 @@ impl Checks {
 pub fn line(check: &Check) -> String {
     let word = match check.level {
         Level::Ok => "ok",
+        Level::Skip => "skip",
         Level::Warn => "warn",
         Level::Fail => "FAIL",
     };
@@ -132,10 +139,12 @@ mod tests {
     fn each_check_is_one_line_with_what_to_do_and_nothing_foreign_gets_out() {
         let mut checks = Checks::default();
         checks.ok("disk", "12 GiB free");
+        checks.skip("cloud.paths.snapshot", "not asked", "ask again");
         checks.warn("clock", "5 min ahead", "set it");
         checks.fail("cloud.paths.machines", "HTTP 404\n\u{1b}[31m", "look");
         insta::assert_snapshot!(checks.text(Paper::default()), @r"
         ok   disk: 12 GiB free
+        skip cloud.paths.snapshot: not asked — ask again
         warn clock: 5 min ahead — set it
         FAIL cloud.paths.machines: HTTP 404 \u{1b}[31m — look
         ");

@@ -44,7 +44,7 @@ pub struct Planned {
     pub would_go_under_enforce: Option<WouldGo>,
     /// What the next pass looks at before it decides anything; the plan may be another then.
     pub looks_first: Vec<String>,
-    /// What would be written down now.
+    /// What would be written down now, but for sums of billing records.
     pub conclusions: Vec<Conclusion>,
     /// What would be asked of the cloud now, in this order.
     pub actions: Vec<ActionShown>,
@@ -119,7 +119,11 @@ impl Planned {
             observing: adopted.is_some() && state.mode() == Mode::Observe,
             would_go_under_enforce: would_go::of(state, now, None),
             looks_first: looks::due(state, now).iter().map(|scope| scope.word().to_owned()).collect(),
-            conclusions: events.iter().map(|event| conclusion(state, event)).collect(),
+            conclusions: events
+                .iter()
+                .filter(|event| !is_bookkeeping(event))
+                .map(|event| conclusion(state, event))
+                .collect(),
             actions: plan.actions.iter().map(|action| self::action(state, action)).collect(),
             slots,
             doomed,
@@ -166,6 +170,11 @@ fn action(state: &State, action: &Action) -> ActionShown {
             why: cause(&effect.cause),
         },
     }
+}
+
+/// Nothing is done by it, and nobody waits for it: `costs` tells what it comes to.
+fn is_bookkeeping(event: &Event) -> bool {
+    matches!(event, Event::HourClosed(_) | Event::DayClosed(_))
 }
 
 fn conclusion(state: &State, event: &Event) -> Conclusion {

@@ -185,7 +185,10 @@ impl PolicyShown {
         line("that is", &self.schedule_in_words);
         self.timing.iter().for_each(|said| line("timing", said));
         for next in &self.next {
-            line("next", &format!("{} = {} UTC", next.local, instant(next.at)));
+            match next.local.ends_with(" UTC") {
+                true => line("next", &next.local),
+                false => line("next", &format!("{} = {} UTC", next.local, instant(next.at))),
+            }
         }
         line("longest gap", &self.longest_gap);
         line("keeps", &self.keeps);
@@ -366,6 +369,7 @@ mod tests {
         assert_eq!((one.held.as_deref(), one.machines[0].good), (None, 1));
         let (list, full) = (shown.in_words(Paper::default()), shown.in_full(Paper::default()));
         assert!(list.contains("last 2") && full.contains("each time once a day"), "{list}{full}");
+        assert!(full.contains("2026-03-03 02:00:00 UTC\n"), "one clock is told once: {full}");
         assert!(shown.only("nightly").policies.is_empty());
     }
 

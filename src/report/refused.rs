@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use super::foreign::{harmless, visible};
+use super::status::word;
 use super::words::{count, instant};
 use crate::domain::state::RefusedFile;
 use crate::domain::time::Timestamp;
 
 /// Of one fault; a value in the file may be of any length.
 const LONGEST: usize = 400;
+/// Before the list of all settings of a table.
+const KNOWN: &str = "; known here: ";
 
 #[derive(Clone, Debug, Serialize)]
 pub struct RefusedFileShown {
@@ -22,17 +25,39 @@ impl RefusedFileShown {
         Self { file: refused.file.clone(), at: refused.at, faults: refused.faults.clone() }
     }
 
-    /// `/etc/qm.toml, read 2026-03-01 02:00:00: 1:8: mode = "obey": must be …; and 2 more faults`
+    /// `/etc/qm.toml, read 2026-03-01 02:00:00: 1:8: mode = "obey": must be …; 3 faults: quartermaster check-config …`
     pub fn said(&self) -> String {
-        let first = self.faults.first().map(|fault| harmless(fault).replace('\n', " ")).unwrap_or_default();
-        let cut: String = first.chars().take(LONGEST).collect();
-        let cut = if cut.len() < first.len() { format!("{cut}…") } else { cut };
-        let more = match self.faults.len() {
-            0 | 1 => String::new(),
-            several => format!("; and {}", count(several - 1, "more fault", "more faults")),
-        };
-        format!("{}, read {}: {cut}{more}", visible(&self.file), instant(self.at))
+        format!("{}, read {}: {}", visible(&self.file), instant(self.at), in_short(&self.file, &self.faults))
     }
+}
+
+/// The first fault, and which command tells all there is to say.
+pub fn in_short(file: &str, faults: &[String]) -> String {
+    let first = faults.first().map(String::as_str).unwrap_or_default();
+    // All settings that could stand there are `check-config`'s to tell.
+    let first = first.split(KNOWN).next().unwrap_or_default();
+    let line = one_line(first);
+    let cut: String = line.chars().take(LONGEST).collect();
+    let cut = if cut.len() < line.len() { format!("{cut}…") } else { cut };
+    let number = count(faults.len(), "fault", "faults");
+    match (faults.len(), has_place(first)) {
+        (_, true) => format!("{cut}; {number}: quartermaster check-config {}", one_line(&word(file))),
+        (0 | 1, false) => cut,
+        (_, false) => format!("{cut}; {number}"),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    harmless(text).replace('\n', " ")
+}
+
+/// Whether it begins with line and column, so that the file alone is at fault, and not what it names.
+fn has_place(fault: &str) -> bool {
+    let mut parts = fault.splitn(3, ':');
+    let mut is_number = || {
+        parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    is_number() && is_number()
 }
 
 #[cfg(test)]
@@ -40,17 +65,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_fault_is_told_and_the_others_are_counted() {
+    fn the_first_fault_is_told_in_short_and_the_others_are_counted() {
         let of = |faults: &[&str]| {
             let faults = faults.iter().map(ToString::to_string).collect();
             let refused = RefusedFile { file: "/etc/qm.toml".to_owned(), at: Timestamp::EPOCH, faults };
             RefusedFileShown::of(&refused).said()
         };
-        let expected = "/etc/qm.toml, read 1970-01-01 00:00:00: 1:8: mode = \"obey\": must be another";
-        let first = "1:8: mode = \"obey\": must be another";
-        assert_eq!(of(&[first]), expected);
-        assert_eq!(of(&[first, "2:1: x"]), format!("{expected}; and 1 more fault"));
-        assert_eq!(of(&[first, "2:1: x", "3:1: y"]), format!("{expected}; and 2 more faults"));
+        let read = "/etc/qm.toml, read 1970-01-01 00:00:00";
+        let (first, check) =
+            ("1:8: mode = \"obey\": must be another", "quartermaster check-config /etc/qm.toml");
+        assert_eq!(of(&[first]), format!("{read}: {first}; 1 fault: {check}"));
+        assert_eq!(of(&[first, "2:1: x", "3:1: y"]), format!("{read}: {first}; 3 faults: {check}"));
+        let unknown = "7:1: rules.x: unknown setting; known here: grace, settle";
+        assert_eq!(of(&[unknown]), format!("{read}: 7:1: rules.x: unknown setting; 1 fault: {check}"));
+        // What only a start or a reload sees, `check-config` cannot tell.
+        assert_eq!(of(&["read the key: it is empty"]), format!("{read}: read the key: it is empty"));
         let long = of(&["\x1b[2J\n".repeat(300).as_str()]);
         assert!(
             long.chars().count() < 500 && !long.contains(['\x1b', '\n']) && long.ends_with('…'),

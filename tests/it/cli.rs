@@ -199,9 +199,11 @@ fn a_data_dir_that_can_never_be_one_ends_the_start_with_one_sentence() {
 fn without_a_journal_read_verbs_say_so() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().display().to_string();
-    for verb in [&["status"][..], &["log", "verify"], &["thaw"]] {
+    for (verb, expected) in
+        [(&["status"][..], 1), (&["status", "--check"], 3), (&["log", "verify"], 3), (&["thaw"], 1)]
+    {
         let (code, errors) = told(&quartermaster(&[verb, &["--data-dir", &directory]].concat()));
-        assert_eq!(code, 1, "{errors}");
+        assert_eq!(code, expected, "{verb:?}: {errors}");
         assert!(errors.starts_with("error: there is no journal at "), "{errors}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -290,6 +292,37 @@ fn a_journal_of_a_simulation_is_no_journal_for_the_daemon() {
     let (code, errors) = told(&quartermaster(&["run", "--config", &site.configuration()]));
     assert_eq!(code, 1, "{errors}");
     assert!(errors.contains("holds the events of a simulated cloud"), "{errors}");
+}
+
+#[test]
+fn what_the_simulated_cloud_prints_is_a_whole_configuration_and_its_daemon_takes_backups() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sim.toml");
+    let mut command = Command::new(PROGRAM);
+    command.args(["sim", "serve", "--listen", "127.0.0.1:0", "--seed", "1", "--speed", "3600"]);
+    let file = fs::File::create(&path).unwrap();
+    let mut cloud = Process(command.stdout(file).stderr(Stdio::piped()).spawn().unwrap());
+    until("a configuration", || fs::read_to_string(&path).unwrap().contains("[policy.retention]"));
+    // The page of another daemon may be open on this machine.
+    let text = fs::read_to_string(&path).unwrap() + "[http]\nlisten = \"off\"\n";
+    let data = text.split("data_dir = \"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(!Path::new(data).exists(), "another simulation's past");
+    fs::write(&path, &text).unwrap();
+    let path = path.display().to_string();
+    assert_eq!(told(&quartermaster(&["check-config", &path])), (0, String::new()));
+    let mut daemon = Process::start(&["run", "--config", &path]);
+    let shown = || {
+        let output = quartermaster(&["status", "--json", "--config", &path]);
+        serde_json::from_slice::<Value>(&output.stdout).ok()
+    };
+    until("a good backup of each machine", || {
+        shown().is_some_and(|status| {
+            let shelves = status["shelves"].as_array().unwrap();
+            shelves.len() == 3 && shelves.iter().all(|shelf| shelf["good"].as_u64() >= Some(1))
+        })
+    });
+    assert_eq!((daemon.terminate(), cloud.terminate()), (0, 0));
+    fs::remove_dir_all(data).unwrap();
 }
 
 #[test]

@@ -153,6 +153,25 @@ fn a_start_that_cannot_write_stays_up_without_a_call_and_goes_on_when_it_can() {
     assert!(site.verified());
 }
 
+#[test]
+fn a_journal_that_is_begun_in_an_empty_file_says_so_once_and_is_its_owners_alone() {
+    let (cloud, settings) = listener();
+    let site = Site::new(&settings, "");
+    let journal = site.path("disk/data/journal.db");
+    fs::create_dir_all(journal.parent().unwrap()).unwrap();
+    fs::write(&journal, "").unwrap();
+    fs::set_permissions(&journal, fs::Permissions::from_mode(0o644)).unwrap();
+    // The log is that of one run.
+    for is_said in [true, false] {
+        let mut daemon = site.run();
+        until("a call", || was_called(&cloud));
+        assert_eq!(fs::metadata(&journal).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(daemon.terminate(), 0);
+        let words = "the file was there and empty: a new journal is begun in it";
+        assert_eq!(site.log().contains(words), is_said, "{}", site.log());
+    }
+}
+
 /// A day passes in half a minute, and a try in it each minute.
 #[test]
 fn a_start_that_cannot_write_is_told_by_one_letter_a_day() {
@@ -212,10 +231,10 @@ fn served(report: &Path) -> (Process, String) {
         .stdout(File::create(&said).unwrap());
     let process = Process(command.spawn().unwrap());
     let text = || fs::read_to_string(&said).unwrap();
-    until("the cloud's settings", || text().contains("epoch = ") && text().ends_with('\n'));
-    let settings: Vec<String> = text().lines().skip(1).map(str::to_owned).collect();
-    // In its stretched time, a minute of ours from a look to what rests on it: for a slow machine.
-    (process, settings.join("\n") + "\n[rules]\nfresh = \"60h\"\nskew = \"20h\"\npending_deadline = \"60h\"")
+    until("the cloud's settings", || text().contains("[policy.retention]"));
+    // All but the policy, and what stands before the tables.
+    let text = text();
+    (process, text[text.find("[cloud]").unwrap()..text.find("[[policy]]").unwrap()].to_owned())
 }
 
 fn told(report: &Path, name: &str) -> Option<u64> {

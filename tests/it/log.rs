@@ -257,6 +257,21 @@ fn a_rebuild_and_a_restore_wait_for_a_look_that_holds_the_journal_for_a_moment()
 }
 
 #[test]
+fn a_folder_is_no_copy_and_the_newest_in_it_is_named() {
+    let site = Site::new();
+    fs::create_dir(site.path("shelf")).unwrap();
+    let shelf = site.text("shelf");
+    let restore = || site.at("lost", &["log", "restore", &shelf]);
+    refused(&restore(), 1, "is a folder, and one file is restored: it has no copy");
+    site.log(&["backup", &shelf]);
+    let newest = databases(&site.path("shelf"))[0].0.display().to_string();
+    fs::write(site.path("shelf/journal-20200101T000000Z-9.db"), "an older one").unwrap();
+    refused(&restore(), 1, &format!("the newest copy in it is {newest}"));
+    assert!(!site.path("lost").exists());
+    assert_eq!(code(&site.at("lost", &["log", "restore", &newest])), 0);
+}
+
+#[test]
 fn a_restore_never_takes_the_place_of_events_that_the_backup_does_not_have() {
     let site = Site::new();
     let backup = site.text("one.db");
@@ -316,6 +331,13 @@ fn a_rebuilt_state_is_the_saved_one_byte_for_byte_and_another_is_found_and_repla
     connection.execute_batch("UPDATE checkpoint SET bytes = substr(bytes, 2)").unwrap();
     drop(connection);
     refused(&site.run(&["log", "rebuild", "--json"]), 3, "checkpoint: its digest does not match");
+    // A refusal is no document, as of every verb: nothing was rebuilt.
+    let lock = fs::File::open(site.path("data/journal.lock")).unwrap();
+    lock.lock().unwrap();
+    let busy = site.run(&["log", "rebuild", "--json"]);
+    refused(&busy, 75, "stop it first");
+    assert!(busy.stdout.is_empty(), "{busy:?}");
+    drop(lock);
     assert!(site.run(&["freeze", "--reason", "one more event"]).status.success());
     let said = String::from_utf8(site.log(&["rebuild"]).stdout).unwrap();
     assert!(said.contains("was the same byte for byte"), "{said}");
@@ -357,12 +379,21 @@ fn what_is_no_journal_of_this_version_is_told_in_one_sentence_and_left_as_it_is(
         for verb in [&["status"][..], &["log", "list"], &["log", "export"], &["thaw"], &["log", "rebuild"]] {
             refused(&site.at(name, verb), 1, words);
         }
-        let finding = if name == "foreign" { 3 } else { 1 };
+        let finding = if name == "newer" { 1 } else { 3 };
         refused(&site.at(name, &["log", "verify"]), finding, words);
         assert_eq!(databases(&site.path(name)), before, "{name}");
     }
+    // Whoever checks finds it, and neither prints a page before it nor a part of one.
+    for (name, finding) in [("newer", 1), ("foreign", 3), ("empty", 3), ("nowhere", 3)] {
+        for more in [&["--check"][..], &["--check", "--json"]] {
+            let output = site.at(name, &[&["status"], more].concat());
+            assert_eq!((code(&output), output.stdout.len()), (finding, 0), "{name} {more:?}");
+        }
+        let verified = site.at(name, &["log", "verify", "--json"]);
+        assert_eq!((code(&verified), verified.stdout.is_empty()), (finding, finding == 1), "{name}");
+    }
     fs::write(site.path("file"), "where a folder should be").unwrap();
-    for verb in [&["status"][..], &["log", "verify"], &["log", "list"], &["thaw"]] {
+    for verb in [&["status"][..], &["log", "list"], &["thaw"]] {
         refused(&site.at("file", verb), 1, "is a file, and a data_dir is the folder that holds journal.db");
     }
 }

@@ -95,6 +95,16 @@ fn what_one_verb_counts_another_counts_alike() {
 }
 
 #[test]
+fn a_plan_names_what_a_person_can_understand_and_no_sums_of_bills() {
+    // The hours that would be closed stand in the journal each.
+    assert!(!DEMO.json(&["log", "list", "--kind", "hour_closed"])["events"].as_array().unwrap().is_empty());
+    let plan = DEMO.json(&["plan"]);
+    let conclusions = plan["conclusions"].as_array().unwrap();
+    assert!(conclusions.iter().all(|one| one["what"] != "hour" && one["what"] != "day"), "{conclusions:?}");
+    assert!(DEMO.text(&["plan"]).contains("nothing is due, and nothing goes"), "{conclusions:?}");
+}
+
+#[test]
 fn a_deleted_backup_is_explained_by_its_proof_long_after_it_went() {
     let deleted = DEMO.json(&["snapshots", "list", "--state", "deleted", "--limit", "1"]);
     let backup = deleted["snapshots"][0]["backup"].as_str().unwrap();

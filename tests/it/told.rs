@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::rc::Rc;
 
 use quartermaster::domain::alert::event::AlertChanged;
@@ -25,10 +26,8 @@ impl Onlooker for Told {
     }
 }
 
-#[test]
-fn deletions_that_wait_and_backups_that_are_late_are_told_by_the_whole_daemon() {
-    let directory = tempfile::tempdir().unwrap();
-    let setup = Setup {
+fn hostile(directory: &Path) -> Setup {
+    Setup {
         length: Seconds::days(12),
         machines: 3,
         keep_last: 3,
@@ -37,10 +36,44 @@ fn deletions_that_wait_and_backups_that_are_late_are_told_by_the_whole_daemon() 
         faults: "hostile".to_owned(),
         dialect: Dialect::plain(),
         durable: false,
-        directory: directory.path().to_owned(),
+        directory: directory.to_owned(),
         disturbances: Vec::new(),
         is_varied: false,
-    };
+    }
+}
+
+#[derive(Default)]
+struct Purse {
+    changes: u32,
+    top_ups: u32,
+}
+
+impl Onlooker for Purse {
+    fn recorded(&mut self, _: &State, recorded: &Recorded) {
+        match &recorded.event {
+            Event::AlertChanged(changed) => {
+                self.changes += u32::from(matches!(changed.matter, Matter::Balance(_)));
+            }
+            Event::ToppedUp(_) => self.top_ups += 1,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_balance_that_is_misread_now_and_then_tells_of_no_ruin_and_of_no_top_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let setup = Setup { faults: "F31".to_owned(), seed: 1, ..hostile(directory.path()) };
+    let purse = Rc::new(RefCell::new(Purse::default()));
+    let summary = run::run(&setup, purse.clone()).unwrap();
+    assert!(summary.is_clean(), "{summary:?}");
+    assert_eq!((purse.borrow().changes, purse.borrow().top_ups), (0, 0));
+}
+
+#[test]
+fn deletions_that_wait_and_backups_that_are_late_are_told_by_the_whole_daemon() {
+    let directory = tempfile::tempdir().unwrap();
+    let setup = hostile(directory.path());
     let told = Rc::new(RefCell::new(Told::default()));
     let summary = run::run(&setup, told.clone()).unwrap();
     assert!(summary.is_clean(), "{summary:?}");

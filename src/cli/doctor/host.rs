@@ -11,7 +11,7 @@ use crate::config::mail::Way;
 use crate::config::{Config, Email};
 use crate::domain::schedule;
 use crate::journal;
-use crate::journal::reader::{ReadError, Reader};
+use crate::journal::reader::{Lack, ReadError, Reader};
 use crate::journal::verify;
 use crate::mail::mailer;
 use crate::report::doctor::Checks;
@@ -190,7 +190,15 @@ fn check_journal(folder: &Path, checks: &mut Checks) {
                 checks.ok("journal", seen);
             }
         }
-        Err(ReadError::Missing { .. }) => checks.ok("journal", "there is none yet"),
+        Err(ReadError::Missing { lack: Lack::Nothing, .. }) => checks.ok("journal", "there is none yet"),
+        Err(ReadError::Missing { path, lack: Lack::Empty }) => {
+            let seen = format!("{} is empty: `run` begins a new one in it; {beside}", path.display());
+            checks.warn(
+                "journal",
+                seen,
+                "if it was the journal once, put a copy back first with `log restore`",
+            );
+        }
         Err(error) => {
             let todo = match error {
                 ReadError::Damaged { .. } => "`log verify` names the place; `log restore` takes a backup",

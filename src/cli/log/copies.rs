@@ -76,6 +76,9 @@ impl RestoreArguments {
     /// The world is newer than what comes back: nothing is deleted until a person has looked.
     pub fn restore(&self) -> Result<(), Ending> {
         let found = self.place.find()?;
+        if self.file.is_dir() {
+            return Err(Ending::Failed(a_folder(&self.file).into()));
+        }
         let mut staged = restore::stage(&self.file, &found.directory).map_err(ending)?;
         let head = staged.journal.head();
         let last = staged.journal.read(Seq(head.seq.0.saturating_sub(1)), 1).map_err(Ending::failed)?;
@@ -89,6 +92,16 @@ impl RestoreArguments {
         let kept = staged.place().map_err(ending)?;
         screen::print(&told(&found.directory, head.seq, kept, &words::instant(until)))
     }
+}
+
+/// Whoever names the folder of the copies most likely means the newest.
+fn a_folder(folder: &Path) -> String {
+    let newest = backups::names(folder).ok().and_then(|names| Some(folder.join(names.last()?)));
+    let hint = newest.map_or_else(
+        || "it has no copy of the daemon's or of `log backup` in it".to_owned(),
+        |newest| format!("the newest copy in it is {}", newest.display()),
+    );
+    format!("{} is a folder, and one file is restored: {hint}", folder.display())
 }
 
 fn told(directory: &Path, seq: Seq, kept: Option<PathBuf>, until: &str) -> String {

@@ -7,10 +7,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::ending::{Ending, Reason};
-use crate::cli::place::Place;
+use crate::cli::place::{Place, unfolded};
 use crate::cli::progress::Progress;
 use crate::cli::screen;
-use crate::daemon::engine::{self, StartError};
+use crate::daemon::engine;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::proof;
 use crate::domain::state::State;
@@ -83,9 +83,13 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Ending> {
     let directory = arguments.place.find()?.directory;
     match examine(&directory, arguments.head.as_ref(), arguments.proofs) {
         Ok((report, proven)) => show(arguments.json, &report, Some(proven).filter(|_| arguments.proofs)),
-        Err(ReadError::Damaged { path, source }) => {
+        Err(error) if error.is_finding() => {
             if arguments.json {
-                let told = Told { place: &source.place, what: &source.what };
+                let (place, what) = match &error {
+                    ReadError::Damaged { source, .. } => (source.place.clone(), source.what.clone()),
+                    other => (FILE.to_owned(), other.to_string()),
+                };
+                let told = Told { place: &place, what: &what };
                 let document = Document {
                     schema_version: SCHEMA_VERSION,
                     ok: false,
@@ -100,7 +104,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Ending> {
             // What is no journal at all is called so, as everywhere.
             let reason: Reason = match Reader::open(&directory) {
                 Err(foreign @ ReadError::Foreign { .. }) => Box::new(foreign),
-                Ok(_) | Err(_) => Box::new(ReadError::Damaged { path, source }),
+                Ok(_) | Err(_) => Box::new(error),
             };
             Err(Ending::Findings(reason))
         }
@@ -171,20 +175,8 @@ fn examine(
             }
         }
     };
-    match engine::fold_with(&mut state, Seq::START, &mut None, read, each) {
-        Ok(()) => {}
-        Err(StartError::Decode(unreadable)) => {
-            let cause = unreadable.source.as_ref().map_or_else(String::new, |error| format!(": {error}"));
-            let place = format!("row {}: body", unreadable.seq);
-            return Err(ReadError::Damaged {
-                path,
-                source: Finding { place, what: format!("{unreadable}{cause}") },
-            });
-        }
-        Err(StartError::Read(fault)) => return Err(ReadError::from_fault(&path, fault)),
-        // Folding opens nothing.
-        Err(StartError::Open(_)) => {}
-    }
+    engine::fold_with(&mut state, Seq::START, &mut None, read, each)
+        .map_err(|error| unfolded(&path, error))?;
     if let Some(source) = unproven {
         return Err(ReadError::Damaged { path, source });
     }

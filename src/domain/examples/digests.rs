@@ -42,5 +42,8 @@ fn what_begins_or_ends_in_the_pass_of_a_digest_did_so_before_it() {
     world.record(refused(Some(401)));
     assert_eq!(goes_on(&mut world), Some(Level::Warning));
     world.record(refused(None));
+    // It is over once it was calm for a while: that is found in the pass of the next digest.
+    world.tell();
+    assert!(world.level(Matter::KeyRefused).is_some());
     assert_eq!(goes_on(&mut world), None);
 }

@@ -77,3 +77,20 @@ fn a_new_journal_is_for_its_owner_alone() {
     assert_eq!(mode & 0o777, 0o600);
     drop(journal);
 }
+
+#[test]
+fn an_empty_file_becomes_a_journal_for_its_owner_alone_and_that_it_was_there_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join(FILE);
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (journal, opened) = open(&directory);
+    assert_eq!((opened.was_empty, opened.last_stop), (true, LastStop::Never));
+    for name in [FILE, "journal.db-wal"] {
+        let mode = std::fs::metadata(directory.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop(journal);
+    assert!(!open(&directory).1.was_empty && !open(&TempDir::new().unwrap()).1.was_empty);
+}

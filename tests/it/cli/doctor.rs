@@ -42,6 +42,21 @@ fn the_doctor_writes_settings_that_are_accepted_and_leave_nothing_to_do() {
 }
 
 #[test]
+fn what_could_not_be_asked_yet_is_not_called_good() {
+    let (_cloud, site) = strange("plain");
+    let output = doctor(&site, &["--api"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(told(&output).0, 0, "{text}");
+    let expected = "skip cloud.paths.snapshot: not asked: there is no snapshot yet to ask about \u{2014} run the doctor \
+                    again after the first one\n";
+    assert!(text.contains(expected), "{text}");
+    let levels = json(&doctor(&site, &["--api", "--json"]));
+    let all = levels["checks"].as_array().unwrap().iter();
+    let skipped: Vec<_> = all.filter(|one| one["level"] == "skip").map(|one| &one["subject"]).collect();
+    assert_eq!(skipped, ["cloud.paths.snapshot", "cloud.paths.links"]);
+}
+
+#[test]
 fn a_refused_key_is_77_a_silent_cloud_3_and_an_unfit_key_file_78() {
     let (_cloud, site) = strange("plain");
     site.write_key("another", 0o600);
@@ -79,6 +94,13 @@ fn the_doctor_sees_how_this_machine_stands() {
     assert!(sqlite.starts_with("ok 3."), "{sqlite}");
     let data = site.path("data");
     fs::create_dir(&data).unwrap();
+    fs::write(data.join("journal.db"), "").unwrap();
+    let (_, journal, _) = checks(&[]);
+    assert!(
+        journal.starts_with("warn ") && journal.contains("is empty: `run` begins a new one"),
+        "{journal}"
+    );
+    fs::remove_file(data.join("journal.db")).unwrap();
     demo(&data, "1");
     let (_, journal, _) = checks(&[]);
     assert!(journal.starts_with("fail format ") && journal.contains("SIMULATED"), "{journal}");

@@ -25,13 +25,21 @@ fn a_reload_adopts_a_good_file_and_keeps_the_old_one_beside_a_refused_one() {
 
     let good = fs::read_to_string(site.path("qm.toml")).unwrap();
     let broken = good.replace("mode = \"observe\"", "mode = \"protekt\"").replace("0 * * * *", "0 0 30 2 *");
+    let broken = broken.replace("[clock]", "colour = 1\n[clock]");
     fs::write(site.path("qm.toml"), broken).unwrap();
     hang_up(&daemon);
     until("the refusal", || status(&site).is_some_and(|status| !status["refused_file"].is_null()));
     let shown = status(&site).unwrap();
     let faults: Vec<&str> =
         shown["refused_file"]["faults"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert!(faults.len() == 2 && faults[0].contains("protekt") && faults[1].contains("no day"), "{faults:?}");
+    let contain = |place: usize, words| faults[place].contains(words);
+    assert!(faults.len() == 3 && contain(0, "protekt") && contain(2, "no day"), "{faults:?}");
+    // All of it stands in the document, and on the line of a page no more than leads there.
+    assert!(contain(1, "cloud.colour: unknown setting; known here: base_url, "), "{faults:?}");
+    let text = quartermaster(&["status", "--data-dir", &site.text("data")]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    let words = format!("; 3 faults: quartermaster check-config {}", site.text("qm.toml"));
+    assert!(text.contains(&words) && !text.contains("known here"), "{text}");
     assert_eq!((shown["mode"].as_str(), count(&site, "policies_adopted")), (Some("observe"), 1));
 
     site.mode = "protect";
@@ -52,6 +60,7 @@ fn a_reload_adopts_a_good_file_and_keeps_the_old_one_beside_a_refused_one() {
     let mut log = String::new();
     std::io::Read::read_to_string(daemon.0.stderr.as_mut().unwrap(), &mut log).unwrap();
     assert!(log.contains("configuration refused") && log.contains("protekt"), "{log}");
+    assert!(log.contains("; 3 faults: quartermaster check-config ") && !log.contains("known here"), "{log}");
     assert!(!log.contains(KEY), "{log}");
 
     // A file that is refused starts nothing: whoever starts has a good one.

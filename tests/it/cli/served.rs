@@ -25,6 +25,18 @@ fn with_letters_and_page(site: &Site) -> String {
     path
 }
 
+/// Where the daemon's log says that its page is.
+fn address_in(said: impl Fn() -> String) -> String {
+    let mut address = String::new();
+    until("a page", || {
+        let said = said();
+        let found = said.split_once("the page is at http://").and_then(|(_, rest)| rest.split_once('/'));
+        address = found.map(|(address, _)| address.to_owned()).unwrap_or_default();
+        !address.is_empty()
+    });
+    address
+}
+
 pub fn read(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
@@ -73,13 +85,7 @@ fn log_page_series_letters_and_documents_of_a_daemon_hold_the_names_and_let_none
     let log = fs::File::create(site.path("log")).unwrap();
     let mut daemon = Process(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     let said = || fs::read_to_string(site.path("log")).unwrap();
-    let mut address = String::new();
-    until("a page", || {
-        let said = said();
-        let found = said.split_once("the page is at http://").and_then(|(_, rest)| rest.split_once('/'));
-        address = found.map(|(address, _)| address.to_owned()).unwrap_or_default();
-        !address.is_empty()
-    });
+    let address = address_in(&said);
     let has_good = |status: &Value| {
         let shelves = status["shelves"].as_array().unwrap();
         shelves.iter().any(|shelf| shelf["good"].as_u64() >= Some(1))
@@ -152,4 +158,24 @@ fn a_doctor_at_such_a_cloud_acts_on_none_of_them_and_saves_them_whole() {
     is_harmless("what it suggests", &suggested, 10_000);
     let kept = fs::read_dir(&saved).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
     assert!(kept.filter(|text| text.contains("Bcc: ")).count() > 1, "the bodies are kept as they came");
+}
+
+#[test]
+fn what_the_journal_knows_is_shown_while_a_mute_cloud_holds_up_the_first_pass() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut site = Site::new();
+    site.port = mute.local_addr().unwrap().port();
+    let path = with_letters_and_page(&site);
+    let log = fs::File::create(site.path("log")).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["run", "--config", &path]).stdout(Stdio::null()).stderr(log);
+    let mut daemon = Process(command.spawn().unwrap());
+    let asked = mute.accept().unwrap();
+    let said = || fs::read_to_string(site.path("log")).unwrap();
+    let address = address_in(&said);
+    // The call is still open, and its time limit half a minute away.
+    assert!(read(&address, "/metrics").contains("\nquartermaster_passes_total 0\n"));
+    assert!(read(&address, "/").contains("Are my backups fresh?"));
+    drop(asked);
+    assert_eq!(daemon.terminate(), 0);
 }

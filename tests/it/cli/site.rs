@@ -132,6 +132,13 @@ impl Process {
         out.lines().take(count).map(Result::unwrap).collect()
     }
 
+    /// What a simulated cloud says of itself, up to its policy.
+    pub fn announced(&mut self) -> String {
+        let out = BufReader::new(self.0.stdout.as_mut().unwrap());
+        let lines = out.lines().map(Result::unwrap).take_while(|line| line != "[[policy]]");
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    }
+
     pub fn terminate(&mut self) -> i32 {
         let killed = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
         assert!(killed.success());
@@ -154,16 +161,6 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// In the cloud's stretched time, what a slow machine may take in ours: a minute from a look to what rests on
-/// it and for a snapshot that is pending, and twenty seconds on an answer's way. Nothing lags here.
-fn unhurried(speed: u32) -> String {
-    let (minute, way) = (speed * 60, speed * 20);
-    format!(
-        "[rules]\nfresh = \"{minute}s\"\nskew = \"{way}s\"\npending_deadline = \"{}s\"\n",
-        minute.max(21_600)
-    )
-}
-
 /// A simulated cloud on a free port, and a site that knows it.
 pub fn simulated(speed: u32, mode: &'static str) -> (Process, Site) {
     simulated_as(&[], speed, mode)
@@ -175,10 +172,10 @@ pub fn simulated_as(more: &[&str], speed: u32, mode: &'static str) -> (Process, 
     let (factor, key) = (speed.to_string(), site.text("key"));
     let arguments = [&["sim", "serve", "--speed", &factor, "--key-file", &key], more].concat();
     let mut cloud = Process::start(&arguments);
-    let lines = cloud.lines(8);
-    let port = lines[0].split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
+    let said = cloud.announced();
+    let port = said.split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
     site.port = port.parse().unwrap();
-    site.clock = format!("{}\n{}", lines[5..].join("\n"), unhurried(speed));
+    site.clock = said[said.find("[clock]").unwrap()..].to_owned();
     site.mode = mode;
     (cloud, site)
 }

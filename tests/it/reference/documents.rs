@@ -87,7 +87,10 @@ pub fn pages() -> String {
     let mut text = String::from(
         "\nEach document is an object with `schema_version`, which is raised when a field changes its meaning\n\
          or goes; new fields may come at any time. What `/api/v1/…` answers is the same. Each has a\n\
-         [JSON Schema](json-schema), named after its verb.\n",
+         [JSON Schema](json-schema), named after its verb.\n\n\
+         A verb that fails or is refused prints no document: why is on standard error, in text, and the\n\
+         [exit code](exit-codes.md) is its kind. Where finding something is the verb's work (`check-config`, `doctor`,\n\
+         `log verify`, `log rebuild`), the document holds what was found, and the exit code is not 0.\n",
     );
     let mut told = BTreeSet::new();
     for (verb, name, file) in DOCUMENTS {
