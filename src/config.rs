@@ -3,6 +3,7 @@
 //! It reads files and text only: no clock, no cloud, no environment. What it accepts is right by
 //! type, and is not checked again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -88,7 +89,7 @@ const LARGEST: u64 = 1 << 20;
 const MODES: [(&str, Mode); 3] =
     [("observe", Mode::Observe), ("protect", Mode::Protect), ("enforce", Mode::Enforce)];
 
-/// Where `config init` writes it.
+/// Where `config init` writes it, and the shipped unit reads it.
 pub const FILE: &str = "/etc/quartermaster/quartermaster.toml";
 /// Where the journal is, unless somebody says otherwise.
 const DATA_DIR: &str = "/var/lib/quartermaster";
@@ -102,14 +103,21 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
 fn text_of(path: &Path) -> Result<(String, String), Faults> {
     let name = path.display().to_string();
     let refuse = |said: String| unreadable(&name, said);
-    let metadata = std::fs::metadata(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::PermissionDenied => refuse(format!(
+            "cannot be read: {error}; the daemon's user must be able to, and it holds no secret: chmod 0644, \
+             and 0755 for its folder"
+        )),
+        _ => refuse(format!("cannot be read: {error}")),
+    };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
         return Err(refuse("is not a regular file".to_owned()));
     }
     if metadata.len() > LARGEST {
         return Err(refuse(format!("has {} bytes: at most {LARGEST} are read", metadata.len())));
     }
-    let bytes = std::fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let bytes = std::fs::read(path).map_err(failed)?;
     let text = encoding::text(bytes).map_err(refuse)?;
     Ok((name, text))
 }

@@ -94,7 +94,7 @@ impl ConfigVerb {
 }
 
 impl InitArguments {
-    /// Never over another file, and for its owner and group alone.
+    /// Never over another file. The service's user reads it, too, and again at each reload.
     fn write(self) -> Result<(), Ending> {
         let failed = |tried: &str, error: std::io::Error| {
             Ending::Failed(format!("{tried} {}: {error}", self.file.display()).into())
@@ -112,7 +112,7 @@ impl InitArguments {
             let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
             made.map_err(|error| failed("make the folder of", error))?;
         }
-        let made = File::options().write(true).create_new(true).mode(0o640).open(&file);
+        let made = File::options().write(true).create_new(true).mode(0o644).open(&file);
         let mut made = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let said = format!("{} is there already: nothing was written", file.display());

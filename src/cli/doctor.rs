@@ -20,6 +20,7 @@ use api::Key;
 
 mod api;
 mod host;
+mod reader;
 mod suggestion;
 
 #[derive(Debug, Args)]
@@ -52,6 +53,7 @@ pub fn examine(arguments: &DoctorArguments) -> Result<(), Ending> {
     };
     if !arguments.api {
         host::check(&config, &mut checks);
+        reader::check(&arguments.config, &config, &mut checks);
     }
     if arguments.json {
         screen::print_json(&checks)?;

@@ -178,6 +178,14 @@ impl Daemon {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
                     Ok(None)
                 }
+                io::ErrorKind::PermissionDenied => Err(Ending::Unreachable(
+                    format!(
+                        "the daemon's socket {} is not open to this user: do this as root, as the daemon's \
+                         user, or as one of its group ([socket], named with --config): {error}",
+                        path.display()
+                    )
+                    .into(),
+                )),
                 _ => Err(Ending::Unreachable(
                     format!("reach the daemon at {}: {error}", path.display()).into(),
                 )),

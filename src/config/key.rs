@@ -31,15 +31,24 @@ const LARGEST: u64 = 4096;
 /// `O_NONBLOCK`: opening a pipe by mistake must not wait for its writer.
 const NONBLOCK: i32 = 0o4000;
 
-/// Of a file of its owner alone.
+/// Where the service manager keeps what it loads for its services.
+const CREDENTIALS: &str = "/run/credentials";
+const OF_A_CREDENTIAL: u32 = 0o007;
+
+/// Of a file of its owner alone, or of a credential that is named by its path.
 pub fn read_key(path: &Path) -> Result<SecretString, KeyError> {
-    read(path, 0o077)
+    read(path, forbidden(path))
+}
+
+/// The rights that nobody may have on it.
+fn forbidden(path: &Path) -> u32 {
+    if path.starts_with(CREDENTIALS) { OF_A_CREDENTIAL } else { 0o077 }
 }
 
 /// Of a credential of the service manager, which lets one user in by a list of its own: to everybody
 /// else's tools that looks like rights of the group.
 pub fn read_credential(path: &Path) -> Result<SecretString, KeyError> {
-    read(path, 0o007)
+    read(path, OF_A_CREDENTIAL)
 }
 
 fn read(path: &Path, forbidden: u32) -> Result<SecretString, KeyError> {
@@ -133,5 +142,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(read_key(&folder.path().join("none")), Err(KeyError::Unreadable { .. })));
         assert!(matches!(read_key(folder.path()), Err(KeyError::NotAFile { .. })));
+    }
+
+    #[test]
+    fn what_the_service_manager_keeps_is_no_less_private_for_looking_like_the_groups() {
+        let path = Path::new("/run/credentials/quartermaster.service/mail-password");
+        assert_eq!((forbidden(path), forbidden(Path::new("/etc/quartermaster/key"))), (0o007, 0o077));
+        assert_eq!(forbidden(Path::new("/run/credentials-of-mine/key")), 0o077);
     }
 }

@@ -10,6 +10,9 @@ pub fn text(key_file: &str, data_dir: &str) -> String {
     format!(
         r#"# Quartermaster: a configuration to begin with. It observes: nothing is made and nothing deleted.
 #
+# No secret belongs in here: keys and passwords are files that it names. So everybody may read it, and the
+# daemon's user, whoever that is, must be able to.
+#
 # 1. Put the account's key, and nothing else, into the key file, for its owner alone (chmod 0400).
 # 2. `quartermaster doctor --config FILE` tries what the account answers, and what to set.
 # 3. `quartermaster run --config FILE` observes; `quartermaster status` says what it would have done.

@@ -4,10 +4,11 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+
+use crate::journal::owner;
 
 pub const NAME: &str = "journal.lock";
 
@@ -37,10 +38,8 @@ pub enum LockError {
 }
 
 pub fn take(path: &Path) -> Result<Lock, LockError> {
-    let mut options = File::options();
     // As the journal itself: nobody else has anything to do here, and who cannot open it cannot hold it.
-    options.create(true).write(true).truncate(false).mode(0o600);
-    let file = options.open(path).map_err(LockError::Failed)?;
+    let (file, _) = owner::open_or_make(path).map_err(LockError::Failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { file }),
         Err(TryLockError::WouldBlock) => Err(LockError::Held),

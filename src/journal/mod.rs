@@ -25,6 +25,7 @@ mod meta;
 mod schema;
 mod settings;
 mod guard;
+mod owner;
 
 #[cfg(test)]
 mod examples;

@@ -3,9 +3,8 @@
 //! Nothing is changed in a file before we know that it is ours, and nothing is appended to a log whose
 //! end does not follow from its last checkpoint.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -16,10 +15,7 @@ use crate::journal::entry::{Head, Seq};
 use crate::journal::fault::{Cause, Fault, Finding};
 use crate::journal::lock::{self, Lock, LockError};
 use crate::journal::schema::{self, Owner, Stranger};
-use crate::journal::{FILE, Journal, guard, meta, rows, settings};
-
-/// What happened to an account is nobody else's to read; the write-ahead log takes the file's mode.
-const PRIVATE: u32 = 0o600;
+use crate::journal::{FILE, Journal, guard, meta, owner, rows, settings};
 
 /// What a commit waits for, and whose events it keeps. The latter is fixed when the file is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +72,7 @@ pub enum OpenError {
     Locked { path: PathBuf },
     #[error("{} is not a Quartermaster journal but {found}{}", path.display(), schema::WHAT_TO_DO)]
     Foreign { path: PathBuf, found: Stranger },
-    #[error("{} was written by a newer Quartermaster (format {found}; this one knows up to {newest})", path.display())]
+    #[error("{} was written by a newer Quartermaster (format {found}; this one knows up to {newest}){}", path.display(), schema::NEWER)]
     Newer { path: PathBuf, found: u32, newest: u32 },
     #[error("{} holds the events of a simulated cloud and cannot be used for a real one", path.display())]
     Simulated { path: PathBuf },
@@ -100,14 +96,14 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let was_there = make(&path).map_err(|error| failed(Cause::new(error)))?;
+        let (_, was_there) = owner::open_or_make(&path).map_err(|error| failed(Cause::new(error)))?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|e| failed(e.into()))?;
         settings::prepare(&connection).map_err(failed)?;
         let version = admit(&connection, &path, durability)?;
         let was_empty = was_there && version == 0;
         if was_empty {
             // Who owns it can read it whatever its mode; where that is another, it stays as it is.
-            drop(std::fs::set_permissions(&path, Permissions::from_mode(PRIVATE)));
+            drop(std::fs::set_permissions(&path, Permissions::from_mode(owner::PRIVATE)));
         }
         settings::prepare_writer(&connection, durability.waits_for_disk()).map_err(failed)?;
         if version < schema::NEWEST {
@@ -122,16 +118,6 @@ impl Journal {
         let simulated = durability.simulated();
         let journal = Self { connection, head: opened.head, simulated, poisoned: false, _lock: lock };
         Ok((journal, opened))
-    }
-}
-
-/// Makes the file where it is missing; whether it was there.
-fn make(path: &Path) -> io::Result<bool> {
-    match OpenOptions::new().append(true).create_new(true).mode(PRIVATE).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().append(true).open(path).map(|_| true)
-        }
-        made => made.map(|_| false),
     }
 }
 
@@ -156,9 +142,9 @@ fn hold(path: &Path) -> Result<Lock, OpenError> {
 /// Whether the file is one that we may write to; gives its version, 0 if it is empty.
 fn admit(connection: &Connection, path: &Path, durability: Durability) -> Result<u32, OpenError> {
     let owned = |path: &Path| path.to_owned();
-    let owner = schema::owner(connection)
+    let found = schema::owner(connection)
         .map_err(|error| refusal(path, Fault::classify("read the journal's header", "the header", error)))?;
-    let version = match owner {
+    let version = match found {
         Owner::Nobody => return Ok(0),
         Owner::Other(found) => return Err(OpenError::Foreign { path: owned(path), found }),
         Owner::Us { version } => version,

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 use crate::journal::checkpoint::{self, Checkpoint};
 use crate::journal::entry::{Head, Key, Row, Seq};
@@ -31,8 +33,22 @@ pub enum ReadError {
     Missing { path: PathBuf, lack: Lack },
     #[error("{} is not a Quartermaster journal but {found}{}", path.display(), schema::WHAT_TO_DO)]
     Foreign { path: PathBuf, found: Stranger },
-    #[error("{} has the format {found}; this Quartermaster reads the format {newest}", path.display())]
-    OtherVersion { path: PathBuf, found: u32, newest: u32 },
+    #[error(
+        "{} was written by a newer Quartermaster (format {found}; this one knows up to {newest}){}",
+        path.display(),
+        schema::NEWER
+    )]
+    Newer { path: PathBuf, found: u32, newest: u32 },
+    #[error(
+        "{} has the older format {found}; `run`, with this Quartermaster, brings it to {newest}",
+        path.display()
+    )]
+    Older { path: PathBuf, found: u32, newest: u32 },
+    #[error(
+        "{} is not open to this user: do this as root or as the daemon's user",
+        path.display()
+    )]
+    Closed { path: PathBuf, source: Cause },
     #[error(
         "{} cannot be read completely as this user while the daemon runs or after it crashed: \
          ask the daemon, or run this as the daemon's user",
@@ -89,9 +105,13 @@ impl Reader {
             Ok(file) if file.len() == 0 && !has_log_ahead(&path) => {
                 return Err(ReadError::Missing { path, lack: Lack::Empty });
             }
+            // Opening it would tell, too; closing it again would let go of what a writer in this process holds.
+            Ok(_) if rustix::fs::access(&path, Access::READ_OK) == Err(Errno::ACCESS) => {
+                let source = Cause::new(io::Error::from(Errno::ACCESS));
+                return Err(ReadError::Closed { path, source });
+            }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let source = Cause::new(error);
-                return Err(ReadError::Failed { tried: "look for the journal", path, source });
+                return Err(ReadError::Closed { path, source: Cause::new(error) });
             }
             Ok(_) | Err(_) => {}
         }
@@ -122,8 +142,11 @@ impl Reader {
         let path_owned = path.to_owned();
         match owner {
             Owner::Us { version: schema::NEWEST } => {}
+            Owner::Us { version: found } if found > schema::NEWEST => {
+                return Err(ReadError::Newer { path: path_owned, found, newest: schema::NEWEST });
+            }
             Owner::Us { version: found } => {
-                return Err(ReadError::OtherVersion { path: path_owned, found, newest: schema::NEWEST });
+                return Err(ReadError::Older { path: path_owned, found, newest: schema::NEWEST });
             }
             Owner::Nobody => return Err(ReadError::Missing { path: path_owned, lack: Lack::Empty }),
             Owner::Other(found) => return Err(ReadError::Foreign { path: path_owned, found }),
@@ -182,7 +205,11 @@ impl ReadError {
     pub fn is_finding(&self) -> bool {
         match self {
             Self::Missing { .. } | Self::Foreign { .. } | Self::Damaged { .. } => true,
-            Self::OtherVersion { .. } | Self::NoRights { .. } | Self::Failed { .. } => false,
+            Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Closed { .. }
+            | Self::NoRights { .. }
+            | Self::Failed { .. } => false,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::journal::fault::{Cause, Fault};
 use crate::journal::lock::{self, Lock, LockError};
 use crate::journal::open::{Durability, OpenError};
 use crate::journal::reader::{ReadError, Reader, has_log_ahead};
-use crate::journal::{FILE, Journal, verify};
+use crate::journal::{FILE, Journal, owner, verify};
 
 /// Where the copy becomes a journal, before it takes its place.
 const STAGE: &str = "restore.partial";
@@ -96,9 +96,11 @@ impl Staged {
         if has_log_ahead(&path) {
             return Err(RestoreError::LeftOver { path });
         }
-        let failed = |tried| move |error| failure(tried, &path, error);
-        fs::rename(stage.join(FILE), directory.join(FILE)).map_err(failed("put the journal at"))?;
-        let path = directory.join(FILE);
+        let staged = stage.join(FILE);
+        fs::File::open(&staged)
+            .and_then(|file| owner::give(&file, &directory))
+            .map_err(|error| failure("give to the owner of its folder", &staged, error))?;
+        fs::rename(&staged, &path).map_err(|error| failure("put the journal at", &path, error))?;
         copy::sync_folder_of(&path)
             .map_err(|error| failure("bring to the disk the name of", &path, error))?;
         clear(&stage)?;

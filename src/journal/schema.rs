@@ -40,6 +40,9 @@ pub enum Stranger {
     Database { application_id: i32, tables: u32 },
 }
 
+/// About a journal of a later format.
+pub const NEWER: &str = ": install the version that wrote it, or a later one";
+
 /// About a file of somebody else's.
 pub const WHAT_TO_DO: &str = ": name another data_dir, or move that file away; if it was a journal, `log restore` puts a backup in its place";
 

@@ -202,8 +202,10 @@ fn check_journal(folder: &Path, checks: &mut Checks) {
         Err(error) => {
             let todo = match error {
                 ReadError::Damaged { .. } => "`log verify` names the place; `log restore` takes a backup",
-                ReadError::OtherVersion { .. } => "install the version that wrote it, or a later one",
-                ReadError::NoRights { .. } => "run the doctor as the daemon's user",
+                ReadError::Newer { .. } | ReadError::Older { .. } => "until then nothing is changed in it",
+                ReadError::Closed { .. } | ReadError::NoRights { .. } => {
+                    "run the doctor as the daemon's user"
+                }
                 ReadError::Missing { .. } | ReadError::Foreign { .. } | ReadError::Failed { .. } => {
                     "see what stands there before a daemon is started"
                 }

@@ -38,7 +38,7 @@ fn a_newer_journal_is_refused() {
     let directory = closed(1);
     raw(directory.path()).execute_batch("PRAGMA user_version = 2").unwrap();
     assert!(matches!(refused(&directory, Durability::Full), OpenError::Newer { found: 2, .. }));
-    assert!(matches!(Reader::open(directory.path()), Err(ReadError::OtherVersion { found: 2, .. })));
+    assert!(matches!(Reader::open(directory.path()), Err(ReadError::Newer { found: 2, .. })));
 }
 
 #[test]

@@ -144,6 +144,9 @@ fn a_configuration_begins_with_a_file_that_observes_and_never_replaces_one() {
     assert_eq!(told(&begun).0, 0, "{}", told(&begun).1);
     assert_eq!(told(&quartermaster(&["check-config", &file])), (0, String::new()));
     let written = fs::read_to_string(&file).unwrap();
+    let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode & 0o044, 0o044, "{mode:o}: the daemon's user must be able to read it");
+    assert!(written.contains("No secret belongs in here"), "{written}");
     let again = told(&quartermaster(&["config", "init", &file]));
     assert!(again.0 == 1 && again.1.contains("is there already: nothing was written"), "{}", again.1);
     assert_eq!(fs::read_to_string(&file).unwrap(), written);

@@ -9,13 +9,13 @@ use crate::machine;
 const NOBODY: &str = "65534";
 
 /// The program in a place that everybody can reach, run as nobody.
-struct Nobody {
+pub struct Nobody {
     folder: TempDir,
 }
 
 impl Nobody {
     /// Only root can become another.
-    fn begin() -> Option<Self> {
+    pub fn begin() -> Option<Self> {
         let own = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap());
         let setpriv = Command::new("setpriv").arg("--version").output();
         if own != 0 || setpriv.is_err() {
@@ -29,7 +29,7 @@ impl Nobody {
         Some(Self { folder })
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
         command.arg(self.folder.path().join("quartermaster")).args(arguments);
@@ -41,7 +41,7 @@ impl Nobody {
     }
 
     /// A site that is nobody's own, with its key.
-    fn site(&self) -> Site {
+    pub fn site(&self) -> Site {
         let site = Site::new();
         open(site.folder.path(), 0o755);
         give(&site.path("key"));
@@ -49,11 +49,11 @@ impl Nobody {
     }
 }
 
-fn open(path: &Path, mode: u32) {
+pub fn open(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn give(path: &Path) {
+pub fn give(path: &Path) {
     let nobody = NOBODY.parse().unwrap();
     std::os::unix::fs::chown(path, Some(nobody), Some(nobody)).unwrap();
 }
@@ -121,15 +121,23 @@ fn who_may_not_read_a_journal_or_a_configuration_is_told_so_in_one_sentence() {
     demo(&site.path("data"), "1");
     let data = site.text("data");
     let before = fs::read(site.path("data/journal.db")).unwrap();
-    open(&site.path("data"), 0o700);
-    for verb in [&["status"][..], &["plan"], &["log", "verify"], &["log", "export"], &["costs"]] {
-        let (code, said) = nobody.told(&[verb, &["--data-dir", &data]].concat());
-        assert_eq!(code, 1, "{verb:?}: {said}");
-        assert!(said.contains("Permission denied") && said.contains("journal.db"), "{verb:?}: {said}");
-        is_one_sentence(&said);
-    }
-    let (code, said) = nobody.told(&["freeze", "--reason", "an audit", "--data-dir", &data]);
+    let closed = |mode: u32| {
+        open(&site.path("data"), mode);
+        for verb in [&["status"][..], &["plan"], &["log", "verify"], &["log", "export"], &["costs"]] {
+            let (code, said) = nobody.told(&[verb, &["--data-dir", &data]].concat());
+            assert_eq!(code, 1, "{verb:?}: {said}");
+            assert!(said.contains("Permission denied") && said.contains("journal.db"), "{verb:?}: {said}");
+            assert!(said.contains("do this as root or as the daemon's user"), "{verb:?}: {said}");
+            is_one_sentence(&said);
+        }
+        nobody.told(&["freeze", "--reason", "an audit", "--data-dir", &data])
+    };
+    // The folder lets nobody in, or only the journal.
+    let (code, said) = closed(0o755);
+    assert_eq!(code, 1, "{said}");
+    let (code, said) = closed(0o700);
     assert_eq!(code, 4, "{said}");
+    assert!(said.contains("do this as root, as the daemon's user, or as one of its group"), "{said}");
     is_one_sentence(&said);
     // Now it may read, and not write.
     open(&site.path("data"), 0o755);
@@ -155,6 +163,7 @@ fn who_may_not_read_a_journal_or_a_configuration_is_told_so_in_one_sentence() {
     for verb in ["check-config", "run"] {
         let (code, said) = nobody.told(&[verb, "--config", &path]);
         assert!(code == 78 && said.contains("Permission denied") && said.contains("qm.toml"), "{said}");
+        assert!(said.contains("the daemon's user must be able to") && said.contains("chmod 0644"), "{said}");
     }
     open(Path::new(&path), 0o644);
     // Root's, for root alone.
@@ -162,6 +171,37 @@ fn who_may_not_read_a_journal_or_a_configuration_is_told_so_in_one_sentence() {
     let (code, said) = nobody.told(&["run", "--config", &path]);
     assert!(code == 78 && said.contains("cannot be read") && said.contains("Permission denied"), "{said}");
     is_one_sentence(&said);
+}
+
+#[test]
+fn what_root_puts_back_into_the_daemons_folder_is_the_daemons() {
+    let Some(nobody) = Nobody::begin() else { return };
+    let site = nobody.site();
+    let (path, data) = (site.configuration(), site.path("data"));
+    fs::create_dir(&data).unwrap();
+    give(&data);
+    let run = || {
+        let mut command = nobody.command(&["run", "--config", &path]);
+        let log = fs::File::create(site.path("log")).unwrap();
+        Process(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    };
+    let answers = || Path::new(&site.text("data/quartermaster.sock")).exists();
+    let mut daemon = run();
+    until("a daemon", answers);
+    let copy = site.text("copy.db");
+    assert_eq!(told(&quartermaster(&["log", "backup", &copy, "--config", &path])), (0, String::new()));
+    assert_eq!(daemon.terminate(), 0);
+    for entry in fs::read_dir(&data).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    assert_eq!(told(&quartermaster(&["log", "restore", &copy, "--config", &path])), (0, String::new()));
+    let mut daemon = run();
+    until("a daemon again", || {
+        answers() || fs::read_to_string(site.path("log")).unwrap().contains("degraded")
+    });
+    let thawed = quartermaster(&["thaw", "--yes", "--config", &path]);
+    assert!(String::from_utf8_lossy(&thawed.stdout).contains("(the daemon took it)"), "{thawed:?}");
+    assert_eq!(daemon.terminate(), 0);
 }
 
 /// Each is no journal of ours: what it is, its bytes, and a word of the sentence about it.
@@ -243,6 +283,7 @@ fn a_journal_of_a_newer_version_is_refused_by_every_verb_and_left_as_it_is() {
         let (code, said) = told(&quartermaster(&[verb, &["--config", &path]].concat()));
         assert_eq!(code, 1, "{verb:?}: {said}");
         assert!(said.contains("format 99") && said.contains("journal.db"), "{verb:?}: {said}");
+        assert!(said.contains("install the version that wrote it, or a later one"), "{verb:?}: {said}");
         is_one_sentence(&said);
         assert_eq!(fs::read(&file).unwrap(), before, "{verb:?}");
     }

@@ -3,6 +3,7 @@
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::sync::{Arc, Mutex};
 
+use super::rights::{Nobody, give, open};
 use super::*;
 use crate::machine;
 
@@ -105,6 +106,60 @@ fn the_units_are_sound_and_as_little_exposed_as_they_say() {
     let threshold = ["security", "--offline=true", "--threshold=15", &service];
     let judged = Command::new("systemd-analyze").args(threshold).output().unwrap();
     assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
+}
+
+/// Words after an option in the line of the unit that begins so.
+fn unit_line(start: &str) -> String {
+    let unit = fs::read_to_string(format!("{UNITS}/quartermaster.service")).unwrap();
+    let lines: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix(start)).collect();
+    assert_eq!(lines.len(), 1, "{start}");
+    lines[0].to_owned()
+}
+
+#[test]
+fn the_unit_runs_what_config_init_writes_with_the_key_that_it_loads_as_a_user_of_its_own() {
+    let run = unit_line("ExecStart=/usr/local/bin/quartermaster run --config ");
+    let default = |verb: &[&str], value: &str| {
+        let help = quartermaster(&[verb, &["--help"]].concat());
+        let help = String::from_utf8(help.stdout).unwrap();
+        let words: Vec<&str> = help.split_whitespace().collect();
+        assert!(words.join(" ").contains(&format!("[default: {value}]")), "{value} in {help}");
+    };
+    default(&["run"], &run);
+    default(&["config", "init"], &run);
+    default(&["config", "init"], &format!("/var/lib/{}", unit_line("StateDirectory=")));
+    let key = Path::new(&run).with_file_name("key");
+    assert_eq!(unit_line("LoadCredential="), format!("key:{}", key.display()));
+
+    // As the unit starts it: the configuration and the key's folder are root's, the rest its user's.
+    let Some(nobody) = Nobody::begin() else { return };
+    let site = nobody.site();
+    let (file, data) = (site.text("etc/quartermaster.toml"), site.text("data"));
+    assert!(quartermaster(&["config", "init", &file, "--data-dir", &data]).status.success());
+    fs::create_dir(&data).unwrap();
+    give(Path::new(&data));
+    fs::write(site.path("etc/key"), KEY).unwrap();
+    open(&site.path("etc/key"), 0o400);
+    let text = fs::read_to_string(&file).unwrap();
+    // Nothing of the outside is asked, and no port of this machine is taken.
+    let text = text.replace("https://barrack.ai/api", "http://127.0.0.1:1/api");
+    fs::write(&file, format!("{text}[http]\nlisten = \"off\"\n")).unwrap();
+    let mut command = nobody.command(&["run", "--config", &file]);
+    command.env("CREDENTIALS_DIRECTORY", site.folder.path());
+    let log = fs::File::create(site.path("log")).unwrap();
+    let mut daemon = Process(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+    until("a start", || status(&site).is_some());
+    // Root finds it; a reload reads the file again, and tells where it cannot.
+    let frozen = quartermaster(&["freeze", "--reason", "an audit", "--config", &file]);
+    assert!(String::from_utf8_lossy(&frozen.stdout).contains("(the daemon took it)"), "{frozen:?}");
+    open(Path::new(&file), 0o640);
+    signal(&daemon, "-HUP");
+    let said = || fs::read_to_string(site.path("log")).unwrap();
+    until("a refusal", || said().contains("it holds no secret: chmod 0644"));
+    let doctor = quartermaster(&["doctor", "--config", &file, "--out", &site.text("out.toml")]);
+    let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(found.contains("cannot be read by user 65534, who owns "), "{found}");
+    assert_eq!(daemon.terminate(), 0, "{}", said());
 }
 
 #[test]
