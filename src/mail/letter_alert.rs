@@ -118,9 +118,12 @@ fn happened(news: &News) -> String {
 }
 
 fn credits(news: &News, purse: &Purse) -> String {
-    let Purse { currency, amount, runs_out, .. } = purse;
+    let Purse { currency, amount, runs_out, floor, .. } = purse;
     match (news.level, runs_out) {
         (Level::Out, _) => format!("the {currency} credits are used up"),
+        _ if let Some(floor) = floor => {
+            format!("{} {currency} are left, under the floor of {}", cents(*amount), cents(*floor))
+        }
         (_, Some(at)) => format!("the {currency} credits last until {} UTC", instant(*at)),
         (_, None) => format!("only {} {currency} are left", cents(*amount)),
     }
@@ -205,21 +208,22 @@ fn means(news: &News) -> String {
         Matter::Paused => {
             "Policies make no backups and delete none; machines change all the same.".to_owned()
         }
-        Matter::Observing => "No machine has a backup that Quartermaster made.".to_owned(),
+        Matter::Observing => "No policy makes a backup, whatever is due; what is asked for by hand is made all the same.".to_owned(),
     }
 }
 
 fn balance_means(news: &News) -> String {
     let Some(Fact::Balance(purse)) = news.facts.first() else { return String::new() };
     let ends = "At zero machines are hibernated or lost, and backups stop; what becomes of snapshots then is not known.";
-    match purse.add_for_month {
-        Some(sum) => format!(
-            "{ends} To last for 30 days from now, add at least {} {}.",
-            cents(Nanos(sum.0.saturating_add(9_999_999))),
-            purse.currency
-        ),
-        None => ends.to_owned(),
-    }
+    // To the next cent, so that it is enough.
+    let add = |sum: Nanos| {
+        format!("add at least {} {}", cents(Nanos(sum.0.saturating_add(9_999_999))), purse.currency)
+    };
+    // It is left by a quarter more than it is.
+    let over = |floor: Nanos| Nanos(floor.0.saturating_add(floor.0 / 4).saturating_sub(purse.amount.0));
+    let month = purse.add_for_month.map(|sum| format!(" To last for 30 days from now, {}.", add(sum)));
+    let floor = purse.floor.map(|floor| format!(" To be well over the floor again, {}.", add(over(floor))));
+    format!("{ends}{}{}", month.unwrap_or_default(), floor.unwrap_or_default())
 }
 
 fn done(news: &News) -> &'static str {
