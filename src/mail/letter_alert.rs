@@ -4,6 +4,7 @@ use super::letter::Letter;
 use super::letter_fact::{cents, count, line, named, printed_price};
 use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
+use crate::domain::id::MachineId;
 use crate::domain::money::Nanos;
 use crate::domain::slot::Held;
 use crate::report::command::Commands;
@@ -67,15 +68,15 @@ fn happened(news: &News) -> String {
         }
         (Matter::ListsBlind, _) => format!("{number} lists cannot be read"),
         (Matter::BackupLate, Some(Fact::Late { machine, name, .. })) if number == 1 => {
-            format!("the backup of {} is late", named(machine, name))
+            format!("the backup of {} is late", brief(machine, name))
         }
         (Matter::BackupLate, _) => format!("{number} backups are late"),
         (Matter::BackupFailed, Some(Fact::Failed { machine, name, .. })) if number == 1 => {
-            format!("the last backup of {} came to nothing", named(machine, name))
+            format!("the last backup of {} came to nothing", brief(machine, name))
         }
         (Matter::BackupFailed, _) => format!("{number} backups came to nothing"),
         (Matter::MachineDown, Some(Fact::Down { machine, name, .. })) if number == 1 => {
-            format!("{} did not come back from its snapshot", named(machine, name))
+            format!("{} did not come back from its snapshot", brief(machine, name))
         }
         (Matter::MachineDown, _) => format!("{number} machines did not come back from their snapshots"),
         (Matter::SecondDaemon, _) => "a second daemon uses our names".to_owned(),
@@ -115,6 +116,17 @@ fn happened(news: &News) -> String {
         }
         (Matter::Observing, _) => "OBSERVING: nothing is backed up".to_owned(),
     }
+}
+
+/// As much of what it is called as leaves room in a subject for what happened; the whole stands below.
+fn brief(machine: &MachineId, name: &str) -> String {
+    const LONGEST: usize = 60;
+    let whole = named(machine, name);
+    let mut brief: String = whole.chars().take(LONGEST).collect();
+    if brief.len() < whole.len() {
+        brief.push('…');
+    }
+    brief
 }
 
 fn credits(news: &News, purse: &Purse) -> String {

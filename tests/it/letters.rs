@@ -127,6 +127,7 @@ fn no_name_adds_a_header_a_line_a_tag_or_another_direction() {
             ["From", "Subject", "Date", "Message-ID", "Auto-Submitted", "To", "MIME-Version", "Content-Type"];
         assert_eq!(names, expected, "{head}");
         assert!(subject.chars().count() <= 180 && !subject.chars().any(char::is_control), "{subject}");
+        assert!(subject.contains(" late"), "what happened is cut off: {subject}");
         assert!(mail.len() < 20_000, "{} bytes", mail.len());
         let letter = letter::letter(&queued, &Commands::default());
         let (text, html) = (form::text(&letter).unwrap(), form::html(&letter).unwrap());
