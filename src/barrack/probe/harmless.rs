@@ -27,8 +27,14 @@ const AROUND: [&str; 22] = [
     "summary",
 ];
 
+/// Lists, of which an object in their stead would be called after what people own.
+const LISTS: [&str; 7] = ["instances", "snapshots", "images", "volumes", "records", "regions", "stocks"];
+
 /// What begins a tree of prices, whose branches are called after models and tiers.
 const PRICES: [&str; 3] = ["pricing_data", "pricing", "prices"];
+
+/// Branches of that tree beside those that stand elsewhere, too.
+const BRANCHES: [&str; 6] = ["gpus", "gpu", "hourly", "monthly", "storage", "network"];
 
 /// Values of these stay, but for what in them looks like a person's, a key or an address.
 const FIELDS: [&str; 58] = [
@@ -173,6 +179,14 @@ impl Manner {
         }
     }
 
+    /// Of what stands in the one object of this name, which is in no list.
+    pub fn within_one(self, name: &str) -> Self {
+        match self {
+            Self::Known if LISTS.contains(&name) => Self::Unknown,
+            Self::Known | Self::Said | Self::Given | Self::Prices | Self::Unknown => self.within(name),
+        }
+    }
+
     /// Of what stands in an object or a list of this name.
     pub fn within(self, name: &str) -> Self {
         match self {
@@ -185,6 +199,12 @@ impl Manner {
             Self::Known | Self::Said | Self::Unknown => Self::Unknown,
         }
     }
+}
+
+/// Whether a name of a field is known as such: wherever it stands, it names nobody.
+pub fn is_field(name: &str) -> bool {
+    let lists: [&[&str]; 7] = [&AROUND, &PRICES, &BRANCHES, &FIELDS, &SENTENCES, &MAPS, &GIVEN];
+    lists.iter().any(|list| list.contains(&name)) || is_word(name)
 }
 
 pub fn is_word(text: &str) -> bool {
