@@ -23,6 +23,7 @@ pub mod finding;
 pub mod machines;
 pub mod snapshots;
 pub mod snapshots_text;
+pub mod unnamed;
 pub mod happening;
 pub mod plan;
 pub mod plan_text;

@@ -39,6 +39,9 @@ pub struct Snapshots {
     pub totals: Totals,
     /// How many are as was asked for; `snapshots` may hold fewer.
     pub matching: usize,
+    /// Of how many, where something narrower than the whole list was asked for.
+    #[serde(skip)]
+    pub among: Option<usize>,
     /// The newest first.
     pub snapshots: Vec<SnapshotShown>,
 }
@@ -181,6 +184,7 @@ impl Snapshots {
             suspect: is_whose(Whose::Suspect),
             foreign: is_whose(Whose::Foreign) + is_whose(Whose::Disowned),
         };
+        let among = sieve.is_narrow().then(|| all.iter().filter(|one| sieve.lists(one)).count());
         all.retain(|one| sieve.lets_through(one));
         all.sort_by(|one, other| {
             other
@@ -191,7 +195,8 @@ impl Snapshots {
         let matching = all.len();
         all.truncate(sieve.limit.unwrap_or(usize::MAX));
         let seen_at = state.fleet.snapshot_look.complete;
-        Self { schema_version: SCHEMA_VERSION, simulated, now, seen_at, totals, matching, snapshots: all }
+        let schema_version = SCHEMA_VERSION;
+        Self { schema_version, simulated, now, seen_at, totals, matching, among, snapshots: all }
     }
 
     /// Those of this id or name only, over or not.
@@ -244,8 +249,18 @@ impl Sieve {
             && (same(&self.machine, machine) || same(&self.machine, &one.machine_name))
             && same(&self.policy, policy)
             && self.state.as_ref().is_none_or(|state| one.is_in(state))
-            && (self.state.is_some() || self.search.is_some() || !one.is_over())
+            && self.lists(one)
             && is_found
+    }
+
+    fn lists(&self, one: &SnapshotShown) -> bool {
+        self.state.is_some() || self.search.is_some() || !one.is_over()
+    }
+
+    fn is_narrow(&self) -> bool {
+        [&self.region, &self.machine, &self.policy, &self.state, &self.search]
+            .into_iter()
+            .any(Option::is_some)
     }
 }
 

@@ -44,6 +44,9 @@ pub fn text(found: &Snapshots, group_by: Option<GroupBy>, paper: Paper) -> Strin
             found.matching
         ));
     }
+    if let Some(among) = found.among {
+        text.push_str(&format!("\n{} of {among} match", found.matching));
+    }
     text.push_str(&paper.wrap(&format!(
         "\n{}, {} in all; {} restorable; {} can be snapshotted now\n{} ours, {} suspect, {} of others\n",
         count(totals.snapshots, "snapshot", "snapshots"),

@@ -242,3 +242,23 @@ fn bars_and_colours_are_for_a_terminal_only_and_leave_nothing_behind() {
         assert!(!shown.contains('█') && !shown.contains('\u{1b}') && !shown.contains('\r'), "{arguments:?}");
     }
 }
+
+#[test]
+fn what_is_missing_on_a_command_line_is_named_and_what_was_named_is_not_asked_for_again() {
+    let (code, errors) = told(&quartermaster(&["plan", "approve"]));
+    assert!(code == 2 && errors.contains("BACKUP") && errors.contains("--all"), "{errors}");
+    let (code, errors) = told(&quartermaster(&["plan", "approve", "a", "--all"]));
+    assert!(code == 2 && errors.contains("cannot be used with"), "{errors}");
+    let site = Site::new();
+    let (path, data) = (site.configuration(), site.text("data"));
+    for (place, expected) in [
+        (["--config", &path], "start `quartermaster run`\n"),
+        (
+            ["--data-dir", &data],
+            "start `quartermaster run`, or name its configuration if that sets a [socket]",
+        ),
+    ] {
+        let (code, errors) = told(&quartermaster(&[&["snapshots", "create", "BRK-1"][..], &place].concat()));
+        assert!(code == 4 && errors.contains(expected), "{errors}");
+    }
+}
