@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -175,7 +175,7 @@ impl ServeArguments {
         let clock = ClockSetting { scale: self.speed, epoch };
         let mode = if self.replay.is_some() { Mode::Observe } else { Mode::Enforce };
         let configuration = starter::simulated(
-            &format!("http://{address}/api"),
+            &format!("http://{}/api", called(address)),
             &key_file.display().to_string(),
             &data_dir.display().to_string(),
             mode,
@@ -195,6 +195,15 @@ impl ServeArguments {
             ));
         }
         screen::print(&text)
+    }
+}
+
+/// What listens on every address is called on this machine's own: a faster clock is for no other.
+fn called(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V4(_) | IpAddr::V6(_) => address,
     }
 }
 

@@ -150,6 +150,8 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
         let known = run.iter().filter(|(_, taken_at, ..)| *taken_at <= latest);
         cover.newest_good = cover.newest_good.max(known.map(|(_, taken_at, id, _)| (*taken_at, *id)).max());
     }
+    // Where nothing stands and nothing is expected there is nothing to tell, as of a machine that came and went.
+    covers.retain(|_, cover| cover.good > 0 || cover.expected.is_some());
     covers.into_iter().collect()
 }
 

@@ -45,7 +45,7 @@ pub fn preview<'a>(
         };
         let unjudged =
             backups.iter().copied().filter(|(id, backup)| is_seen(state, backup) && !is_judged(id));
-        let unjudged = unjudged.collect();
+        let unjudged: Vec<_> = unjudged.collect();
         let with_reasons = weighed.kept.iter().filter_map(|(id, ground)| {
             backups.iter().find(|(other, _)| other == id).map(|(_, backup)| (*id, *backup, ground.reasons()))
         });
@@ -53,6 +53,9 @@ pub fn preview<'a>(
         kept.sort_by(|(a, one, _), (b, other, _)| other.taken_at.cmp(&one.taken_at).then_with(|| a.cmp(b)));
         let mut expired = weighed.expired;
         expired.reverse();
+        if kept.is_empty() && expired.is_empty() && unjudged.is_empty() {
+            continue;
+        }
         previews.push(ShelfPreview { policy, machine, kept, expired, unjudged });
     }
     previews

@@ -52,8 +52,7 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
         Some(Mode::Protect | Mode::Enforce) => {}
         None => tell("warn", "NO POLICIES", "No configuration was adopted yet.".to_owned()),
     }
-    if let Some(frozen) = &status.frozen {
-        let said = format!("No deletions until {} UTC: {}", instant(frozen.until), visible(&frozen.reason));
+    if let Some(said) = frozen(status) {
         tell("warn", "FROZEN", said);
     }
     if let Some(until) = status.paused_until {
@@ -83,6 +82,13 @@ pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
         );
     }
     banners
+}
+
+/// Until when a person froze deletions; a freeze that began by itself is an alarm.
+fn frozen(status: &Status) -> Option<String> {
+    let is_alarm = status.alarms.iter().any(|alarm| alarm.kind == "frozen_by_itself");
+    let frozen = status.frozen.as_ref().filter(|_| !is_alarm)?;
+    Some(format!("No deletions until {} UTC: {}", instant(frozen.until), visible(&frozen.reason)))
 }
 
 /// What became of a configuration that was edited.

@@ -4,6 +4,7 @@ use super::letter::Letter;
 use super::letter_fact::{cents, count, line, named, printed_price};
 use crate::domain::alert::event::{News, Step};
 use crate::domain::alert::matter::{Fact, Level, Matter, Purse, Refused};
+use crate::domain::id::MachineId;
 use crate::domain::money::Nanos;
 use crate::domain::slot::Held;
 use crate::report::command::Commands;
@@ -67,15 +68,15 @@ fn happened(news: &News) -> String {
         }
         (Matter::ListsBlind, _) => format!("{number} lists cannot be read"),
         (Matter::BackupLate, Some(Fact::Late { machine, name, .. })) if number == 1 => {
-            format!("the backup of {} is late", named(machine, name))
+            format!("the backup of {} is late", brief(machine, name))
         }
         (Matter::BackupLate, _) => format!("{number} backups are late"),
         (Matter::BackupFailed, Some(Fact::Failed { machine, name, .. })) if number == 1 => {
-            format!("the last backup of {} came to nothing", named(machine, name))
+            format!("the last backup of {} came to nothing", brief(machine, name))
         }
         (Matter::BackupFailed, _) => format!("{number} backups came to nothing"),
         (Matter::MachineDown, Some(Fact::Down { machine, name, .. })) if number == 1 => {
-            format!("{} did not come back from its snapshot", named(machine, name))
+            format!("{} did not come back from its snapshot", brief(machine, name))
         }
         (Matter::MachineDown, _) => format!("{number} machines did not come back from their snapshots"),
         (Matter::SecondDaemon, _) => "a second daemon uses our names".to_owned(),
@@ -117,10 +118,24 @@ fn happened(news: &News) -> String {
     }
 }
 
+/// As much of what it is called as leaves room in a subject for what happened; the whole stands below.
+fn brief(machine: &MachineId, name: &str) -> String {
+    const LONGEST: usize = 60;
+    let whole = named(machine, name);
+    let mut brief: String = whole.chars().take(LONGEST).collect();
+    if brief.len() < whole.len() {
+        brief.push('…');
+    }
+    brief
+}
+
 fn credits(news: &News, purse: &Purse) -> String {
-    let Purse { currency, amount, runs_out, .. } = purse;
+    let Purse { currency, amount, runs_out, floor, .. } = purse;
     match (news.level, runs_out) {
         (Level::Out, _) => format!("the {currency} credits are used up"),
+        _ if let Some(floor) = floor => {
+            format!("{} {currency} are left, under the floor of {}", cents(*amount), cents(*floor))
+        }
         (_, Some(at)) => format!("the {currency} credits last until {} UTC", instant(*at)),
         (_, None) => format!("only {} {currency} are left", cents(*amount)),
     }
@@ -205,21 +220,22 @@ fn means(news: &News) -> String {
         Matter::Paused => {
             "Policies make no backups and delete none; machines change all the same.".to_owned()
         }
-        Matter::Observing => "No machine has a backup that Quartermaster made.".to_owned(),
+        Matter::Observing => "No policy makes a backup, whatever is due; what is asked for by hand is made all the same.".to_owned(),
     }
 }
 
 fn balance_means(news: &News) -> String {
     let Some(Fact::Balance(purse)) = news.facts.first() else { return String::new() };
     let ends = "At zero machines are hibernated or lost, and backups stop; what becomes of snapshots then is not known.";
-    match purse.add_for_month {
-        Some(sum) => format!(
-            "{ends} To last for 30 days from now, add at least {} {}.",
-            cents(Nanos(sum.0.saturating_add(9_999_999))),
-            purse.currency
-        ),
-        None => ends.to_owned(),
-    }
+    // To the next cent, so that it is enough.
+    let add = |sum: Nanos| {
+        format!("add at least {} {}", cents(Nanos(sum.0.saturating_add(9_999_999))), purse.currency)
+    };
+    // It is left by a quarter more than it is.
+    let over = |floor: Nanos| Nanos(floor.0.saturating_add(floor.0 / 4).saturating_sub(purse.amount.0));
+    let month = purse.add_for_month.map(|sum| format!(" To last for 30 days from now, {}.", add(sum)));
+    let floor = purse.floor.map(|floor| format!(" To be well over the floor again, {}.", add(over(floor))));
+    format!("{ends}{}{}", month.unwrap_or_default(), floor.unwrap_or_default())
 }
 
 fn done(news: &News) -> &'static str {

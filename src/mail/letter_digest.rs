@@ -34,7 +34,7 @@ pub fn letter(review: &Review, commands: &Commands) -> Letter {
 
 fn summary(review: &Review) -> String {
     let mut said = vec![match review.shelves {
-        0 if review.mode == Mode::Observe => "nothing is backed up".to_owned(),
+        0 if review.mode == Mode::Observe => "no policy backs anything up".to_owned(),
         of_all => format!("{} of {of_all} backups are fresh", review.fresh),
     }];
     let mut tell = |number: u64, one: &str, many: &str| {
@@ -77,7 +77,9 @@ fn items(review: &Review, commands: &Commands) -> Vec<String> {
     };
     tell(review.doomed, "doomed, which go when their time comes", commands.verb("status"));
     tell(review.awaiting_approval, "of these wait for a person", commands.of("plan approve", "--all"));
-    tell(review.pinned, "pinned or held by a person", commands.of("unpin", "BACKUP"));
+    let or_release = commands.of("release", "--reason WHY BACKUP");
+    let unpin = format!("{}, or {or_release}", commands.of("unpin", "BACKUP"));
+    tell(review.pinned, "pinned or held by a person", unpin);
     tell(
         review.bad,
         "bad or timed out, which only a person removes",

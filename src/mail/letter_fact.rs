@@ -202,6 +202,7 @@ mod tests {
             burn_per_hour: Some(Nanos(1_000_000_000)),
             runs_out: Some(Timestamp::from_seconds(1_772_330_400)),
             add_for_month: None,
+            floor: None,
             by_hours: false,
         };
         assert!(balance(&purse(876_600_000_000_000)).ends_with("; they last for over a hundred years"));

@@ -36,7 +36,10 @@ pub fn agenda(state: &State, now: Timestamp, slots: &[SlotShown], doomed: &[Doom
     for doom in doomed {
         let about = doom.backup.to_string();
         let (what, machine) = ("may be deleted, if nothing holds it", Some(doom.machine.clone()));
-        found.push(ToCome { at: doom.goes_after, what, about, machine });
+        // No sooner than all deletions may go on.
+        let stopped_until = state.frozen.as_ref().map(|freeze| freeze.until).max(state.paused_until);
+        let at = doom.goes_after.max(stopped_until.unwrap_or(doom.goes_after));
+        found.push(ToCome { at, what, about, machine });
     }
     of_backups(state, &mut found);
     found.retain(|one| one.at > now);

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::command::Commands;
 use super::status::word;
 use super::stops::{self, Stop, StopKind};
-use super::words::{count, span};
-use crate::domain::alert::matter::{Level, Matter};
+use super::words::{cents, count, span};
+use crate::domain::alert::matter::{Level, Matter, Purse};
+use crate::domain::alert::purse::purses;
 use crate::domain::backup::Life;
 use crate::domain::fleet::Scope;
 use crate::domain::halt::REFUSALS_THAT_HOLD;
@@ -26,7 +27,7 @@ pub struct Alarm {
 }
 
 /// What only the alerts know: what the balance comes to.
-fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
+fn of_matter(matter: Matter, level: Level, purse: Option<&Purse>) -> Option<(&'static str, String)> {
     match matter {
         Matter::BalanceBlind => {
             Some(("balance_blind", "the balance cannot be read: nobody knows how long it lasts".to_owned()))
@@ -39,7 +40,9 @@ fn of_matter(matter: Matter, level: Level) -> Option<(&'static str, String)> {
             let said = match level {
                 Level::Out => format!("no {currency} are left: machines and backups may go"),
                 Level::Notice | Level::Warning | Level::Urgent | Level::Critical => {
-                    format!("the {currency} credits run low: add to them")
+                    let under = purse.and_then(|purse| Some((cents(purse.amount), cents(purse.floor?))));
+                    let under = under.map(|(left, floor)| format!(", {left} under the floor of {floor}"));
+                    format!("the {currency} credits run low{}: add to them", under.unwrap_or_default())
                 }
             };
             Some(("credits_low", said))
@@ -76,6 +79,22 @@ fn of_stop(stop: Stop, is_frozen_by_itself: bool) -> Option<Alarm> {
     Some(Alarm { kind, since: stop.since, said: stop.said })
 }
 
+/// What only the alerts know.
+fn matters(state: &State, now: Timestamp, tell: &mut impl FnMut(&'static str, Option<Timestamp>, String)) {
+    // Where nothing at all can be read, one bar is enough.
+    let matters = state.alerts.active.iter().filter(|(matter, _)| !state.alerts.is_inhibited(**matter));
+    let purses = purses(state, now);
+    for (matter, active) in matters {
+        let purse = match matter {
+            Matter::Balance(currency) => purses.get(currency).and_then(Option::as_ref),
+            _ => None,
+        };
+        if let Some((kind, said)) = of_matter(*matter, active.level, purse) {
+            tell(kind, Some(active.since), said);
+        }
+    }
+}
+
 /// The gravest first.
 pub fn alarms(state: &State, now: Timestamp, commands: &Commands) -> Vec<Alarm> {
     let by_itself = state.frozen.as_ref().is_some_and(|freeze| freeze.by_itself);
@@ -83,11 +102,7 @@ pub fn alarms(state: &State, now: Timestamp, commands: &Commands) -> Vec<Alarm> 
     let mut alarms: Vec<Alarm> = stops.filter_map(|stop| of_stop(stop, by_itself)).collect();
     let mut tell = |kind, since, said| alarms.push(Alarm { kind, since, said });
     let halts = &state.halts;
-    // Where nothing at all can be read, one bar is enough.
-    let matters = state.alerts.active.iter().filter(|(matter, _)| !state.alerts.is_inhibited(**matter));
-    for (active, (kind, said)) in matters.filter_map(|(of, now)| Some((now, of_matter(*of, now.level)?))) {
-        tell(kind, Some(active.since), said);
-    }
+    matters(state, now, &mut tell);
     for (backup, rival) in halts.rivals.iter().filter(|(_, rival)| !rival.is_settled) {
         let said = format!(
             "SECOND DAEMON: the name {backup} was taken before we used it; stop the other one, then adopt or disown its snapshot"
@@ -174,6 +189,7 @@ fn listings(state: &State, tell: &mut impl FnMut(&'static str, Option<Timestamp>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::examples::alerts::told;
     use crate::domain::examples::world::World;
     use crate::domain::state::Freeze;
     use crate::domain::time::Seconds;
@@ -192,6 +208,16 @@ mod tests {
         };
         assert_eq!(kinds(true), ["frozen_by_itself"]);
         assert!(kinds(false).is_empty());
+    }
+
+    #[test]
+    fn credits_under_a_floor_are_told_with_it() {
+        let mut world = told();
+        world.see_balance(49);
+        world.tell();
+        let alarms = alarms(&world.state, world.now, &Commands::default());
+        let said = "the USD credits run low, 49.00 under the floor of 50.00: add to them";
+        assert!(alarms.iter().any(|alarm| alarm.said == said), "{alarms:?}");
     }
 
     #[test]

@@ -129,13 +129,12 @@ impl Machines {
                 visible(&one.region).into(),
                 one.gpus.as_deref().map_or_else(String::new, visible).into(),
                 one.price().into(),
-                if policies.is_empty() {
-                    Cell::toned("none", Tone::Warning)
-                } else {
-                    policies.join(", ").into()
+                match policies.join(", ") {
+                    none if none.is_empty() && !one.is_lost => Cell::toned("none", Tone::Warning),
+                    policies => policies.into(),
                 },
                 one.good.to_string().into(),
-                newest_cell(one.newest_good.as_ref()),
+                if one.is_lost && one.good == 0 { "".into() } else { newest_cell(one.newest_good.as_ref()) },
                 next.map_or_else(String::new, instant).into(),
                 one.note().into(),
             ]);
@@ -160,7 +159,7 @@ impl MachineShown {
     /// The one thing that a person should know first.
     fn note(&self) -> String {
         if self.is_lost {
-            return "gone".to_owned();
+            return self.missing_since.map_or_else(String::new, |at| format!("since {}", instant(at)));
         }
         let late = self.is_late.then(|| "its newest good backup is older than it may be".to_owned());
         self.cannot.first().cloned().or(late).unwrap_or_default()
@@ -174,7 +173,8 @@ impl MachineShown {
             }
         };
         line("machine", visible(self.machine.as_str()));
-        line("status", visible(&self.status));
+        let status = visible(&self.status);
+        line("status", if self.is_lost { format!("gone; {status} when it was last seen") } else { status });
         line("region", visible(&self.region));
         line("tier", visible(&self.tier));
         line("labels", self.labels.iter().map(|label| visible(label)).collect::<Vec<_>>().join(", "));
@@ -188,6 +188,9 @@ impl MachineShown {
             line("cannot be", format!("snapshotted now: {why}"));
         }
         text.push('\n');
+        if self.policies.is_empty() && self.is_lost {
+            return text + "  it is gone, and what there is of it is kept\n";
+        }
         if self.policies.is_empty() {
             return text + "  NO POLICY is for it: nothing backs it up\n";
         }
@@ -207,9 +210,12 @@ impl MachineShown {
 }
 
 fn status_cell(one: &MachineShown) -> Cell {
-    let tone =
-        if one.is_lost || one.status != MachineStatus::Active.word() { Tone::Warning } else { Tone::Good };
-    Cell::toned(visible(&one.status), tone)
+    // What the cloud said of it last is true no more.
+    if one.is_lost {
+        return Cell::toned("gone", Tone::Warning);
+    }
+    let is_active = one.status == MachineStatus::Active.word();
+    Cell::toned(visible(&one.status), if is_active { Tone::Good } else { Tone::Warning })
 }
 
 pub(super) fn newest_cell(newest: Option<&NewestGood>) -> Cell {

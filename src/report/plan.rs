@@ -254,6 +254,8 @@ mod tests {
         assert!(holds.iter().zip(begins).all(|(hold, begin)| hold.starts_with(begin)), "{holds:?}");
         let text = plan_text::text(&shown, Paper::default());
         assert!(holds.iter().all(|hold| text.contains(hold.as_str())), "{text}");
+        let goes = shown.agenda.iter().find(|one| one.what.starts_with("may be deleted"));
+        assert_eq!(goes.map(|one| one.at), Some(until), "not while they are frozen");
         assert_eq!(shown.doomed[0].held.as_ref(), Some(&holds[0]));
     }
 

@@ -236,7 +236,8 @@ fn shown(state: &State, now: Timestamp, adopted: &Adopted) -> Vec<PolicyShown> {
     let one = |(name, policy): (&PolicyName, &Policy)| {
         let schedule = adopted.schedules.get(name);
         let coming = by_policy.get(name);
-        let machines = state.machines_of(policy).map(|known| {
+        let there = state.machines_of(policy).filter(|known| !state.is_lost(&known.item.id));
+        let machines = there.map(|known| {
             let id = &known.item.id;
             let of_it = good.get(&(name, id)).map_or(&[][..], Vec::as_slice);
             let next = coming.and_then(|coming| coming.get(id));

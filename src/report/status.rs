@@ -262,8 +262,8 @@ fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
     let mut held = held(state, now);
     let covers = covers(state, now);
     let shelf_status = |shelf: &Shelf| {
-        let cover = covers.get(&(&shelf.policy, &shelf.machine)).cloned().unwrap_or_default();
-        ShelfStatus {
+        let cover = covers.get(&(&shelf.policy, &shelf.machine))?;
+        Some(ShelfStatus {
             policy: shelf.policy.clone(),
             machine: shelf.machine.clone(),
             machine_name: machine_name(state, &shelf.machine),
@@ -278,9 +278,9 @@ fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
             expected_age_seconds: cover.expected.map(|expected| expected.age.0),
             orphaned: state.is_lost(&shelf.machine),
             held: held.remove(shelf),
-        }
+        })
     };
-    state.shelves.keys().map(shelf_status).collect()
+    state.shelves.keys().filter_map(shelf_status).collect()
 }
 
 /// What holds each slot that is due, as the plan of this instant has it.

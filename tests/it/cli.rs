@@ -327,7 +327,7 @@ fn what_the_simulated_cloud_prints_is_a_whole_configuration_and_its_daemon_takes
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sim.toml");
     let mut command = Command::new(PROGRAM);
-    command.args(["sim", "serve", "--listen", "127.0.0.1:0", "--seed", "1", "--speed", "3600"]);
+    command.args(["sim", "serve", "--listen", "0.0.0.0:0", "--seed", "1", "--speed", "3600"]);
     let file = fs::File::create(&path).unwrap();
     let mut cloud = Process(command.stdout(file).stderr(Stdio::piped()).spawn().unwrap());
     until("a configuration", || fs::read_to_string(&path).unwrap().contains("[policy.retention]"));

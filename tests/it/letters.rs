@@ -10,6 +10,7 @@ use quartermaster::domain::alert::event::{Content, LetterQueued, News, Step};
 use quartermaster::domain::alert::matter::{Fact, Level, Matter};
 use quartermaster::domain::alert::review::Review;
 use quartermaster::domain::id::{LetterId, MachineId, PolicyName};
+use quartermaster::domain::money::Nanos;
 use quartermaster::domain::slot::Held;
 use quartermaster::domain::time::{Seconds, Timestamp};
 use quartermaster::mail::form::{self, Envelope};
@@ -126,6 +127,7 @@ fn no_name_adds_a_header_a_line_a_tag_or_another_direction() {
             ["From", "Subject", "Date", "Message-ID", "Auto-Submitted", "To", "MIME-Version", "Content-Type"];
         assert_eq!(names, expected, "{head}");
         assert!(subject.chars().count() <= 180 && !subject.chars().any(char::is_control), "{subject}");
+        assert!(subject.contains(" late"), "what happened is cut off: {subject}");
         assert!(mail.len() < 20_000, "{} bytes", mail.len());
         let letter = letter::letter(&queued, &Commands::default());
         let (text, html) = (form::text(&letter).unwrap(), form::html(&letter).unwrap());
@@ -353,4 +355,22 @@ fn a_letter_about_listings_that_cannot_be_read_names_the_doctor() {
     assert_eq!(command(Matter::ApiUnreachable, None), "quartermaster doctor");
     assert_eq!(command(Matter::BackupLate, Some(Held::Unseen)), "quartermaster doctor");
     assert_eq!(command(Matter::BackupLate, Some(Held::Paused)), "quartermaster status");
+}
+
+#[test]
+fn a_letter_about_a_floor_names_it_and_what_brings_the_credits_over_it() {
+    let said = |floor: Option<i64>| {
+        let is_balance = |queued: &LetterQueued| matches!(&queued.content, Content::Alert(news) if matches!(news.facts.first(), Some(Fact::Balance(_))));
+        let mut queued = stored().into_iter().find(is_balance).unwrap();
+        let Content::Alert(News { facts, .. }) = &mut queued.content else { panic!() };
+        let Some(Fact::Balance(purse)) = facts.first_mut() else { panic!() };
+        purse.floor = floor.map(|usd| Nanos(usd * 1_000_000_000));
+        let letter = letter::letter(&queued, &Commands::default());
+        (letter.subject, letter.means)
+    };
+    let (subject, means) = said(None);
+    assert!(subject.contains("credits last until") && !means.contains("floor"), "{subject}: {means}");
+    let (subject, means) = said(Some(20));
+    assert!(subject.contains("18.20 USD are left, under the floor of 20.00"), "{subject}");
+    assert!(means.ends_with("To be well over the floor again, add at least 6.80 USD."), "{means}");
 }

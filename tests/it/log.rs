@@ -368,7 +368,7 @@ fn what_is_no_journal_of_this_version_is_told_in_one_sentence_and_left_as_it_is(
     let empty = |path: &Path| fs::write(path, "").unwrap();
     type Case<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
     let cases: [Case; 3] = [
-        ("newer", &newer, "has the format 99"),
+        ("newer", &newer, "was written by a newer Quartermaster (format 99;"),
         ("foreign", &foreign, "is not a Quartermaster journal"),
         ("empty", &empty, "is empty: `log restore` puts a backup in its place"),
     ];

@@ -4,6 +4,7 @@
 
 use super::matter::{Level, Purse};
 use super::rules::AlertRules;
+use crate::domain::money::Nanos;
 use crate::domain::time::Timestamp;
 
 const RUNGS: [Level; 4] = [Level::Notice, Level::Warning, Level::Urgent, Level::Critical];
@@ -28,8 +29,15 @@ pub fn rungs(purse: &Purse, rules: &AlertRules, now: Timestamp, held: Option<Sta
     let unseen = held.filter(|stand| stand.by_hours && purse.burn_per_hour.is_none());
     let hours = |quarters| by_hours(purse, rules, now, quarters).max(unseen.map(|stand| stand.level));
     let zero = (purse.amount.0 <= 0).then_some(Level::Out);
-    let rung = |quarters| hours(quarters).max(by_floor(purse, rules, quarters)).max(zero);
+    let floors = |quarters| by_floor(purse, rules, quarters).map(|(level, _)| level);
+    let rung = |quarters| hours(quarters).max(floors(quarters)).max(zero);
     Rungs { level: rung(4), eased: rung(5), by_hours: hours(4).is_some() }
+}
+
+/// The floor that it is under, where the hours alone would tell of nothing so grave.
+pub fn floor(purse: &Purse, rules: &AlertRules, now: Timestamp) -> Option<Nanos> {
+    let (level, floor) = by_floor(purse, rules, 4)?;
+    (Some(level) > by_hours(purse, rules, now, 4)).then_some(floor)
 }
 
 /// A threshold counts as so many quarters of itself.
@@ -40,8 +48,9 @@ fn by_hours(purse: &Purse, rules: &AlertRules, now: Timestamp, quarters: u64) ->
     rungs.map(|(level, _)| level).max()
 }
 
-fn by_floor(purse: &Purse, rules: &AlertRules, quarters: u64) -> Option<Level> {
+fn by_floor(purse: &Purse, rules: &AlertRules, quarters: u64) -> Option<(Level, Nanos)> {
     let floors = rules.floors.get(&purse.currency)?;
     let is_below = |floor: i64| i128::from(purse.amount.0) * 4 < i128::from(floor) * i128::from(quarters);
-    RUNGS.into_iter().zip(floors).filter(|(_, floor)| is_below(floor.0)).map(|(level, _)| level).max()
+    let floors = RUNGS.into_iter().zip(floors.iter().copied());
+    floors.filter(|(_, floor)| is_below(floor.0)).max_by_key(|(level, _)| *level)
 }

@@ -166,6 +166,9 @@ pub struct Purse {
     pub runs_out: Option<Timestamp>,
     /// What must be added to last for thirty days.
     pub add_for_month: Option<Nanos>,
+    /// The floor that it is under, where the hours alone would tell of nothing so grave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Nanos>,
     /// Its level comes of the hours, not of an amount alone.
     #[serde(default, skip_serializing_if = "is_false")]
     pub by_hours: bool,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ladder;
 use super::matter::{Matter, Purse};
 use crate::domain::burn::{Outlook, RunOut, outlooks};
 use crate::domain::money::{Currency, Nanos};
@@ -25,7 +26,9 @@ pub fn purses(state: &State, now: Timestamp) -> BTreeMap<Currency, Option<Purse>
         burns || was_billed || is_held || state.alert_rules().floors.contains_key(currency)
     };
     let each = Currency::ALL.into_iter().filter(matters);
-    each.map(|currency| (currency, purse(state, currency, outlooks.get(&currency)))).collect()
+    let rules = state.alert_rules();
+    let whole = |purse: Purse| Purse { floor: ladder::floor(&purse, rules, now), ..purse };
+    each.map(|currency| (currency, purse(state, currency, outlooks.get(&currency)).map(whole))).collect()
 }
 
 fn purse(state: &State, currency: Currency, outlook: Option<&Outlook>) -> Option<Purse> {
@@ -43,5 +46,5 @@ fn purse(state: &State, currency: Currency, outlook: Option<&Outlook>) -> Option
     let hours = i64::try_from(MONTH.0 / 3_600).unwrap_or(i64::MAX);
     let month = burn_per_hour.map(|burn| burn.0.saturating_mul(hours));
     let add_for_month = month.map(|month| Nanos(month.saturating_sub(amount.0))).filter(|sum| sum.0 > 0);
-    Some(Purse { currency, amount, burn_per_hour, runs_out, add_for_month, by_hours: false })
+    Some(Purse { currency, amount, burn_per_hour, runs_out, add_for_month, floor: None, by_hours: false })
 }

@@ -37,7 +37,7 @@ mod waits;
 mod spans;
 mod doubts;
 mod refusals;
-mod alerts;
+pub mod alerts;
 mod digests;
 mod credits;
 mod history;

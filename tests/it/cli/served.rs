@@ -85,7 +85,7 @@ fn log_page_series_letters_and_documents_of_a_daemon_hold_the_names_and_let_none
     let log = fs::File::create(site.path("log")).unwrap();
     let mut daemon = Process(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     let said = || fs::read_to_string(site.path("log")).unwrap();
-    let address = address_in(&said);
+    let address = address_in(said);
     let has_good = |status: &Value| {
         let shelves = status["shelves"].as_array().unwrap();
         shelves.iter().any(|shelf| shelf["good"].as_u64() >= Some(1))
@@ -172,7 +172,7 @@ fn what_the_journal_knows_is_shown_while_a_mute_cloud_holds_up_the_first_pass() 
     let mut daemon = Process(command.spawn().unwrap());
     let asked = mute.accept().unwrap();
     let said = || fs::read_to_string(site.path("log")).unwrap();
-    let address = address_in(&said);
+    let address = address_in(said);
     // The call is still open, and its time limit half a minute away.
     assert!(read(&address, "/metrics").contains("\nquartermaster_passes_total 0\n"));
     assert!(read(&address, "/").contains("Are my backups fresh?"));
