@@ -67,7 +67,7 @@ pub fn never(directory: &Path) -> Option<String> {
     if let Some(kernel) = OF_THE_KERNEL.into_iter().find(|root| standing.starts_with(root)) {
         return Some(format!("below {kernel} the kernel shows itself, and nothing can be kept"));
     }
-    standing.is_file().then(|| format!("{} is a file", standing.display()))
+    (!standing.is_dir()).then(|| format!("{} is no folder", standing.display()))
 }
 
 /// An engine that hears nobody yet.

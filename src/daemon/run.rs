@@ -73,6 +73,8 @@ fn may_make(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => {
             ": this user may not; make it, owned by the daemon's user, with mode 0700"
         }
+        // What is no folder never comes so far.
+        io::ErrorKind::AlreadyExists => ": a link on the way leads nowhere",
         _ => "",
     }
 }

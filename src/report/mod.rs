@@ -21,6 +21,7 @@ pub mod status_text;
 pub mod table;
 pub mod finding;
 pub mod machines;
+pub mod sieve;
 pub mod snapshots;
 pub mod snapshots_text;
 pub mod unnamed;

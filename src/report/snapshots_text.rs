@@ -169,7 +169,7 @@ mod tests {
     use crate::domain::fleet::SnapshotStatus;
     use crate::domain::time::Seconds;
     use crate::report::command::Commands;
-    use crate::report::snapshots::Sieve;
+    use crate::report::sieve::Sieve;
     use crate::report::stops::Writer;
 
     /// Three nights of one machine under `keep_last 2`, and one snapshot of somebody else.

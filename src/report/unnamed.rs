@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::snapshots::Sieve;
+use super::sieve::Sieve;
 use crate::domain::state::State;
 
 pub struct Unnamed {

@@ -199,9 +199,10 @@ fn a_data_dir_that_can_never_be_one_ends_the_start_with_one_sentence() {
     let (file, below) = (site.text("file"), site.text("file/journals"));
     let linked = site.text("folder/link/journals");
     for (directory, why) in [
-        (&*file, format!("{file} is a file")),
-        (&below, format!("{file} is a file")),
-        (&linked, format!("{file} is a file")),
+        (&*file, format!("{file} is no folder")),
+        (&below, format!("{file} is no folder")),
+        (&linked, format!("{file} is no folder")),
+        ("/dev/null", "/dev/null is no folder".to_owned()),
         ("/proc", "below /proc the kernel shows itself".to_owned()),
         ("/proc/journals", "below /proc the kernel shows itself".to_owned()),
         ("/sys/kernel/journals", "below /sys the kernel shows itself".to_owned()),
@@ -217,7 +218,7 @@ fn a_data_dir_that_can_never_be_one_ends_the_start_with_one_sentence() {
     let doctor = quartermaster(&["doctor", "--config", &path, "--out", &site.text("out.toml")]);
     let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(
-        found.contains(&format!("FAIL data_dir: {below} can never hold a journal: {file} is a file")),
+        found.contains(&format!("FAIL data_dir: {below} can never hold a journal: {file} is no folder")),
         "{found}"
     );
     assert_eq!(fs::read(site.path("file")).unwrap(), b"");

@@ -140,7 +140,7 @@ fn a_list_of_a_name_that_nobody_has_says_so_and_each_narrowed_list_says_how_many
     };
     for (more, said) in [
         (&["--policy", "dialy"][..], "no policy dialy is known; the nearest is daily"),
-        (&["--machine", "trainer-l"], "no machine trainer-l is known; the nearest is trainer-1"),
+        (&["--machine", "builder-4"], "no machine builder-4 is known; the nearest is builder-3"),
         (&["--region", "CANADA"], "no region CANADA is known; the nearest is CANADA-1"),
         (&["--policy", "a\x1b[2Jb-of-another-account"], r"no policy a\u{1b}[2Jb-of-another-account is known"),
     ] {
@@ -149,9 +149,9 @@ fn a_list_of_a_name_that_nobody_has_says_so_and_each_narrowed_list_says_how_many
         assert!(none < foot && text.contains("\n0 of "), "{text}");
     }
     let all = DEMO.json(&["snapshots", "list"])["matching"].as_u64().unwrap();
-    let some = DEMO.json(&["snapshots", "list", "--machine", "trainer-1"])["matching"].as_u64().unwrap();
+    let some = DEMO.json(&["snapshots", "list", "--machine", "builder-3"])["matching"].as_u64().unwrap();
     assert!(0 < some && some < all, "{some} of {all}");
-    let text = listed(&["--machine", "TRAINER-1", "--limit", "1"]);
+    let text = listed(&["--machine", "BUILDER-3", "--limit", "1"]);
     assert!(text.contains(&format!("\n{some} of {all} match\n")) && !text.contains("is known"), "{text}");
     assert!(!listed(&[]).contains(" match\n") && !listed(&["--policy", "none"]).contains("is known"));
 }

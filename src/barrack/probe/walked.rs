@@ -26,10 +26,7 @@ impl Probe<'_> {
             match &**item {
                 Item::Machine(machine) => {
                     self.machine.get_or_insert_with(|| machine.id.to_string());
-                    // That there is none at all is said of the field.
-                    if let MachineStatus::Unknown(word) = &machine.status
-                        && !word.trim().is_empty()
-                    {
+                    if let MachineStatus::Unknown(word) = &machine.status {
                         finding.odd_words.insert(word.clone());
                     }
                 }
@@ -37,9 +34,7 @@ impl Probe<'_> {
                     if self.snapshot.is_none() || snapshot.status == SnapshotStatus::Ready {
                         self.snapshot = Some(snapshot.id.to_string());
                     }
-                    if let SnapshotStatus::Unknown(word) = &snapshot.status
-                        && !word.trim().is_empty()
-                    {
+                    if let SnapshotStatus::Unknown(word) = &snapshot.status {
                         finding.odd_words.insert(word.clone());
                     }
                 }

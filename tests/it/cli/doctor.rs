@@ -217,3 +217,24 @@ fn a_balance_with_six_decimals_is_saved_to_the_last_of_them_and_played_back() {
     let saved = fs::read_to_string(site.path("second").join(file.file_name().unwrap())).unwrap();
     assert!(saved.contains(AMOUNT), "{saved}");
 }
+
+#[test]
+fn a_doctor_names_no_state_where_the_cloud_gives_none() {
+    let (cloud, mut site) = strange("plain");
+    let saved = site.text("saved");
+    assert_eq!(told(&doctor(&site, &["--api", "--save", &saved])).0, 0);
+    drop(cloud);
+    for entry in fs::read_dir(site.path("saved")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\"status\":\"ACTIVE\"", "\"status\":\"\"")).unwrap();
+    }
+    let (_player, port) = player(&site, &saved);
+    site.port = port;
+    let said = String::from_utf8(doctor(&site, &["--api"]).stdout).unwrap();
+    assert!(!said.contains("nobody knows"), "{said}");
+    assert!(
+        said.contains("warn cloud.paths.machines: some have no state at all \u{2014} they count"),
+        "{said}"
+    );
+}

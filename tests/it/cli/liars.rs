@@ -186,20 +186,6 @@ fn a_doctor_says_of_each_liar_what_is_wrong_and_ends_with_the_right_code() {
 }
 
 #[test]
-fn a_doctor_names_no_state_where_the_cloud_gives_none() {
-    let machines = r#""instances":[{"id":"BRK-1","name":"a"},{"id":"BRK-2","name":"b","status":" "},
-        {"id":"BRK-3","name":"c","status":"DREAMING"}]"#;
-    let liar = Liar::at(0, json_of(&EMPTY.replace("\"instances\":[]", machines)));
-    let mut site = Site::new();
-    site.port = liar.port;
-    let (config, out) = (site.configuration(), site.text("suggested.toml"));
-    let examined = quartermaster(&["doctor", "--api", "--config", &config, "--out", &out]);
-    let said = String::from_utf8(examined.stdout).unwrap();
-    assert!(said.contains("states that nobody knows: DREAMING \u{2014} "), "{said}");
-    assert!(said.contains("missing on the first page: ") && said.contains("status in "), "{said}");
-}
-
-#[test]
 fn one_that_sends_elsewhere_is_not_followed_and_the_key_goes_nowhere() {
     let elsewhere = Liar::at(0, json_of(EMPTY));
     let there = format!("307 Temporary Redirect\r\nlocation: http://127.0.0.1:{}/api/", elsewhere.port);
