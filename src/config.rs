@@ -40,6 +40,7 @@ mod timing;
 pub mod key;
 pub mod describe;
 pub mod show;
+pub mod shown;
 pub mod verdict;
 pub mod schema;
 pub mod starter;

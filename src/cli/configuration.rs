@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use crate::cli::ending::Ending;
 use crate::cli::screen;
 use crate::clock::Clock;
-use crate::config::{self, describe, schema, show, starter, verdict};
+use crate::config::{self, describe, schema, show, shown, starter, verdict};
 use crate::report::foreign::harmless;
 
 #[derive(Debug, Args)]
@@ -59,6 +59,9 @@ pub struct ShowArguments {
     /// The same, as the other verbs take it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn check(arguments: &CheckArguments) -> Result<(), Ending> {
@@ -84,9 +87,12 @@ impl ConfigVerb {
     pub fn perform(self) -> Result<(), Ending> {
         match self {
             Self::Init(arguments) => arguments.write(),
-            Self::Show(ShowArguments { file, config }) => {
+            Self::Show(ShowArguments { file, config, json }) => {
                 let config = config::load(&file.or(config).unwrap_or_else(|| PathBuf::from(config::FILE)))?;
-                screen::print(&show::toml(&config))
+                match json {
+                    true => screen::print_json(&shown::Document::of(&config).map_err(Ending::Failed)?),
+                    false => screen::print(&show::toml(&config)),
+                }
             }
             Self::Schema => screen::print_json(&schema::schema()),
         }

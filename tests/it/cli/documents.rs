@@ -144,6 +144,7 @@ fn what_the_other_verbs_print_is_as_its_published_schema_says() {
         serde_json::from_slice(&quartermaster(&[arguments, &["--json"]].concat()).stdout).unwrap()
     };
     holds("check-config", &read(&["check-config", &path]));
+    holds("config-show", &read(&["config", "show", &path]));
     let out = site.text("suggested.toml");
     holds("doctor", &read(&["doctor", "--config", &path, "--out", &out]));
     cloud.terminate();

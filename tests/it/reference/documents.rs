@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::root;
 
 /// The verbs, the type that each prints, and its file, where others have a type of that name.
-pub const DOCUMENTS: [(&str, &str, &str); 17] = [
+pub const DOCUMENTS: [(&str, &str, &str); 18] = [
     ("status", "Status", ""),
     ("plan", "Planned", ""),
     ("explain", "Explanation", ""),
@@ -26,6 +26,7 @@ pub const DOCUMENTS: [(&str, &str, &str); 17] = [
     ("log verify", "Document", "src/cli/log/verify.rs"),
     ("log rebuild", "Document", "src/cli/log/rebuild.rs"),
     ("check-config", "Verdict", "src/config/verdict.rs"),
+    ("config show", "Document", "src/config/shown.rs"),
     ("doctor", "Checks", ""),
     ("sim serve", "Judged", "src/cli/sim.rs"),
 ];
