@@ -52,7 +52,7 @@ mod syntax;
 mod relations;
 mod section;
 mod value;
-mod nearest;
+pub mod nearest;
 
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -46,6 +46,8 @@ pub struct Found {
     pub socket: PathBuf,
     /// As they were typed: what is copied finds the same.
     pub commands: Commands,
+    /// What could be named besides, where no daemon is found.
+    pub unnamed: &'static str,
     clock: Option<ClockSetting>,
 }
 
@@ -70,7 +72,12 @@ impl Place {
             true => told.socket.of(&directory),
             false => SocketSetting::default().of(&directory),
         };
-        Ok(Found { directory, socket, commands: self.commands(), clock: told.clock })
+        let unnamed = match (&self.data_dir, &self.config) {
+            (None, None) => ", or name its journal or configuration",
+            (Some(_), None) => ", or name its configuration if that sets a [socket] or a [clock]",
+            (_, Some(_)) => "",
+        };
+        Ok(Found { directory, socket, commands: self.commands(), unnamed, clock: told.clock })
     }
 
     fn commands(&self) -> Commands {

@@ -10,16 +10,19 @@ use serde::Serialize;
 use crate::cli::ending::Ending;
 use crate::cli::place::{Place, Seen};
 use crate::cli::screen;
+use crate::config::nearest::nearest;
 use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
 use crate::report::machines::Machines;
 use crate::report::plan::Planned;
 use crate::report::plan_text;
 use crate::report::policies::Policies;
-use crate::report::snapshots::{STATES, Sieve, Snapshots};
+use crate::report::sieve::{STATES, Sieve};
+use crate::report::snapshots::Snapshots;
 use crate::report::snapshots_text::{self, GroupBy};
 use crate::report::stops::Writer;
 use crate::report::table::Paper;
+use crate::report::unnamed::{Unnamed, unnamed};
 
 /// Where to read, and in which form to show it.
 #[derive(Debug, Args)]
@@ -197,7 +200,22 @@ impl SnapshotArguments {
             Grouping::Policy => GroupBy::Policy,
             Grouping::State => GroupBy::State,
         });
-        let found = |seen: &Seen, writer: &Writer, now| Ok(Snapshots::of(&seen.state, now, writer, &sieve));
-        self.reading.show(found, |found, paper| snapshots_text::text(found, by, paper))
+        let found = self.reading.place.find()?;
+        let seen = found.read()?;
+        let now = found.now(seen.simulated, seen.last);
+        let shown = Snapshots::of(&seen.state, now, &found.writer(&seen), &sieve);
+        let hints: Vec<String> = unnamed(&seen.state, &sieve).iter().map(hint).collect();
+        self.reading.tell(&seen, &shown, |shown, paper| {
+            let hints = hints.iter().map(|hint| paper.wrap(&format!("\n{hint}\n")));
+            [snapshots_text::text(shown, by, paper)].into_iter().chain(hints).collect()
+        })
     }
+}
+
+/// A slip, and what was most likely meant.
+fn hint(unnamed: &Unnamed) -> String {
+    let Unnamed { what, named, known } = unnamed;
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let meant = nearest(named, &known).map(|meant| format!("; the nearest is {}", visible(meant)));
+    format!("no {what} {} is known{}", visible(named), meant.unwrap_or_default())
 }

@@ -113,9 +113,9 @@ impl Found {
     fn nobody(&self) -> Ending {
         Ending::Unreachable(
             format!(
-                "no daemon listens at {}, and only a daemon speaks with the cloud: start `quartermaster run`, \
-                 or name its journal or configuration",
-                self.socket.display()
+                "no daemon listens at {}, and only a daemon speaks with the cloud: start `quartermaster run`{}",
+                self.socket.display(),
+                self.unnamed
             )
             .into(),
         )

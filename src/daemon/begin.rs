@@ -21,6 +21,9 @@ use crate::daemon::tell::Teller;
 use crate::journal::open::{Durability, OpenError};
 use crate::journal::{self, lock};
 
+/// What looks like folders and files there is neither.
+const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
+
 /// Opens the journal in `directory`, which is made where it is missing.
 pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
     lock::patiently(
@@ -30,12 +33,15 @@ pub(super) fn take(directory: &Path) -> Result<Folded, RunError> {
 }
 
 fn try_to_take(directory: &Path) -> Result<Folded, RunError> {
-    let failed = |source: io::Error| {
-        let path = directory.to_owned();
-        match never(source.kind()) {
-            Some(why) => RunError::Hopeless { path, why },
-            None => RunError::Directory { path, source },
+    let path = || directory.to_owned();
+    if let Some(why) = never(directory) {
+        return Err(RunError::Hopeless { path: path(), why });
+    }
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::InvalidFilename => {
+            RunError::Hopeless { path: path(), why: "its name is too long".to_owned() }
         }
+        _ => RunError::Directory { path: path(), source },
     };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     if let Some(parent) = directory.parent() {
@@ -54,10 +60,14 @@ fn try_to_take(directory: &Path) -> Result<Folded, RunError> {
     Ok(folded)
 }
 
-/// Why no waiting makes a directory of it. What is full, read-only or in the way can be mended, and a mount can
-/// come late.
-fn never(kind: io::ErrorKind) -> Option<&'static str> {
-    (kind == io::ErrorKind::InvalidFilename).then_some("its name is too long")
+/// Why no waiting makes a directory of it. What is full, read-only or another's can be mended, and a mount can
+/// come late: that a link leads nowhere is no reason.
+pub fn never(directory: &Path) -> Option<String> {
+    let standing = directory.ancestors().find_map(|path| path.canonicalize().ok())?;
+    if let Some(kernel) = OF_THE_KERNEL.into_iter().find(|root| standing.starts_with(root)) {
+        return Some(format!("below {kernel} the kernel shows itself, and nothing can be kept"));
+    }
+    (!standing.is_dir()).then(|| format!("{} is no folder", standing.display()))
 }
 
 /// An engine that hears nobody yet.

@@ -50,7 +50,8 @@ fn may_pass(error: &RunError) -> bool {
     match error {
         RunError::Directory { .. }
         | RunError::Start(
-            StartError::Open(OpenError::Failed { .. }) | StartError::Read(Fault::Failed { .. }),
+            StartError::Open(OpenError::Closed { .. } | OpenError::Failed { .. })
+            | StartError::Read(Fault::Failed { .. }),
         )
         | RunError::Trouble(Trouble::NotStored(AppendError::Full { .. } | AppendError::Failed { .. })) => {
             true

@@ -20,7 +20,7 @@ mod tell;
 pub mod admin;
 mod service;
 pub mod run;
-mod begin;
+pub mod begin;
 pub mod reload;
 pub mod busy;
 mod degraded;

@@ -50,13 +50,13 @@ pub enum RunError {
     Token(#[source] KeyFileError),
     #[error("use the key")]
     Key(#[from] KeyError),
-    #[error("make the data directory {}", path.display())]
+    #[error("make the data directory {}{}", path.display(), may_make(source))]
     Directory { path: PathBuf, source: io::Error },
     #[error(
         "data_dir {} can never hold a journal: {why}; name a directory, or a place where one can be made",
         path.display()
     )]
-    Hopeless { path: PathBuf, why: &'static str },
+    Hopeless { path: PathBuf, why: String },
     #[error("prepare the connection to the cloud")]
     Transport(#[from] TransportError),
     #[error("prepare the daemon's threads")]
@@ -65,6 +65,18 @@ pub enum RunError {
     Start(#[from] StartError),
     #[error("run the daemon")]
     Trouble(#[from] Trouble),
+}
+
+/// What a person can do, where that is known.
+fn may_make(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ": this user may not; make it, owned by the daemon's user, with mode 0700"
+        }
+        // What is no folder never comes so far.
+        io::ErrorKind::AlreadyExists => ": a link on the way leads nowhere",
+        _ => "",
+    }
 }
 
 /// All that can be refused before the first event is written.

@@ -15,7 +15,8 @@ use crate::metrics;
 use crate::report::foreign::{harmless_json, visible};
 use crate::report::machines::Machines;
 use crate::report::plan::Planned;
-use crate::report::snapshots::{STATES, Sieve, Snapshots};
+use crate::report::sieve::{STATES, Sieve};
+use crate::report::snapshots::Snapshots;
 use crate::report::status::Status;
 
 /// More events in one answer would be a large one; `after` asks for the next.

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::report::foreign::visible;
-use crate::report::snapshots::{Sieve, SnapshotShown, Snapshots, fate};
+use crate::report::sieve::Sieve;
+use crate::report::snapshots::{SnapshotShown, Snapshots, fate};
 use crate::report::stops::Writer;
 use crate::report::words::{self, instant, size, span};
 

@@ -4,6 +4,7 @@
 //! end does not follow from its last checkpoint.
 
 use std::fs::Permissions;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -80,7 +81,14 @@ pub enum OpenError {
     Real { path: PathBuf },
     #[error("the journal {} is damaged", path.display())]
     Damaged { path: PathBuf, source: Finding },
-    /// It may work another time: no right, no room, a disk that answers badly.
+    /// It works once somebody gives us the right.
+    #[error(
+        "{} may not be made or written by this user: do this as the daemon's user, or give that user the \
+         folder and all in it (chown -R, mode 0700)",
+        path.display()
+    )]
+    Closed { path: PathBuf, source: Cause },
+    /// It may work another time: no room, a disk that answers badly.
     #[error("{tried} ({})", path.display())]
     Failed { tried: &'static str, path: PathBuf, source: Cause },
 }
@@ -96,7 +104,8 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let (_, was_there) = owner::open_or_make(&path).map_err(|error| failed(Cause::new(error)))?;
+        let (_, was_there) =
+            owner::open_or_make(&path).map_err(|error| unmade("set up the journal", &path, error))?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|e| failed(e.into()))?;
         settings::prepare(&connection).map_err(failed)?;
         let version = admit(&connection, &path, durability)?;
@@ -133,10 +142,16 @@ fn hold(path: &Path) -> Result<Lock, OpenError> {
     let path = path.to_owned();
     lock::take(&path).map_err(|error| match error {
         LockError::Held => OpenError::Locked { path },
-        LockError::Failed(error) => {
-            OpenError::Failed { tried: "take the lock file", path, source: Cause::new(error) }
-        }
+        LockError::Failed(error) => unmade("take the lock file", &path, error),
     })
+}
+
+fn unmade(tried: &'static str, path: &Path, error: io::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => OpenError::Closed { path, source: Cause::new(error) },
+        _ => OpenError::Failed { tried, path, source: Cause::new(error) },
+    }
 }
 
 /// Whether the file is one that we may write to; gives its version, 0 if it is empty.

@@ -11,6 +11,7 @@ use super::command::Commands;
 use super::foreign::visible;
 use super::happening;
 use super::machines::cannot;
+use super::sieve::Sieve;
 use super::status::{DoomStatus, doomed, machine_name};
 use super::stops::Writer;
 use super::words;
@@ -39,6 +40,9 @@ pub struct Snapshots {
     pub totals: Totals,
     /// How many are as was asked for; `snapshots` may hold fewer.
     pub matching: usize,
+    /// Of how many, where something narrower than the whole list was asked for.
+    #[serde(skip)]
+    pub among: Option<usize>,
     /// The newest first.
     pub snapshots: Vec<SnapshotShown>,
 }
@@ -119,45 +123,6 @@ impl Whose {
     }
 }
 
-/// Which are asked for; all that is said must be so.
-#[derive(Clone, Debug, Default)]
-pub struct Sieve {
-    pub region: Option<String>,
-    /// Id or name.
-    pub machine: Option<String>,
-    /// A name, or `none`.
-    pub policy: Option<String>,
-    /// One of [`STATES`].
-    pub state: Option<String>,
-    /// A part of any id or name, in any case.
-    pub search: Option<String>,
-    pub limit: Option<usize>,
-}
-
-/// What can be asked for as a state: a life, an owner, or what becomes of it.
-pub const STATES: [&str; 20] = [
-    "intended",
-    "requested",
-    "pending",
-    "ready",
-    "good",
-    "failed",
-    "timed-out",
-    "bad",
-    "vanished",
-    "disputed",
-    "delete-intended",
-    "deleted",
-    "ours",
-    "suspect",
-    "foreign",
-    "disowned",
-    "doomed",
-    "pinned",
-    "held",
-    "restorable",
-];
-
 impl Snapshots {
     pub fn of(state: &State, now: Timestamp, writer: &Writer, sieve: &Sieve) -> Self {
         let simulated = writer.simulated;
@@ -181,6 +146,7 @@ impl Snapshots {
             suspect: is_whose(Whose::Suspect),
             foreign: is_whose(Whose::Foreign) + is_whose(Whose::Disowned),
         };
+        let among = sieve.is_narrow().then(|| all.iter().filter(|one| sieve.lists(one)).count());
         all.retain(|one| sieve.lets_through(one));
         all.sort_by(|one, other| {
             other
@@ -191,7 +157,8 @@ impl Snapshots {
         let matching = all.len();
         all.truncate(sieve.limit.unwrap_or(usize::MAX));
         let seen_at = state.fleet.snapshot_look.complete;
-        Self { schema_version: SCHEMA_VERSION, simulated, now, seen_at, totals, matching, snapshots: all }
+        let schema_version = SCHEMA_VERSION;
+        Self { schema_version, simulated, now, seen_at, totals, matching, among, snapshots: all }
     }
 
     /// Those of this id or name only, over or not.
@@ -212,40 +179,17 @@ impl SnapshotShown {
     }
 
     /// It is over: only whoever asks for it by name or state wants to see it.
-    fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.snapshot.is_none() && ["failed", "vanished", "deleted"].contains(&self.state.as_str())
     }
 
-    fn is_in(&self, state: &str) -> bool {
+    pub fn is_in(&self, state: &str) -> bool {
         self.state.replace(' ', "-").eq_ignore_ascii_case(state)
             || self.whose.word() == state
             || (state == "doomed" && self.doom.is_some())
             || (state == "pinned" && self.pinned)
             || (state == "held" && self.held_until.is_some())
             || (state == "restorable" && self.is_restorable)
-    }
-}
-
-impl Sieve {
-    fn lets_through(&self, one: &SnapshotShown) -> bool {
-        let same = |wanted: &Option<String>, is: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(is))
-        };
-        let machine = one.machine.as_ref().map_or("", MachineId::as_str);
-        let policy = one.policy.as_ref().map_or("none", PolicyName::as_str);
-        let is_found = self.search.as_ref().is_none_or(|part| {
-            let part = part.to_lowercase();
-            let ids =
-                [one.snapshot.as_ref().map(SnapshotId::as_str), one.backup.as_ref().map(BackupId::as_str)];
-            let texts = ids.into_iter().flatten().chain([&*one.name, &*one.machine_name, machine, policy]);
-            texts.into_iter().any(|text| text.to_lowercase().contains(&part))
-        });
-        same(&self.region, &one.region)
-            && (same(&self.machine, machine) || same(&self.machine, &one.machine_name))
-            && same(&self.policy, policy)
-            && self.state.as_ref().is_none_or(|state| one.is_in(state))
-            && (self.state.is_some() || self.search.is_some() || !one.is_over())
-            && is_found
     }
 }
 

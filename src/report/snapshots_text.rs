@@ -44,6 +44,9 @@ pub fn text(found: &Snapshots, group_by: Option<GroupBy>, paper: Paper) -> Strin
             found.matching
         ));
     }
+    if let Some(among) = found.among {
+        text.push_str(&format!("\n{} of {among} match", found.matching));
+    }
     text.push_str(&paper.wrap(&format!(
         "\n{}, {} in all; {} restorable; {} can be snapshotted now\n{} ours, {} suspect, {} of others\n",
         count(totals.snapshots, "snapshot", "snapshots"),
@@ -166,7 +169,7 @@ mod tests {
     use crate::domain::fleet::SnapshotStatus;
     use crate::domain::time::Seconds;
     use crate::report::command::Commands;
-    use crate::report::snapshots::Sieve;
+    use crate::report::sieve::Sieve;
     use crate::report::stops::Writer;
 
     /// Three nights of one machine under `keep_last 2`, and one snapshot of somebody else.

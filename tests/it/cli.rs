@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -193,6 +193,35 @@ fn a_data_dir_that_can_never_be_one_ends_the_start_with_one_sentence() {
     let why = format!("error: data_dir {directory} can never hold a journal: its name is too long");
     assert!(errors.contains(&why), "{errors}");
     assert!(!errors.contains("degraded"), "{errors}");
+    fs::write(site.path("file"), "").unwrap();
+    fs::create_dir(site.path("folder")).unwrap();
+    symlink(site.path("file"), site.path("folder/link")).unwrap();
+    let (file, below) = (site.text("file"), site.text("file/journals"));
+    let linked = site.text("folder/link/journals");
+    for (directory, why) in [
+        (&*file, format!("{file} is no folder")),
+        (&below, format!("{file} is no folder")),
+        (&linked, format!("{file} is no folder")),
+        ("/dev/null", "/dev/null is no folder".to_owned()),
+        ("/proc", "below /proc the kernel shows itself".to_owned()),
+        ("/proc/journals", "below /proc the kernel shows itself".to_owned()),
+        ("/sys/kernel/journals", "below /sys the kernel shows itself".to_owned()),
+    ] {
+        let run = ["60", PROGRAM, "run", "--config", &path, "--data-dir", directory];
+        let (code, errors) = told(&Command::new("timeout").args(run).output().unwrap());
+        assert_eq!(code, 78, "{errors}");
+        let why = format!("error: data_dir {directory} can never hold a journal: {why}");
+        assert!(errors.contains(&why) && !errors.contains("degraded"), "{errors}");
+    }
+    let text = fs::read_to_string(&path).unwrap().replace(&site.text("data"), &below);
+    fs::write(&path, text).unwrap();
+    let doctor = quartermaster(&["doctor", "--config", &path, "--out", &site.text("out.toml")]);
+    let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(
+        found.contains(&format!("FAIL data_dir: {below} can never hold a journal: {file} is no folder")),
+        "{found}"
+    );
+    assert_eq!(fs::read(site.path("file")).unwrap(), b"");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -142,11 +142,11 @@ fn was_called(listener: &TcpListener) -> bool {
 fn a_start_that_cannot_write_stays_up_without_a_call_and_goes_on_when_it_can() {
     let (cloud, settings) = listener();
     let site = Site::new(&settings, "");
-    fs::write(site.path("disk"), "where a folder should be").unwrap();
+    symlink("not-mounted-yet", site.path("disk")).unwrap();
     let mut daemon = site.run();
     site.says("degraded: the journal cannot be written", 3);
     assert!(daemon.is_alive() && !was_called(&cloud));
-    assert!(site.log().contains("Not a directory"), "{}", site.log());
+    assert!(site.log().contains("a link on the way leads nowhere"), "{}", site.log());
     fs::remove_file(site.path("disk")).unwrap();
     until("a call, once it can write", || was_called(&cloud));
     assert_eq!(daemon.terminate(), 0, "{}", site.log());
@@ -181,7 +181,7 @@ fn a_start_that_cannot_write_is_told_by_one_letter_a_day() {
     let text = fs::read_to_string(&site.configuration).unwrap();
     let text = text.replace("email = \"off\"", "email = [\"ops@example.org\"]");
     fs::write(&site.configuration, text.replace("SPOOL", &site.path("spool").display().to_string())).unwrap();
-    fs::write(site.path("disk"), "where a folder should be").unwrap();
+    symlink("not-mounted-yet", site.path("disk")).unwrap();
     let sent_at = || -> Vec<jiff::Timestamp> {
         let files = fs::read_dir(site.path("spool")).into_iter().flatten().map(|file| file.unwrap().path());
         let letters = files.filter(|path| path.extension().is_some_and(|ending| ending == "eml"));
@@ -209,7 +209,7 @@ fn a_start_that_cannot_write_is_told_by_one_letter_a_day() {
 fn a_daemon_that_waits_for_its_disk_ends_when_it_is_told_to() {
     let (cloud, settings) = listener();
     let site = Site::new(&settings, "");
-    fs::write(site.path("disk"), "where a folder should be").unwrap();
+    symlink("not-mounted-yet", site.path("disk")).unwrap();
     let mut daemon = site.run();
     site.says("degraded: the journal cannot be written", 1);
     assert_eq!(daemon.terminate(), 0);

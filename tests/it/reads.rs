@@ -131,6 +131,31 @@ fn what_is_not_known_is_said_and_nothing_in_it_reaches_the_terminal() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("restorable"), "the known states are told");
 }
 
+#[test]
+fn a_list_of_a_name_that_nobody_has_says_so_and_each_narrowed_list_says_how_many_match() {
+    let listed = |more: &[&str]| {
+        let output = run(&[&["snapshots", "list", "--data-dir", &DEMO.data], more].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (more, said) in [
+        (&["--policy", "dialy"][..], "no policy dialy is known; the nearest is daily"),
+        (&["--machine", "builder-4"], "no machine builder-4 is known; the nearest is builder-3"),
+        (&["--region", "CANADA"], "no region CANADA is known; the nearest is CANADA-1"),
+        (&["--policy", "a\x1b[2Jb-of-another-account"], r"no policy a\u{1b}[2Jb-of-another-account is known"),
+    ] {
+        let text = listed(more);
+        let (none, foot) = (text.find("none\n").unwrap(), text.find(said).expect(&text));
+        assert!(none < foot && text.contains("\n0 of "), "{text}");
+    }
+    let all = DEMO.json(&["snapshots", "list"])["matching"].as_u64().unwrap();
+    let some = DEMO.json(&["snapshots", "list", "--machine", "builder-3"])["matching"].as_u64().unwrap();
+    assert!(0 < some && some < all, "{some} of {all}");
+    let text = listed(&["--machine", "BUILDER-3", "--limit", "1"]);
+    assert!(text.contains(&format!("\n{some} of {all} match\n")) && !text.contains("is known"), "{text}");
+    assert!(!listed(&[]).contains(" match\n") && !listed(&["--policy", "none"]).contains("is known"));
+}
+
 /// What a verb shows on a terminal of so many columns.
 fn on_a_terminal(columns: usize, verb: &str) -> Vec<String> {
     let command = format!("stty cols {columns}; NO_COLOR=1 {PROGRAM} {verb} --data-dir {}", DEMO.data);

@@ -37,7 +37,7 @@ const PRICES: [&str; 3] = ["pricing_data", "pricing", "prices"];
 const BRANCHES: [&str; 6] = ["gpus", "gpu", "hourly", "monthly", "storage", "network"];
 
 /// Values of these stay, but for what in them looks like a person's, a key or an address.
-const FIELDS: [&str; 58] = [
+const FIELDS: [&str; 44] = [
     "success",
     "error_code",
     "code",
@@ -75,27 +75,31 @@ const FIELDS: [&str; 58] = [
     "start_time",
     "end_time",
     "total_duration_minutes",
+    "currency",
+    "eligible",
+    "unit",
+    "records",
+    "results",
+    "items",
+    "data",
+];
+
+/// The same, where an amount of money is meant: it stays to its last digit, however long.
+const AMOUNTS: [&str; 14] = [
     "per_minute_rate",
     "total_cost",
-    "currency",
     "amount",
     "balance",
     "balances",
     "credit",
     "credits",
     "available",
-    "eligible",
-    "unit",
     "usd",
     "eur",
     "inr",
     "USD",
     "EUR",
     "INR",
-    "records",
-    "results",
-    "items",
-    "data",
 ];
 
 /// Sentences of the cloud's, in which anybody's name may stand.
@@ -159,6 +163,8 @@ const WORDS: [&str; 44] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
     Known,
+    /// Known, and money.
+    Amount,
     /// A sentence, of which only what decides something stays.
     Said,
     Given,
@@ -171,11 +177,12 @@ impl Manner {
     pub fn of_value(self, name: &str) -> Self {
         match self {
             Self::Known if FIELDS.contains(&name) => Self::Known,
+            Self::Known | Self::Prices if AMOUNTS.contains(&name) => Self::Amount,
             Self::Known | Self::Prices if SENTENCES.contains(&name) => Self::Said,
             Self::Known if GIVEN.contains(&name) => Self::Given,
             Self::Prices if FIELDS.contains(&name) => Self::Known,
             Self::Prices => Self::Prices,
-            Self::Known | Self::Said | Self::Given | Self::Unknown => Self::Unknown,
+            Self::Known | Self::Amount | Self::Said | Self::Given | Self::Unknown => Self::Unknown,
         }
     }
 
@@ -183,7 +190,9 @@ impl Manner {
     pub fn within_one(self, name: &str) -> Self {
         match self {
             Self::Known if LISTS.contains(&name) => Self::Unknown,
-            Self::Known | Self::Said | Self::Given | Self::Prices | Self::Unknown => self.within(name),
+            Self::Known | Self::Amount | Self::Said | Self::Given | Self::Prices | Self::Unknown => {
+                self.within(name)
+            }
         }
     }
 
@@ -193,18 +202,33 @@ impl Manner {
             Self::Known if PRICES.contains(&name) => Self::Prices,
             Self::Known if name.is_empty() || AROUND.contains(&name) => Self::Known,
             Self::Prices if name == "metadata" => Self::Known,
-            Self::Known | Self::Prices | Self::Said | Self::Unknown if MAPS.contains(&name) => Self::Given,
+            Self::Known | Self::Amount | Self::Prices | Self::Said | Self::Unknown
+                if MAPS.contains(&name) =>
+            {
+                Self::Given
+            }
             Self::Prices => Self::Prices,
             Self::Given => Self::Given,
-            Self::Known | Self::Said | Self::Unknown => Self::Unknown,
+            Self::Known | Self::Amount | Self::Said | Self::Unknown => Self::Unknown,
         }
     }
 }
 
 /// Whether a name of a field is known as such: wherever it stands, it names nobody.
 pub fn is_field(name: &str) -> bool {
-    let lists: [&[&str]; 7] = [&AROUND, &PRICES, &BRANCHES, &FIELDS, &SENTENCES, &MAPS, &GIVEN];
+    let lists: [&[&str]; 8] = [&AROUND, &PRICES, &BRANCHES, &FIELDS, &AMOUNTS, &SENTENCES, &MAPS, &GIVEN];
     lists.iter().any(|list| list.contains(&name)) || is_word(name)
+}
+
+/// Longer than any amount that is read here, and than what could be hidden in one.
+const LONGEST_AMOUNT: usize = 40;
+
+/// Digits with one dot at most, and a sign: nobody is called so.
+pub fn is_amount(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= LONGEST_AMOUNT && is_digits(whole) && is_digits(part)
 }
 
 pub fn is_word(text: &str) -> bool {

@@ -81,7 +81,8 @@ impl Redaction {
                 '0'..='9' | '-' => {
                     let is_over = |symbol: char| !symbol.is_ascii_alphanumeric() && !"+-.".contains(symbol);
                     length = rest.find(is_over).unwrap_or(rest.len());
-                    let is_kept = matches!(outer.of_value(&name), Manner::Known | Manner::Prices);
+                    let is_kept =
+                        matches!(outer.of_value(&name), Manner::Known | Manner::Amount | Manner::Prices);
                     redacted.push_str(if is_kept { &rest[..length] } else { "1" });
                 }
                 '{' | '[' => {
@@ -117,7 +118,7 @@ impl Redaction {
         let is_kept = match outer {
             Manner::Known => name.bytes().all(is_word) && name.bytes().any(|byte| byte.is_ascii_alphabetic()),
             Manner::Prices => harmless::is_field(name) || words::is_model(name),
-            Manner::Unknown | Manner::Said => harmless::is_field(name),
+            Manner::Unknown | Manner::Amount | Manner::Said => harmless::is_field(name),
             Manner::Given => false,
         };
         if is_kept { self.text(name) } else { format!("redacted_{}", self.number(name)) }
@@ -127,7 +128,8 @@ impl Redaction {
         let is_number = content.parse::<f64>().is_ok();
         match manner {
             _ if content.is_empty() || harmless::is_word(content) => content.to_owned(),
-            Manner::Known => self.text(content),
+            Manner::Amount if harmless::is_amount(content) => content.to_owned(),
+            Manner::Known | Manner::Amount => self.text(content),
             Manner::Said => self.said(content),
             Manner::Given => self.given(content),
             Manner::Prices if is_number => content.to_owned(),
@@ -290,6 +292,29 @@ mod tests {
         let bill = r#"{"records":[{"billing_id":"BRK-1DB","instance_id":"BRK-1D","total_cost":"2.4900","currency":"USD","status":"active",
             "start_time":"2026-03-01T00:00:00Z","end_time":null}],"balances":[{"currency":"EUR","amount":"12.30"}],"balance":{"USD":1.5}}"#;
         assert_eq!(Redaction::default().body(bill.as_bytes()), bill);
+    }
+
+    #[test]
+    fn an_amount_stays_however_long_and_what_only_looks_like_one_does_not() {
+        let told = |body: &str| Redaction::default().body(body.as_bytes());
+        for body in [
+            r#"{"balance":{"USD":"4998660.110000"}}"#,
+            r#"{"balances":[{"currency":"USD","amount":"-123456789012.123456789"}]}"#,
+            r#"{"records":[{"total_cost":"000000000000.0000000001","per_minute_rate":"12345678901234"}]}"#,
+        ] {
+            assert_eq!(told(body), body);
+        }
+        for (field, text) in [
+            ("id", "49151555501774711"),
+            ("name", "4998660.110000"),
+            ("iban", "4998660.110000"),
+            ("balance", "4998660.110000.1"),
+            ("balance", "49151555501774711/ada"),
+            ("balance", "12345678901234567890123456789012345678901"),
+        ] {
+            let body = format!(r#"{{"{field}":"{text}"}}"#);
+            assert!(!told(&body).contains(text), "{body}: {}", told(&body));
+        }
     }
 
     #[test]

@@ -128,9 +128,13 @@ fn check_one(finding: &Finding, config: &Config, checks: &mut Checks) {
     }
     check_fields(finding, &subject, checks);
     if !finding.odd_words.is_empty() {
-        let all: Vec<String> = finding.odd_words.iter().map(|word| visible(word)).collect();
-        let seen = format!("states that nobody knows: {}", all.join(", "));
-        checks.warn(&subject, seen, "they count as neither good nor bad; tell us what they mean");
+        let (none, some): (Vec<_>, Vec<_>) =
+            finding.odd_words.iter().partition(|word| word.trim().is_empty());
+        let some: Vec<String> = some.into_iter().map(|word| visible(word)).collect();
+        let unknown = (!some.is_empty()).then(|| format!("states that nobody knows: {}", some.join(", ")));
+        let absent = (!none.is_empty()).then(|| "some have no state at all".to_owned());
+        let seen = unknown.into_iter().chain(absent).collect::<Vec<_>>().join("; ");
+        checks.warn(&subject, seen, "they count as neither good nor bad; tell us what that means");
     }
 }
 

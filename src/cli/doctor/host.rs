@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::mail::Way;
 use crate::config::{Config, Email};
+use crate::daemon::begin::never;
 use crate::domain::schedule;
 use crate::journal;
 use crate::journal::reader::{Lack, ReadError, Reader};
@@ -88,15 +89,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn check_folder(folder: &Path, checks: &mut Checks) {
     let shown = folder.display();
+    if let Some(why) = never(folder) {
+        let seen = format!("{shown} can never hold a journal: {why}");
+        return checks.fail("data_dir", seen, "name another, or move what is there");
+    }
     let metadata = match fs::metadata(folder) {
-        Ok(metadata) if metadata.is_dir() => metadata,
-        Ok(_) => {
-            return checks.fail(
-                "data_dir",
-                format!("{shown} is no folder"),
-                "name another, or move what is there",
-            );
-        }
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return match standing(folder).is_some_and(|parent| is_writable(&parent)) {
                 true => checks.ok("data_dir", format!("{shown} is not there yet: `run` makes it")),

@@ -168,12 +168,10 @@ fn what_the_doctor_saved_is_played_back_without_the_key_and_changes_nothing() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         assert!(!text.contains(KEY) && !text.contains("198.51.100."), "{text}");
     }
-    let mut player = Process::start(&["sim", "serve", "--replay", &saved, "--key-file", &site.text("key")]);
-    let lines = player.lines(8);
-    let address = lines[0].split("listens on ").nth(1).unwrap().split(". ").next().unwrap().to_owned();
+    let (_player, port) = player(&site, &saved);
     let suggested = fs::read_to_string(site.path("suggested.toml")).unwrap();
     let old = format!("127.0.0.1:{}", site.port);
-    fs::write(site.path("played.toml"), suggested.replace(&old, &address)).unwrap();
+    fs::write(site.path("played.toml"), suggested.replace(&old, &format!("127.0.0.1:{port}"))).unwrap();
     let played = site.text("played.toml");
     let document =
         json(&quartermaster(&["doctor", "--config", &played, "--api", "--json", "--out", &played]));
@@ -183,4 +181,60 @@ fn what_the_doctor_saved_is_played_back_without_the_key_and_changes_nothing() {
         "{document}"
     );
     assert_eq!(told(&doctor(&site, &["--api", "--save", &saved])).0, 3, "never over what was saved");
+}
+
+/// The simulated cloud that plays what was saved, and where it does.
+fn player(site: &Site, saved: &str) -> (Process, u16) {
+    let mut player = Process::start(&["sim", "serve", "--replay", saved, "--key-file", &site.text("key")]);
+    let lines = player.lines(8);
+    let port = lines[0].split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap().parse().unwrap();
+    (player, port)
+}
+
+#[test]
+fn a_balance_with_six_decimals_is_saved_to_the_last_of_them_and_played_back() {
+    const AMOUNT: &str = "\"balance\":\"4998660.110000\"";
+    let (cloud, mut site) = strange("plain");
+    let (first, second) = (site.text("first"), site.text("second"));
+    assert_eq!(told(&doctor(&site, &["--api", "--save", &first])).0, 0);
+    drop(cloud);
+    let balance = || fs::read_dir(site.path("first")).unwrap().map(|entry| entry.unwrap().path());
+    let has_balance = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("\"balance\":\"");
+    let file = balance().find(has_balance).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let now = text.split("\"balance\":\"").nth(1).unwrap().split('"').next().unwrap();
+    fs::write(&file, text.replace(&format!("\"balance\":\"{now}\""), AMOUNT)).unwrap();
+    for (from, to) in [(first, Some(second.clone())), (second, None)] {
+        let (mut played, port) = player(&site, &from);
+        site.port = port;
+        let save = to.iter().flat_map(|to| ["--save", to]);
+        let output = doctor(&site, &["--api"].into_iter().chain(save).collect::<Vec<_>>());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("ok   cloud.paths.balance: /balance/ HTTP 200"), "{from}: {said}");
+        assert!(said.contains("in USD"), "{from}: {said}");
+        assert_eq!(played.terminate(), 0);
+    }
+    let saved = fs::read_to_string(site.path("second").join(file.file_name().unwrap())).unwrap();
+    assert!(saved.contains(AMOUNT), "{saved}");
+}
+
+#[test]
+fn a_doctor_names_no_state_where_the_cloud_gives_none() {
+    let (cloud, mut site) = strange("plain");
+    let saved = site.text("saved");
+    assert_eq!(told(&doctor(&site, &["--api", "--save", &saved])).0, 0);
+    drop(cloud);
+    for entry in fs::read_dir(site.path("saved")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\"status\":\"ACTIVE\"", "\"status\":\"\"")).unwrap();
+    }
+    let (_player, port) = player(&site, &saved);
+    site.port = port;
+    let said = String::from_utf8(doctor(&site, &["--api"]).stdout).unwrap();
+    assert!(!said.contains("nobody knows"), "{said}");
+    assert!(
+        said.contains("warn cloud.paths.machines: some have no state at all \u{2014} they count"),
+        "{said}"
+    );
 }

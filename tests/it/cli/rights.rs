@@ -1,7 +1,5 @@
 //! What is not ours to read or write, or not a journal at all: one sentence, the right code, nothing touched.
 
-use std::os::unix::fs::symlink;
-
 use super::*;
 use crate::machine;
 
@@ -81,6 +79,11 @@ fn a_directory_that_nobody_may_make_or_write_keeps_the_daemon_waiting_and_says_w
         let said = || fs::read_to_string(site.path("log")).unwrap();
         until("why", || said().contains("degraded: the journal cannot be written"));
         assert!(said().contains("Permission denied") && said().contains(&site.text("data")), "{}", said());
+        let cure = match is_there {
+            true => "do this as the daemon's user, or give that user the folder and all in it",
+            false => "make it, owned by the daemon's user, with mode 0700",
+        };
+        assert!(said().contains(cure), "{}", said());
         assert_eq!(daemon.0.try_wait().unwrap(), None);
         // It goes on by itself once it may.
         assert_eq!(daemon.terminate(), 0);

@@ -205,8 +205,8 @@ fn the_manager_of_services_hears_that_it_is_ready_alive_reloading_and_ending() {
 fn a_start_that_waits_for_its_disk_is_not_ready_and_asks_for_time() {
     let site = Site::new();
     site.configuration();
-    // Not even root makes a folder below a file.
-    fs::write(site.path("data"), "").unwrap();
+    // A disk that is not mounted yet.
+    symlink(site.path("disk/data"), site.path("data")).unwrap();
     let notices = Notices::at(&site);
     let mut daemon = daemon(&site, &[("NOTIFY_SOCKET", site.text("notify"))]);
     until("more time", || notices.count("EXTEND_TIMEOUT_USEC=") >= 1);

@@ -181,8 +181,8 @@ fn a_wait_that_is_ended_says_that_what_was_asked_goes_on_and_it_does() {
 fn a_simulated_cloud_and_a_daemon_that_waits_for_its_disk_end_alike() {
     for signal in ["-INT", "-TERM"] {
         let (mut cloud, site) = simulated(60, "observe");
-        // Not even root makes a folder below a file.
-        fs::write(site.path("data"), "").unwrap();
+        // A disk that is not mounted yet.
+        symlink(site.path("disk/data"), site.path("data")).unwrap();
         let mut daemon = site.run();
         let out = BufReader::new(daemon.0.stderr.take().unwrap());
         let mut lines = out.lines().map_while(Result::ok);

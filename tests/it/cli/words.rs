@@ -242,3 +242,19 @@ fn bars_and_colours_are_for_a_terminal_only_and_leave_nothing_behind() {
         assert!(!shown.contains('█') && !shown.contains('\u{1b}') && !shown.contains('\r'), "{arguments:?}");
     }
 }
+
+#[test]
+fn what_was_named_on_a_command_line_is_not_asked_for_again() {
+    let site = Site::new();
+    let (path, data) = (site.configuration(), site.text("data"));
+    for (place, expected) in [
+        (["--config", &path], "start `quartermaster run`\n"),
+        (
+            ["--data-dir", &data],
+            "start `quartermaster run`, or name its configuration if that sets a [socket]",
+        ),
+    ] {
+        let (code, errors) = told(&quartermaster(&[&["snapshots", "create", "BRK-1"][..], &place].concat()));
+        assert!(code == 4 && errors.contains(expected), "{errors}");
+    }
+}
