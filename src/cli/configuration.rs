@@ -2,9 +2,9 @@
 //!
 //! None of them opens the key file.
 
-use std::fs::{DirBuilder, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -102,7 +102,7 @@ impl ConfigVerb {
 impl InitArguments {
     /// Never over another file. The service's user reads it, too, and again at each reload.
     fn write(self) -> Result<(), Ending> {
-        let failed = |tried: &str, error: std::io::Error| {
+        let failed = |tried: &str, error: io::Error| {
             Ending::Failed(format!("{tried} {}: {error}", self.file.display()).into())
         };
         let whole = |path: &PathBuf| std::path::absolute(path).map_err(|error| failed("find", error));
@@ -115,10 +115,9 @@ impl InitArguments {
         // A name that no TOML text can hold would make a file that is refused.
         config::parse(&file.display().to_string(), &text)?;
         if let Some(folder) = file.parent() {
-            let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
-            made.map_err(|error| failed("make the folder of", error))?;
+            make_open(folder).map_err(|error| failed("make the folder of", error))?;
         }
-        let made = File::options().write(true).create_new(true).mode(0o644).open(&file);
+        let made = File::options().write(true).create_new(true).open(&file);
         let mut made = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let said = format!("{} is there already: nothing was written", file.display());
@@ -127,6 +126,7 @@ impl InitArguments {
             made => made.map_err(|error| failed("write", error))?,
         };
         made.write_all(text.as_bytes())
+            .and_then(|()| made.set_permissions(Permissions::from_mode(OPEN_FILE)))
             .and_then(|()| made.sync_all())
             .map_err(|error| failed("write", error))?;
         screen::print(&format!(
@@ -137,4 +137,23 @@ impl InitArguments {
             file.display()
         ))
     }
+}
+
+/// For everybody to read, whatever the mask of whoever makes them.
+const OPEN_FILE: u32 = 0o644;
+const OPEN_FOLDER: u32 = 0o755;
+
+/// Makes what is missing of a folder, and touches no folder that is there.
+fn make_open(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => {
+                made?;
+                fs::set_permissions(folder, Permissions::from_mode(OPEN_FOLDER))?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,5 @@
-//! Where the journal is, and which clock its daemon lives by: from `--data-dir`, `--config` or neither.
+//! Where the journal is, and which clock its daemon lives by: from `--data-dir`, `--config`, or, where neither is
+//! given, from the configuration in the usual place, if there is one.
 
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
@@ -8,9 +9,11 @@ use clap::Args;
 use crate::cli::ending::Ending;
 use crate::cli::screen;
 use crate::clock::Clock;
+use crate::config;
 use crate::config::clock::ClockSetting;
+use crate::config::fault::Faults;
 use crate::config::socket::SocketSetting;
-use crate::config::whereabouts::{self, Whereabouts};
+use crate::config::whereabouts::{self, Usual, Whereabouts};
 use crate::daemon::engine::{self, FOLD_ID, StartError};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -31,7 +34,8 @@ pub struct Place {
     /// Where the journal is [default: that of the configuration, else /var/lib/quartermaster]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The daemon's configuration: for its `data_dir`, and for its `[clock]` if it has one
+    /// The daemon's configuration: for its `data_dir`, `[socket]` and `[clock]` [default without --data-dir:
+    /// /etc/quartermaster/quartermaster.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What the configuration told, so that it is read and warned of once.
@@ -85,33 +89,64 @@ impl Place {
         Commands::with(named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))))
     }
 
-    /// Reads the configuration for no more than where the journal is: a fault elsewhere in it stops
-    /// nobody, and is told.
     fn ask(&self) -> Result<Whereabouts, Ending> {
-        let Some(file) = &self.config else { return Ok(Whereabouts::default()) };
-        let name = file.display();
-        match (whereabouts::load(file), &self.data_dir) {
-            (Ok(told), _) if told.faults > 0 => {
-                let faults = words::count(told.faults, "fault", "faults");
-                let used = self.data_dir.as_ref().unwrap_or(&told.data_dir).display();
-                let said = format!(
-                    "warning: {name} has {faults}, and is read only for where the journal is, which is {used}: see \
-                     check-config"
-                );
-                screen::warn(&one_line(&said));
-                Ok(told)
-            }
-            (Ok(told), _) => Ok(told),
-            (Err(_), Some(directory)) => {
-                let said = format!(
-                    "warning: {name} is refused, and --data-dir {} counts alone: see check-config",
-                    directory.display()
-                );
-                screen::warn(&one_line(&said));
-                Ok(Whereabouts::default())
-            }
-            (Err(faults), None) => Err(Ending::Placeless(faults)),
+        match (&self.config, &self.data_dir) {
+            (Some(file), directory) => named(file, whereabouts::load(file), directory.as_deref()),
+            (None, Some(_)) => Ok(Whereabouts::default()),
+            (None, None) => unnamed(Path::new(config::FILE)),
         }
+    }
+}
+
+/// Reads the configuration for no more than where the journal is: a fault elsewhere in it stops nobody, and
+/// is told.
+fn named(
+    file: &Path,
+    loaded: Result<Whereabouts, Faults>,
+    directory: Option<&Path>,
+) -> Result<Whereabouts, Ending> {
+    let name = file.display();
+    match (loaded, directory) {
+        (Ok(told), _) if told.faults > 0 => {
+            let faults = words::count(told.faults, "fault", "faults");
+            let used = directory.unwrap_or(&told.data_dir).display();
+            let said = format!(
+                "warning: {name} has {faults}, and is read only for where the journal is, which is {used}: see \
+                 check-config"
+            );
+            screen::warn(&one_line(&said));
+            Ok(told)
+        }
+        (Ok(told), _) => Ok(told),
+        (Err(_), Some(directory)) => {
+            let said = format!(
+                "warning: {name} is refused, and --data-dir {} counts alone: see check-config",
+                directory.display()
+            );
+            screen::warn(&one_line(&said));
+            Ok(Whereabouts::default())
+        }
+        (Err(faults), None) => Err(Ending::Placeless(faults)),
+    }
+}
+
+/// Whoever names nothing means the daemon that runs by the configuration in the usual place, `file`.
+fn unnamed(file: &Path) -> Result<Whereabouts, Ending> {
+    match Usual::at(file) {
+        Usual::Absent => Ok(Whereabouts::default()),
+        Usual::Closed => {
+            let told = Whereabouts::default();
+            let said = format!(
+                "warning: {} may not be read by this user: the journal is taken to be in {}; name another with \
+                 --data-dir DIR",
+                file.display(),
+                told.data_dir.display()
+            );
+            screen::warn(&one_line(&said));
+            Ok(told)
+        }
+        Usual::Read(told) => named(file, Ok(told), None),
+        Usual::Refused(faults) => named(file, Err(faults), None),
     }
 }
 
@@ -198,5 +233,29 @@ pub fn unfolded(path: &Path, error: StartError) -> ReadError {
         StartError::Open(error) => {
             ReadError::Failed { tried: "fold the journal", path: path.to_owned(), source: Cause::new(error) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_names_nothing_goes_by_the_configuration_in_the_usual_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("quartermaster.toml");
+        let found = || unnamed(&file).map(|told| (told.data_dir, told.socket.path));
+        let usual = Whereabouts::default().data_dir;
+        assert_eq!(found().unwrap(), (usual.clone(), None));
+        let (data, socket) = (PathBuf::from("/srv/qm"), PathBuf::from("/run/qm.sock"));
+        std::fs::write(&file, "data_dir = \"/srv/qm\"\n[socket]\npath = \"/run/qm.sock\"\n").unwrap();
+        assert_eq!(found().unwrap(), (data.clone(), Some(socket.clone())));
+        // A fault elsewhere stops nobody; one at the journal's own place does.
+        std::fs::write(&file, "data_dir = \"/srv/qm\"\nmood = 1\n").unwrap();
+        assert_eq!(found().unwrap(), (data, None));
+        std::fs::write(&file, "[socket]\npath = \"/run/qm.sock\"\n").unwrap();
+        assert_eq!(found().unwrap(), (usual, Some(socket)));
+        std::fs::write(&file, "data_dir = 7\n").unwrap();
+        assert!(matches!(found(), Err(Ending::Placeless(_))));
     }
 }

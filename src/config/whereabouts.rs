@@ -2,6 +2,8 @@
 //!
 //! A slip in a policy must not stand between a person and `freeze`. What runs a daemon never uses this.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -28,6 +30,37 @@ impl Default for Whereabouts {
     fn default() -> Self {
         let data_dir = PathBuf::from(DATA_DIR);
         Self { data_dir, socket: SocketSetting::default(), clock: None, faults: 0 }
+    }
+}
+
+/// What a verb goes by that is told nothing.
+#[derive(Debug)]
+pub enum Usual {
+    /// There is no configuration in the usual place.
+    Absent,
+    /// There is one, or a folder for it, that this user may not read.
+    Closed,
+    Read(Whereabouts),
+    Refused(Faults),
+}
+
+impl Usual {
+    /// `file` is `config::FILE`, but for a test.
+    pub fn at(file: &Path) -> Self {
+        match File::open(file).map_err(|error| error.kind()) {
+            Err(ErrorKind::NotFound | ErrorKind::NotADirectory) => Self::Absent,
+            Err(ErrorKind::PermissionDenied) => Self::Closed,
+            _ => load(file).map_or_else(Self::Refused, Self::Read),
+        }
+    }
+
+    /// `None`: a verb that is told nothing is refused.
+    pub fn whereabouts(self) -> Option<Whereabouts> {
+        match self {
+            Self::Absent | Self::Closed => Some(Whereabouts::default()),
+            Self::Read(told) => Some(told),
+            Self::Refused(_) => None,
+        }
     }
 }
 
@@ -94,12 +127,27 @@ fn may_be_data_dir(fault: &Fault, top: &DeTable<'_>) -> bool {
 
 impl Config {
     /// What a verb must be told to find the daemon that runs by `file` with its journal in `directory`:
-    /// the file where only that says so, the directory where that is enough, or nothing.
-    pub fn options<'a>(&self, file: &'a Path, directory: &'a Path) -> Vec<(&'static str, &'a Path)> {
+    /// the file where only that says so, the directory where that is enough, or nothing where what is `usual`
+    /// here leads to the same.
+    pub fn options<'a>(
+        &self,
+        file: &'a Path,
+        directory: &'a Path,
+        usual: Option<&Whereabouts>,
+    ) -> Vec<(&'static str, &'a Path)> {
+        let is_ours = directory == self.data_dir;
+        let socket = if is_ours { self.socket.of(directory) } else { SocketSetting::default().of(directory) };
+        let is_found = |usual: &Whereabouts| {
+            let leads_to = (&*usual.data_dir, usual.socket.of(&usual.data_dir), usual.clock);
+            leads_to == (directory, socket, self.clock)
+        };
+        if usual.is_some_and(is_found) {
+            return Vec::new();
+        }
         let needs_file = self.socket.path.is_some() || self.clock.is_some();
-        let usual = if needs_file { &*self.data_dir } else { Path::new(DATA_DIR) };
         let file = needs_file.then_some(("--config", file));
-        file.into_iter().chain((directory != usual).then_some(("--data-dir", directory))).collect()
+        let is_told = needs_file && is_ours;
+        file.into_iter().chain((!is_told).then_some(("--data-dir", directory))).collect()
     }
 }
 
@@ -164,7 +212,8 @@ mod tests {
         let found = |text: &str, directory: &str| {
             std::fs::write(&path, text).unwrap();
             let config = crate::config::load(&path).unwrap();
-            let options = config.options(&path, Path::new(directory));
+            let usual = Usual::at(&folder.path().join("usual.toml")).whereabouts();
+            let options = config.options(&path, Path::new(directory), usual.as_ref());
             options.into_iter().map(|(option, _)| option).collect::<Vec<_>>()
         };
         let policy = "email = \"off\"\n[[policy]]\nname = \"a\"\nmachines = [\"*\"]\nschedule = \"@daily\"\n\
@@ -174,6 +223,17 @@ mod tests {
         assert_eq!(found(policy, "/srv/qm"), ["--data-dir"]);
         assert_eq!(found(&socket, DATA_DIR), ["--config"]);
         assert_eq!(found(&socket, "/srv/qm"), ["--config", "--data-dir"]);
+        // What is in the usual place counts for whoever names nothing.
+        std::fs::write(folder.path().join("usual.toml"), "[socket]\npath = \"/run/quartermaster.sock\"\n")
+            .unwrap();
+        assert!(found(&socket, DATA_DIR).is_empty());
+        assert_eq!(found(policy, DATA_DIR), ["--data-dir"]);
+        std::fs::write(folder.path().join("usual.toml"), "data_dir = \"/srv/qm\"\n").unwrap();
+        assert!(found("data_dir = \"/srv/qm\"\n", "/srv/qm").is_empty());
+        assert_eq!(found(policy, DATA_DIR), ["--data-dir"]);
+        assert_eq!(found(&socket, DATA_DIR), ["--config"]);
+        std::fs::write(folder.path().join("usual.toml"), "data_dir = 7\n").unwrap();
+        assert_eq!(found(policy, DATA_DIR), ["--data-dir"]);
     }
 
     #[test]

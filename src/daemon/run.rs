@@ -16,6 +16,7 @@ use crate::barrack::key::KeyError;
 use crate::barrack::transport::TransportError;
 use crate::clock::Clock;
 use crate::config::key::KeyError as KeyFileError;
+use crate::config::whereabouts::Usual;
 use crate::config::{self, Config};
 use crate::daemon::admin;
 use crate::daemon::backups;
@@ -117,7 +118,8 @@ async fn serve(
     let (mut outside, inbox) = Outside::open(stop.clone()).map_err(RunError::Threads)?;
     let file = std::path::absolute(&reload.file).unwrap_or_else(|_| reload.file.clone());
     let named = Some(&*file).filter(|file| *file != Path::new(config::FILE));
-    let commands = Commands::with(config.options(&file, directory)).by(named);
+    let usual = Usual::at(Path::new(config::FILE)).whereabouts();
+    let commands = Commands::with(config.options(&file, directory, usual.as_ref())).by(named);
     let mut publisher = publish::open(&config.http, directory, commands.clone(), &outside)?;
     let mut direct = Direct::new(config.mail.clone(), &clock);
     let tell = |why: &str| {

@@ -28,6 +28,7 @@ mod service;
 mod signals;
 mod site;
 mod socket;
+mod usual;
 mod words;
 
 use site::{

@@ -159,6 +159,26 @@ fn a_configuration_begins_with_a_file_that_observes_and_never_replaces_one() {
 }
 
 #[test]
+fn a_configuration_begun_under_any_mask_is_for_everybody_to_read() {
+    let site = Site::new();
+    for mask in ["077", "027", "000"] {
+        let folder = site.text(mask);
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).unwrap();
+        let file = format!("{folder}/a/b/qm.toml");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "umask \"$0\" && exec \"$@\"", mask, PROGRAM, "config", "init", &file]);
+        assert_eq!(told(&shell.output().unwrap()), (0, String::new()));
+        let mode = |path: &str| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode(&file), 0o644, "under {mask}");
+        for made in ["a", "a/b"] {
+            assert_eq!(mode(&format!("{folder}/{made}")), 0o755, "under {mask}: {made}");
+        }
+        assert_eq!(mode(&folder), 0o750, "a folder that was there stays as it is");
+    }
+}
+
+#[test]
 fn what_the_doctor_saved_is_played_back_without_the_key_and_changes_nothing() {
     let (cloud, site) = strange("x-api-key+other-paths+renamed-fields+results-key");
     let saved = site.text("saved");

@@ -27,10 +27,14 @@ impl Nobody {
         Some(Self { folder })
     }
 
+    pub fn program(&self) -> PathBuf {
+        self.folder.path().join("quartermaster")
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
-        command.arg(self.folder.path().join("quartermaster")).args(arguments);
+        command.arg(self.program()).args(arguments);
         command
     }
 
