@@ -148,14 +148,11 @@ impl Disowning {
 impl Freezing {
     pub fn freeze(&self) -> Result<(), Ending> {
         // What cannot be read freezes nobody's hand.
-        let before = self.place.find()?.read().ok().and_then(|seen| seen.state.frozen);
+        let seen = self.place.find()?.read().ok();
         let taken =
             self.place.record(|now| Ask::Freeze { until: now + self.length, reason: self.reason.clone() })?;
-        let replaced = before.filter(|freeze| freeze.by_itself).map_or_else(String::new, |freeze| {
-            let (since, why) = (words::instant(freeze.since), visible(&freeze.reason));
-            format!(", in place of the freeze that began by itself at {since}: {why}")
-        });
-        taken.tell(&format!("{}{replaced}", sentence(&taken.ask)))
+        let replaced = seen.and_then(|seen| replaced(&seen.state, seen.last?));
+        taken.tell(&format!("{}{}", sentence(&taken.ask), replaced.unwrap_or_default()))
     }
 }
 
@@ -266,6 +263,13 @@ impl Place {
     }
 }
 
+/// What a person's freeze takes the place of, where nobody asked for that one.
+fn replaced(state: &State, now: Timestamp) -> Option<String> {
+    let freeze = state.frozen.as_ref().filter(|freeze| freeze.by_itself && now < freeze.until)?;
+    let (since, why) = (words::instant(freeze.since), visible(&freeze.reason));
+    Some(format!(", in place of the freeze that began by itself at {since}: {why}"))
+}
+
 pub fn sentence(ask: &Ask) -> String {
     match ask {
         Ask::Approve { backups } => {
@@ -315,5 +319,27 @@ pub fn sentence(ask: &Ask) -> String {
             let machine = visible(machine.as_str());
             format!("asked for a backup of {machine}; the daemon's next pass makes it")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::state::Freeze;
+
+    #[test]
+    fn a_freeze_that_takes_the_place_of_one_that_began_by_itself_says_so() {
+        let (since, until) = (Timestamp::EPOCH, Timestamp::from_seconds(60));
+        let told = |by_itself, now| {
+            let reason = "3 of 4 machines were gone at once".to_owned();
+            let frozen = Some(Freeze { until, since, reason, by_itself });
+            replaced(&State { frozen, ..State::default() }, now)
+        };
+        assert!(
+            told(true, since)
+                .unwrap()
+                .ends_with("by itself at 1970-01-01 00:00:00: 3 of 4 machines were gone at once")
+        );
+        assert_eq!((told(false, since), told(true, until)), (None, None));
     }
 }

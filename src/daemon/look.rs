@@ -203,3 +203,61 @@ fn missing(state: &State, scope: &Scope, walked: &Walked) -> Vec<Change> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::money::{Currency, Nanos};
+
+    fn usd(amount: i64) -> Balance {
+        BTreeMap::from([(Currency::Usd, Nanos(amount))])
+    }
+
+    fn read(balance: Option<i64>) -> Walked {
+        let seen = balance.map(|amount| Seen { item: Arc::new(Item::Balance(usd(amount))), raw: "".into() });
+        let result = match seen {
+            Some(_) => LookResult::Complete,
+            None => LookResult::Incomplete("HTTP 500".to_owned()),
+        };
+        Walked {
+            items: seen.into_iter().collect(),
+            unchanged: false,
+            result,
+            digest: Digest::default(),
+            miscount: None,
+            server_date: None,
+            calls: Vec::new(),
+        }
+    }
+
+    /// What a second reading comes to after an odd first one, with 100 believed: the balance, and the top-up.
+    fn believed(first: i64, second: Option<i64>) -> (Option<i64>, i64) {
+        let mut state = State::default();
+        state.fleet.balance = usd(100);
+        let surprise = surprise(&state, &read(Some(first))).expect("the first one is odd");
+        let walked = agreed(&state, &surprise, read(second));
+        let balance = walked.items.iter().find_map(|seen| match &*seen.item {
+            Item::Balance(balance) => Some(balance[&Currency::Usd].0),
+            _ => None,
+        });
+        assert_eq!(balance.is_some(), walked.result == LookResult::Complete);
+        let topped = changes(&state, &Scope::Balance, &walked).into_iter().map(|event| match event {
+            Event::ToppedUp(topped) => topped.amount.0,
+            _ => 0,
+        });
+        (balance, topped.sum())
+    }
+
+    #[test]
+    fn an_odd_balance_is_believed_only_by_a_second_reading_that_is_alike_or_by_none_that_is_odd() {
+        assert_eq!(believed(-12, Some(-12)), (Some(-12), 0), "it is true, and to be told");
+        assert_eq!(believed(150, Some(150)), (Some(150), 50), "a top-up");
+        assert_eq!(believed(-12, Some(99)), (Some(99), 0));
+        assert_eq!(believed(-12, Some(7_000)), (None, 0), "another odd one: neither");
+        assert_eq!(believed(7_000, Some(1)), (None, 0));
+        assert_eq!(believed(-12, None), (None, 0));
+    }
+}

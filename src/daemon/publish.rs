@@ -20,6 +20,9 @@ use crate::config::key;
 use crate::daemon::engine::Engine;
 use crate::daemon::outside::Outside;
 use crate::daemon::run::RunError;
+use crate::domain::draft::Hold;
+use crate::domain::id::BackupId;
+use crate::domain::outlook::outlook;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::http::guard::Guard;
@@ -137,7 +140,9 @@ impl Publisher {
 
     /// The journal is read: what it tells can be seen before the first pass, which may wait for the cloud.
     pub fn begun(&mut self, engine: &Engine) {
-        self.publish(engine, None);
+        // As a pass would hold them now: none was planned yet.
+        let holds = outlook(engine.state(), engine.now()).plan.holds;
+        self.publish(engine, holds, None);
     }
 
     /// A pass is over, or was given up.
@@ -147,10 +152,10 @@ impl Publisher {
             self.passes += 1;
             self.last_pass = Some(engine.now());
         }
-        self.publish(engine, trouble);
+        self.publish(engine, engine.holds().to_vec(), trouble);
     }
 
-    fn publish(&mut self, engine: &Engine, trouble: Option<String>) {
+    fn publish(&mut self, engine: &Engine, holds: Vec<(BackupId, Hold)>, trouble: Option<String>) {
         if self.sender.receiver_count() == 0 {
             return;
         }
@@ -167,7 +172,7 @@ impl Publisher {
             seq: head.seq.0,
             hash: head.hash.to_string(),
             last_event_at: engine.last_event_at(),
-            holds: engine.holds().to_vec(),
+            holds,
             process: Process {
                 passes: self.passes,
                 last_pass: self.last_pass,

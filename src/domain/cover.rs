@@ -4,13 +4,13 @@
 //! as soon as a policy selects a machine, before its first backup, and for as long as something stands
 //! on it. A pause and a freeze excuse nothing: what is lost with a machine is lost all the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::backup::{Backup, Life};
 use super::fleet::{Machine, MachineStatus};
-use super::id::{BackupId, MachineId, PolicyName, SnapshotId};
+use super::id::{BackupId, MachineId, PolicyName};
 use super::policy::{Mode, Policy};
 use super::selection::Selector;
 use super::slot::Slot;
@@ -24,6 +24,8 @@ pub struct Cover<'a> {
     pub good: usize,
     /// Of these: in no list of the cloud's any more, which is not believed yet.
     pub missing: usize,
+    /// Of the others those that the cloud bills all the same: bad, timed out, or not judged yet.
+    pub others: usize,
     /// None that is said to be from the future: it tells nothing of how much would be lost now.
     pub newest_good: Option<(Timestamp, &'a BackupId)>,
     /// `None`: nothing is expected, since no policy in force selects this machine, or it is lost.
@@ -103,17 +105,8 @@ impl Cover<'_> {
     }
 }
 
-/// Of a backup that should be there: the cloud lists nothing of it any more, and that is not believed yet.
-pub fn is_missing(state: &State, backup: &Backup) -> bool {
-    let is_unlisted =
-        |id: &SnapshotId| state.fleet.snapshots.get(id).is_some_and(|known| known.missing_since.is_some());
-    !matches!(backup.life, Life::Deleted | Life::Vanished)
-        && !backup.snapshots.is_empty()
-        && backup.snapshots.iter().all(is_unlisted)
-}
-
 /// All shelves, in the order of their names.
-pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineId), Cover<'_>> {
+pub fn covers<'a>(state: &'a State, now: Timestamp) -> BTreeMap<(&'a PolicyName, &'a MachineId), Cover<'a>> {
     // A scrape asks for thousands: each is found by one hash, and put in order at the end.
     let mut covers: HashMap<(&PolicyName, &MachineId), Cover<'_>> = HashMap::new();
     for shelf in state.shelves.keys() {
@@ -131,27 +124,32 @@ pub fn covers(state: &State, now: Timestamp) -> BTreeMap<(&PolicyName, &MachineI
         }
     }
     let latest = now + state.rules().skew;
+    let shelf_of = |backup: &'a Backup| {
+        let Slot { policy, machine, .. } = backup.slot.as_ref()?;
+        let policy = state.adopted.as_ref().map_or(policy, |adopted| adopted.current(policy));
+        Some((policy, machine))
+    };
     let good = state.backups.iter().filter(|(_, backup)| backup.life == Life::Good);
-    let good: Vec<_> = good
-        .filter_map(|(id, backup)| {
-            let Slot { policy, machine, .. } = backup.slot.as_ref()?;
-            let policy = state.adopted.as_ref().map_or(policy, |adopted| adopted.current(policy));
-            Some(((policy, machine), backup.taken_at, id, backup))
-        })
-        .collect();
-    let any_missing = state.fleet.snapshots.values().any(|known| known.missing_since.is_some());
+    let good: Vec<_> =
+        good.filter_map(|(id, backup)| Some((shelf_of(backup)?, backup.taken_at, id))).collect();
+    let is_other = |backup: &&Backup| {
+        !matches!(backup.life, Life::Good | Life::Deleted | Life::Vanished) && !backup.snapshots.is_empty()
+    };
+    let others = state.backups.values().filter(is_other).filter_map(shelf_of);
+    let missing: HashSet<&BackupId> = state.missing().map(|(_, backup, _)| backup).collect();
     // Those of one machine follow each other, for their names begin alike.
     for run in good.chunk_by(|one, next| one.0 == next.0) {
         let cover = covers.entry(run[0].0).or_default();
         cover.good += run.len();
-        if any_missing {
-            cover.missing += run.iter().filter(|(.., backup)| is_missing(state, backup)).count();
-        }
-        let known = run.iter().filter(|(_, taken_at, ..)| *taken_at <= latest);
-        cover.newest_good = cover.newest_good.max(known.map(|(_, taken_at, id, _)| (*taken_at, *id)).max());
+        cover.missing += run.iter().filter(|(_, _, id)| missing.contains(id)).count();
+        let known = run.iter().filter(|(_, taken_at, _)| *taken_at <= latest);
+        cover.newest_good = cover.newest_good.max(known.map(|(_, taken_at, id)| (*taken_at, *id)).max());
+    }
+    for shelf in others {
+        covers.entry(shelf).or_default().others += 1;
     }
     // Where nothing stands and nothing is expected there is nothing to tell, as of a machine that came and went.
-    covers.retain(|_, cover| cover.good > 0 || cover.expected.is_some());
+    covers.retain(|_, cover| cover.good + cover.others > 0 || cover.expected.is_some());
     covers.into_iter().collect()
 }
 
@@ -190,5 +188,28 @@ fn owed(promise: Expected, state: &State, known: &Known<Machine>) -> Expected {
         next_due: promise.next_due.filter(|_| known.missing_since.is_none()),
         off_since,
         ..promise
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::examples::world::World;
+
+    #[test]
+    fn a_shelf_is_there_as_long_as_anything_billed_stands_on_it_and_no_longer() {
+        let mut world = World::new(1);
+        world.take_all();
+        world.adopt(|set| set.policies.clear());
+        let shelves = |world: &World, life: Life| {
+            let mut state = world.state.clone();
+            state.backups.values_mut().for_each(|backup| backup.life = life);
+            covers(&state, world.now).values().map(|cover| (cover.good, cover.others)).collect::<Vec<_>>()
+        };
+        assert_eq!(shelves(&world, Life::Good), [(1, 0)]);
+        for life in [Life::Bad, Life::TimedOut, Life::Pending, Life::Disputed, Life::DeleteIntended] {
+            assert_eq!(shelves(&world, life), [(0, 1)], "{life:?}");
+        }
+        assert_eq!(shelves(&world, Life::Deleted), []);
     }
 }

@@ -185,6 +185,11 @@ impl State {
         (u64::from(cap) * 2 < due * 3).then_some((cap, due))
     }
 
+    /// A person said that this account makes no images, and that nothing tells of any.
+    pub fn says_no_images(&self) -> bool {
+        self.adopted.as_ref().is_some_and(|adopted| adopted.set.images == Images::Absent)
+    }
+
     /// When `enforce` begins to delete; `None`: another mode is in force.
     pub fn soft_start_ends(&self) -> Option<Timestamp> {
         let adopted = self.adopted.as_ref().filter(|adopted| adopted.set.mode == Mode::Enforce)?;

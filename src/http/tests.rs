@@ -8,10 +8,12 @@ use super::present::{Live, Present};
 use super::shelf::Wanted;
 use crate::domain::alert::event::AlertChanged;
 use crate::domain::alert::matter::{Level, Matter};
+use crate::domain::alert::standing::Active;
 use crate::domain::event::{Event, KeyJudged, Reloaded};
 use crate::domain::examples::world::World;
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
 use crate::domain::policy::Mode;
+use crate::domain::state::Freeze;
 use crate::domain::time::Seconds;
 use crate::metrics::Process;
 use crate::report::command::Commands;
@@ -112,6 +114,12 @@ fn what_is_in_no_list_any_more_is_not_said_to_be_fresh() {
         "{page}"
     );
     assert_eq!(page.matches(">1 of the good ones in no list any more<").count(), 3, "{page}");
+    // One of many may be a list that lags.
+    let mut world = World::new(9);
+    world.take_all();
+    world.cloud.snapshots.pop_first();
+    world.look_at_all();
+    assert!(shown(&world).contains("verdict warn\">1 good backup is in no list"), "{}", shown(&world));
 }
 
 #[test]
@@ -145,6 +153,29 @@ fn observing_a_freeze_and_a_refused_key_are_loud() {
     tags(&page);
     let page = html(&Present::Replaying, &Wanted::default()).unwrap();
     assert!(page.contains("<strong>STARTING</strong>"));
+}
+
+#[test]
+fn a_freeze_is_told_once_and_what_stops_everything_is_red() {
+    let mut world = World::new(1);
+    world.take_all();
+    let until = world.now + Seconds::days(1);
+    for (by_itself, expected) in
+        [(false, "warn\"><strong>FROZEN<"), (true, "bad\"><strong>FROZEN BY ITSELF<")]
+    {
+        let reason = "3 of 4 machines were gone at once".to_owned();
+        world.state.frozen = Some(Freeze { until, since: world.now, reason, by_itself });
+        let page = shown(&world);
+        assert_eq!(page.matches("<strong>FROZEN").count(), 1, "{page}");
+        assert!(page.contains(expected), "{page}");
+    }
+    let active = Active::new(world.now, Level::Critical);
+    world.state.alerts.active.insert(Matter::DiskFull, active.clone());
+    world.state.alerts.active.insert(Matter::ApiUnreachable, active);
+    let page = shown(&world);
+    for word in ["DISK FULL", "CLOUD UNREACHABLE"] {
+        assert!(page.contains(&format!("bad\"><strong>{word}<")), "{word}: {page}");
+    }
 }
 
 #[test]

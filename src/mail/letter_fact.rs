@@ -3,6 +3,7 @@
 use crate::domain::alert::matter::{Fact, Purse, Refused};
 use crate::domain::id::MachineId;
 use crate::domain::money::Nanos;
+use crate::domain::rail::Rail;
 use crate::report::foreign::visible;
 use crate::report::money::FAR;
 use crate::report::words::{self, held, instant, span};
@@ -150,7 +151,7 @@ fn hold_words(word: &str) -> String {
         "frozen" => "deletions are frozen",
         "clock_unsure" => "our clock and the cloud's differ",
         "last_good" => "too few good backups of its machine would be left",
-        "stale" => "beside it its machine has no fresh good backup",
+        "stale" => Rail::Stale.why(),
         "unknown" => "what became of a request on its machine is not known yet",
         "suspect" => "a snapshot looks like ours and is not in the journal: adopt or disown it",
         "unreadable" => "a snapshot of its machine cannot be read",

@@ -2,6 +2,8 @@
 //!
 //! It only words what the state holds already.
 
+use std::cell::LazyCell;
+
 use serde::Serialize;
 
 use super::command::Commands;
@@ -83,7 +85,7 @@ fn of_stop(stop: Stop, is_frozen_by_itself: bool) -> Option<Alarm> {
 fn matters(state: &State, now: Timestamp, tell: &mut impl FnMut(&'static str, Option<Timestamp>, String)) {
     // Where nothing at all can be read, one bar is enough.
     let matters = state.alerts.active.iter().filter(|(matter, _)| !state.alerts.is_inhibited(**matter));
-    let purses = purses(state, now);
+    let purses = LazyCell::new(|| purses(state, now));
     for (matter, active) in matters {
         let purse = match matter {
             Matter::Balance(currency) => purses.get(currency).and_then(Option::as_ref),
@@ -176,7 +178,9 @@ fn listings(state: &State, tell: &mut impl FnMut(&'static str, Option<Timestamp>
                 format!("the cloud counts {} {} more than it shows; {what}", known.excess, scope.word());
             tell("total_off", Some(known.since), said);
         }
-        if look.unavailable {
+        // Nobody misses what is said not to be there.
+        let is_said = scope == Scope::Images && state.says_no_images();
+        if look.unavailable && !is_said {
             let what = scope.word();
             let said = format!(
                 "the cloud does not offer this: {what}; if it does under another path, set cloud.paths.{what}"
@@ -218,6 +222,19 @@ mod tests {
         let alarms = alarms(&world.state, world.now, &Commands::default());
         let said = "the USD credits run low, 49.00 under the floor of 50.00: add to them";
         assert!(alarms.iter().any(|alarm| alarm.said == said), "{alarms:?}");
+    }
+
+    #[test]
+    fn images_that_are_not_offered_are_an_alarm_unless_there_are_said_to_be_none() {
+        let mut world = World::new(1);
+        world.state.fleet.image_look.unavailable = true;
+        let told = |world: &World| {
+            let alarms = alarms(&world.state, world.now, &Commands::default());
+            alarms.iter().any(|alarm| alarm.kind == "not_offered")
+        };
+        assert!(told(&world));
+        world.adopt(|set| set.images = crate::domain::policy::Images::Absent);
+        assert!(!told(&world));
     }
 
     #[test]

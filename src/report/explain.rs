@@ -206,7 +206,7 @@ impl Listener {
     fn was_asked(&mut self, id: &AskId) {
         let Some(shown) = self.proofs.last_mut() else { return };
         shown.by_hand = true;
-        shown.asked = self.asked.get(id).cloned();
+        shown.asked = self.asked.remove(id);
         // A rule may have kept what went: it is not among what stayed.
         shown.kept.retain(|one| one.backup != shown.backup);
     }

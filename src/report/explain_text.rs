@@ -97,6 +97,7 @@ fn proof_text(proof: &ProofShown, limit: Limit, paper: Paper) -> String {
     let mut line = |said: String| text.push_str(&paper.wrap(&format!("  {said}\n")));
     let by = match &proof.asked {
         Some(asked) => format!("{}; beside the policies", asked_text(asked)),
+        None if proof.by_hand => "a person asked for it; beside the policies".to_owned(),
         None => "by the policies".to_owned(),
     };
     line(format!("{by} of event {}, and a complete listing {}", proof.policy_event, proof.inventory));

@@ -346,6 +346,24 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_is_gone_is_called_so_and_counts_for_no_policy() {
+        let mut world = World::new(2);
+        world.look_at_all();
+        world.cloud.machines.pop_first();
+        for _ in 0..2 {
+            world.wait(crate::domain::time::Seconds::minutes(5));
+            world.look_at_all();
+        }
+        let shown = Machines::of(&world.state, world.now, &writer());
+        let text = shown.in_words(Paper::default());
+        assert!(text.contains("  gone") && !text.contains("NO GOOD BACKUP  gone"), "{text}");
+        let full = shown.only("trainer-1").in_full(Paper::default());
+        assert!(full.contains("gone; ACTIVE when it was last seen"), "{full}");
+        let policies = crate::report::policies::Policies::of(&world.state, world.now, true);
+        assert_eq!(policies.policies[0].machines.len(), 1);
+    }
+
+    #[test]
     fn a_machine_tells_its_policies_its_newest_good_backup_and_its_next_slot() {
         let mut world = World::new(2);
         world.take_all();

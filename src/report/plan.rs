@@ -256,6 +256,10 @@ mod tests {
         assert!(holds.iter().all(|hold| text.contains(hold.as_str())), "{text}");
         let goes = shown.agenda.iter().find(|one| one.what.starts_with("may be deleted"));
         assert_eq!(goes.map(|one| one.at), Some(until), "not while they are frozen");
+        let paused = until + Seconds::days(1);
+        world.ask(Ask::Pause { until: paused });
+        let later = planned(&world).agenda.into_iter().find(|one| one.what.starts_with("may be deleted"));
+        assert_eq!(later.map(|one| one.at), Some(paused), "nor while policies are paused");
         assert_eq!(shown.doomed[0].held.as_ref(), Some(&holds[0]));
     }
 

@@ -23,7 +23,7 @@ use crate::domain::fleet::Snapshot;
 use crate::domain::id::{BackupId, MachineId, PolicyName};
 use crate::domain::money::{Currency, Nanos};
 use crate::domain::outlook::{coming, every_hold, outlook};
-use crate::domain::policy::{Images, Mode};
+use crate::domain::policy::Mode;
 use crate::domain::preview::{Overdue, overdue};
 use crate::domain::reach::Reach;
 use crate::domain::slot::{Decision, Shelf};
@@ -233,7 +233,7 @@ impl Status {
             alarms: alarm::alarms(state, now, commands),
             frozen: frozen.map(|freeze| Frozen { until: freeze.until, reason: freeze.reason.clone() }),
             paused_until: state.paused(now),
-            images_said_absent: adopted.is_some_and(|adopted| adopted.set.images == Images::Absent),
+            images_said_absent: state.says_no_images(),
             kept: asked::kept(state, now),
             requests: asked::requests(state, now, &holds, commands),
             thawed: asked::thawed(state),

@@ -285,6 +285,7 @@ mod tests {
         let expected =
             "since 1970-01-01 00:01:00: the cloud refuses the key (HTTP 403); nothing is backed up";
         assert!(told.contains(expected), "{told}");
+        assert!(told.contains("tells `quartermaster doctor --api`"), "a wrong header looks the same: {told}");
         state.fleet.machine_look.tried = Some(now);
         state.fleet.machine_look.broke_off = Some("the key was refused (HTTP 403)".to_owned());
         let told = text(&Status::of(&state, now, source()), Paper::default());

@@ -2,6 +2,8 @@
 //!
 //! The status, the plan and every explanation say the same, and say it from here.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::command::Commands;
@@ -9,7 +11,7 @@ use super::foreign::{harmless, visible};
 use super::table::{Paper, Tone};
 use super::words::{count, instant, would_be_taken};
 use crate::domain::alert::matter::Matter;
-use crate::domain::cover::is_missing;
+use crate::domain::id::BackupId;
 use crate::domain::policy::Mode;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -177,11 +179,11 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
 /// Much of ours is in no list any more, and that is not believed yet: what else is told of it stands as before.
 fn doubt(state: &State) -> Option<Stop> {
     let since = state.fleet.doubtful_since?;
-    let missing = state.backups.values().filter(|backup| is_missing(state, backup)).count();
+    let missing: BTreeSet<&BackupId> = state.missing().map(|(_, backup, _)| backup).collect();
     let said = format!(
         "{} in no list of the cloud's any more: look there; after a day of such lists it is believed, and \
          nothing is deleted until then",
-        count(missing, "backup of ours is", "backups of ours are")
+        count(missing.len(), "backup of ours is", "backups of ours are")
     );
     Some(Stop { stops_creates: false, ..Stop::all(StopKind::BackupsMissing, Some(since), said) })
 }

@@ -9,6 +9,7 @@ use crate::domain::draft::Hold;
 use crate::domain::effect::Refusal;
 use crate::domain::event::Lapsed;
 use crate::domain::money::Nanos;
+use crate::domain::rail::Rail;
 use crate::domain::slot::{Decision, Held, Skip};
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
@@ -71,7 +72,7 @@ pub fn hold(hold: &Hold, commands: &Commands) -> String {
         Hold::ClockUnsure => "our clock and the cloud's differ".to_owned(),
         Hold::Protected => "it is pinned, held, or no longer under one policy".to_owned(),
         Hold::LastGood => "too few good backups of its machine would be left".to_owned(),
-        Hold::Stale => "beside it its machine has no fresh good backup".to_owned(),
+        Hold::Stale => Rail::Stale.why().to_owned(),
         Hold::Unknown => "what became of a request on its machine is not known yet".to_owned(),
         Hold::Suspect => {
             "a snapshot looks like ours and is not in the journal: adopt or disown it".to_owned()

@@ -2,7 +2,7 @@
 
 use super::Sight;
 use super::ladder::{self, Rungs, Stand};
-use super::matter::{BY_HOURS, Fact, Level, Matter, Purse, Refused};
+use super::matter::{Fact, Level, Matter, Purse, Refused};
 use super::shelves;
 use crate::domain::fleet::Scope;
 use crate::domain::halt::{Halt, REFUSALS_THAT_HOLD};
@@ -111,9 +111,7 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
 /// How grave one balance is. A purse that is not there cannot be read.
 pub fn balance(state: &State, now: Timestamp, currency: Currency, purse: Option<Purse>) -> Finding {
     let Some(purse) = purse else { return Finding::Unseen };
-    let active = state.alerts.active.get(&Matter::Balance(currency));
-    let held =
-        active.map(|active| Stand { level: active.level, by_hours: active.subjects.contains(BY_HOURS) });
+    let held = Stand::of(state, currency);
     let Rungs { level, eased, by_hours } = ladder::rungs(&purse, state.alert_rules(), now, held);
     Finding::Seen { level, eased, facts: vec![Fact::Balance(Purse { by_hours, ..purse })] }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ladder;
+use super::ladder::{self, Stand};
 use super::matter::{Matter, Purse};
 use crate::domain::burn::{Outlook, RunOut, outlooks};
 use crate::domain::money::{Currency, Nanos};
@@ -27,7 +27,10 @@ pub fn purses(state: &State, now: Timestamp) -> BTreeMap<Currency, Option<Purse>
     };
     let each = Currency::ALL.into_iter().filter(matters);
     let rules = state.alert_rules();
-    let whole = |purse: Purse| Purse { floor: ladder::floor(&purse, rules, now), ..purse };
+    let whole = |purse: Purse| {
+        let held = Stand::of(state, purse.currency);
+        Purse { floor: ladder::floor(&purse, rules, now, held), ..purse }
+    };
     each.map(|currency| (currency, purse(state, currency, outlooks.get(&currency)).map(whole))).collect()
 }
 
