@@ -27,8 +27,14 @@ const AROUND: [&str; 22] = [
     "summary",
 ];
 
+/// Lists, of which an object in their stead would be called after what people own.
+const LISTS: [&str; 7] = ["instances", "snapshots", "images", "volumes", "records", "regions", "stocks"];
+
 /// What begins a tree of prices, whose branches are called after models and tiers.
 const PRICES: [&str; 3] = ["pricing_data", "pricing", "prices"];
+
+/// Branches of that tree beside those that stand elsewhere, too.
+const BRANCHES: [&str; 6] = ["gpus", "gpu", "hourly", "monthly", "storage", "network"];
 
 /// Values of these stay, but for what in them looks like a person's, a key or an address.
 const FIELDS: [&str; 44] = [
@@ -180,6 +186,16 @@ impl Manner {
         }
     }
 
+    /// Of what stands in the one object of this name, which is in no list.
+    pub fn within_one(self, name: &str) -> Self {
+        match self {
+            Self::Known if LISTS.contains(&name) => Self::Unknown,
+            Self::Known | Self::Amount | Self::Said | Self::Given | Self::Prices | Self::Unknown => {
+                self.within(name)
+            }
+        }
+    }
+
     /// Of what stands in an object or a list of this name.
     pub fn within(self, name: &str) -> Self {
         match self {
@@ -196,6 +212,12 @@ impl Manner {
             Self::Known | Self::Amount | Self::Said | Self::Unknown => Self::Unknown,
         }
     }
+}
+
+/// Whether a name of a field is known as such: wherever it stands, it names nobody.
+pub fn is_field(name: &str) -> bool {
+    let lists: [&[&str]; 8] = [&AROUND, &PRICES, &BRANCHES, &FIELDS, &AMOUNTS, &SENTENCES, &MAPS, &GIVEN];
+    lists.iter().any(|list| list.contains(&name)) || is_word(name)
 }
 
 /// Longer than any amount that is read here, and than what could be hidden in one.

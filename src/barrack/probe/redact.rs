@@ -87,7 +87,10 @@ impl Redaction {
                 }
                 '{' | '[' => {
                     let inner = if symbol == '[' { name.clone() } else { String::new() };
-                    around.push(Around { manner: outer.within(&name), name: inner.clone() });
+                    let is_listed =
+                        symbol == '[' || around.last().is_some_and(|around| !around.name.is_empty());
+                    let manner = if is_listed { outer.within(&name) } else { outer.within_one(&name) };
+                    around.push(Around { manner, name: inner.clone() });
                     name = inner;
                     redacted.push(symbol);
                 }
@@ -108,16 +111,17 @@ impl Redaction {
         Some(redacted)
     }
 
-    /// A field's own name tells the shape; one that nobody would call a field could be somebody's.
+    /// A field's own name tells the shape; one that nobody would call a field could be somebody's, and where
+    /// nobody knows what stands there, so could any.
     fn field(&mut self, name: &str, outer: Manner) -> String {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let is_field = name.bytes().all(is_word) && name.bytes().any(|byte| byte.is_ascii_alphabetic());
-        match outer {
-            Manner::Prices => self.text(name),
-            Manner::Given => format!("redacted_{}", self.number(name)),
-            _ if is_field => self.text(name),
-            _ => format!("redacted_{}", self.number(name)),
-        }
+        let is_kept = match outer {
+            Manner::Known => name.bytes().all(is_word) && name.bytes().any(|byte| byte.is_ascii_alphabetic()),
+            Manner::Prices => harmless::is_field(name) || words::is_model(name),
+            Manner::Unknown | Manner::Amount | Manner::Said => harmless::is_field(name),
+            Manner::Given => false,
+        };
+        if is_kept { self.text(name) } else { format!("redacted_{}", self.number(name)) }
     }
 
     fn string(&mut self, content: &str, manner: Manner) -> String {
@@ -197,10 +201,13 @@ mod tests {
         "card":{"brand":"visa","last4":"4242","exp":"12/29"},"iban":"DE89370400440532013000","vat":"DE999999999",
         "ssh_keys":["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKEYKEYKEYKEY ada@laptop"],"console":"https://vnc.example/?token=hunter2",
         "date_of_birth":"1980-12-10","balance_of":{"ada@barrack.example":12.5},"notes":"ring Ada at 5","labels":["team=ada"],
-        "description":"before Ada's exam","volumes":["BRK-9V"],"keypair":"adas-key","lat":51.5072}]}"#;
+        "description":"before Ada's exam","volumes":["BRK-9V"],"keypair":"adas-key","lat":51.5072,
+        "members":{"mary":{"role":"owner","status":"ACTIVE"},"list":[{"grace_hopper":1}]},"error":{"joan":["no"]}}],
+        "regions":{"edith":{"status":"up"}},
+        "pricing":{"rosalind":{"prices":{"USD":0.69}},"legacy":{"RTX-A6000":{"prices":{"USD":0.69,"hedy7":2}}}}}"#;
 
     #[test]
-    fn of_fields_that_nobody_knows_no_value_stays_and_the_shape_does() {
+    fn of_fields_that_nobody_knows_neither_a_value_stays_nor_a_name_below_them_and_the_shape_does() {
         let told = Redaction::default().body(PERSONAL.as_bytes());
         assert!(serde_json::from_str::<IgnoredAny>(&told).is_ok(), "{told}");
         for gone in [
@@ -236,6 +243,13 @@ mod tests {
             "vnc",
             "=ada",
             "ada@",
+            "mary",
+            "role",
+            "hopper",
+            "joan",
+            "edith",
+            "rosalind",
+            "hedy",
         ] {
             assert!(!told.contains(gone), "{gone}: {told}");
         }
@@ -248,7 +262,10 @@ mod tests {
             r#""created_at":"2026-03-01T02:00:07.123456+05:30""#,
             r#""volumes":["BRK-9V"]"#,
             r#""public_ip":"192.0.2."#,
-            r#""billing_address":{"street":"#,
+            r#""billing_address":{"redacted_"#,
+            r#""members":{"redacted_"#,
+            r#""status":"ACTIVE"},"redacted_"#,
+            r#""legacy":{"RTX-A6000":{"prices":{"USD":0.69,"redacted_"#,
             r#""user_id":1,"#,
             r#""date_of_birth":"2000-01-01T"#,
         ] {

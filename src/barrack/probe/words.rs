@@ -11,6 +11,9 @@ const KEYS: [&str; 5] = ["ssh-", "ecdsa-", "-----BEGIN", "PRIVATE KEY", "AAAA"];
 /// A word after one of these and a `:` or `=` opens something.
 const OPENERS: [&str; 8] =
     ["password", "passwd", "secret", "token", "bearer", "apikey", "api_key", "authorization"];
+/// Parts of what cards are called, in small letters, and those that may have digits after them.
+const MODEL_PARTS: [&str; 8] = ["nvidia", "amd", "pcie", "nvl", "nvlink", "ada", "ti", "super"];
+const MODEL_HEADS: [&str; 4] = ["rtx", "gtx", "sxm", "hbm"];
 /// As many digits in a row, with blanks or dashes between them, are a telephone's or a card's.
 const MANY_DIGITS: usize = 12;
 
@@ -121,6 +124,23 @@ fn is_of_many_digits(text: &str) -> bool {
         .any(|(digits, is_dialled)| digits > MANY_DIGITS || (is_dialled && digits > 6))
 }
 
+/// Whether it is called as a card is, such as `H100-SXM5-80GB` or `RTX-A6000`: no part of it is a word of its own.
+pub fn is_model(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let part = part.to_ascii_lowercase();
+        let letters = part.trim_end_matches(|symbol: char| symbol.is_ascii_lowercase());
+        let tail = part.len() - letters.len();
+        let head = letters.trim_end_matches(|symbol: char| symbol.is_ascii_digit());
+        let is_head = head.len() <= 2 && head.bytes().all(|byte| byte.is_ascii_lowercase());
+        MODEL_PARTS.iter().chain(&MODEL_HEADS).any(|known| *known == part)
+            || (head.len() < letters.len() && tail <= 2 && (is_head || MODEL_HEADS.contains(&head)))
+    };
+    // Of a generation of cards, or of a person.
+    let is_ada_first = name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("ada"));
+    let has_digit = name.bytes().any(|byte| byte.is_ascii_digit());
+    has_digit && !is_ada_first && name.split([' ', '-', '_']).all(is_part)
+}
+
 /// Such ids tie answers to each other, and open nothing.
 fn is_uuid(word: &str) -> bool {
     let lengths: Vec<usize> = word.split('-').map(str::len).collect();
@@ -163,6 +183,27 @@ mod tests {
             ("-----BEGIN OPENSSH PRIVATE KEY-----", "redacted-1"),
         ] {
             assert_eq!(told(text), other, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_card_is_told_by_what_it_is_called_and_nobody_is_called_so() {
+        for card in [
+            "H100-SXM5-80GB",
+            "A100-PCIe-80GB",
+            "L40",
+            "L40S",
+            "RTX-A6000",
+            "RTX 4090 Ti",
+            "rtx_6000_ada",
+            "GH200",
+            "MI300X",
+            "T4",
+        ] {
+            assert!(super::is_model(card), "{card}");
+        }
+        for other in ["ada", "Ada1980", "ada-h100", "mary-h100", "H100-acme", "team7", "12 Elm", "RTX", ""] {
+            assert!(!super::is_model(other), "{other}");
         }
     }
 
