@@ -69,13 +69,20 @@ pub struct Thawing {
 }
 
 #[derive(Debug, Args)]
-pub struct Approving {
+#[group(required = true, multiple = false)]
+pub struct Approved {
     /// As `status` names them
-    #[arg(value_name = "BACKUP", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "BACKUP")]
     backups: Vec<String>,
     /// All that wait for approval now: they are shown with their price, and a terminal is asked
     #[arg(long)]
     all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Approving {
+    #[command(flatten)]
+    approved: Approved,
     /// With --all: approve them without being asked, as where nobody can answer
     #[arg(long, requires = "all")]
     yes: bool,
@@ -151,9 +158,13 @@ impl Freezing {
 
 impl Thawing {
     pub fn thaw(&self) -> Result<(), Ending> {
+        if self.yes {
+            // Who may ask the daemon need not be who may read the journal.
+            return self.place.note(|_| Ask::Thaw);
+        }
         self.place.note_seeing(|state, _| {
             let doomed = victims(state);
-            if self.yes || state.frozen.is_none() || doomed.is_empty() {
+            if state.frozen.is_none() || doomed.is_empty() {
                 return Ok(Ask::Thaw);
             }
             let told: Vec<String> =
@@ -172,8 +183,8 @@ impl Thawing {
 impl Approving {
     pub fn approve(&self) -> Result<(), Ending> {
         let named: BTreeSet<BackupId> =
-            self.backups.iter().map(|backup| BackupId::new(backup.as_str())).collect();
-        if !self.all {
+            self.approved.backups.iter().map(|backup| BackupId::new(backup.as_str())).collect();
+        if !self.approved.all {
             return self.place.note(|_| Ask::Approve { backups: named });
         }
         let found = self.place.find()?;

@@ -244,7 +244,11 @@ fn bars_and_colours_are_for_a_terminal_only_and_leave_nothing_behind() {
 }
 
 #[test]
-fn what_was_named_on_a_command_line_is_not_asked_for_again() {
+fn what_is_missing_on_a_command_line_is_named_and_what_was_named_is_not_asked_for_again() {
+    let (code, errors) = told(&quartermaster(&["plan", "approve"]));
+    assert!(code == 2 && errors.contains("BACKUP") && errors.contains("--all"), "{errors}");
+    let (code, errors) = told(&quartermaster(&["plan", "approve", "a", "--all"]));
+    assert!(code == 2 && errors.contains("cannot be used with"), "{errors}");
     let site = Site::new();
     let (path, data) = (site.configuration(), site.text("data"));
     for (place, expected) in [
