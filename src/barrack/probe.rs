@@ -12,7 +12,7 @@ use super::asking::Asking;
 use super::heard::Heard;
 use super::key::KeyError;
 use super::line::{Answered, Line};
-use super::parse;
+use super::parse::{self, Listing};
 use super::settings::Settings;
 use super::transport::{Transport, TransportError};
 use super::unsent::Unsent;
@@ -68,8 +68,9 @@ pub struct Finding {
     pub question: Question,
     /// The last that was asked.
     pub path: String,
-    /// `None`: it was not asked, and `trouble` says why.
+    /// `None`: it was not asked, and `unasked` says why.
     pub came: Option<Came>,
+    pub unasked: Option<Unasked>,
     /// Those before, and what came of each.
     pub tried: Vec<(String, Came)>,
     pub shape: Option<Shape>,
@@ -80,6 +81,15 @@ pub struct Finding {
     /// Words for a state that nobody knows, and currencies.
     pub odd_words: BTreeSet<String>,
     pub currencies: BTreeSet<String>,
+}
+
+/// Why there was nothing to ask about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// The list was read to its end, and none is in it.
+    NoneListed(Listing),
+    /// Nobody knows whether there is one.
+    ListUnread(Listing),
 }
 
 /// What shows that a list is whole.
@@ -108,6 +118,8 @@ struct Probe<'a> {
     total_lied: bool,
     machine: Option<String>,
     snapshot: Option<String>,
+    /// Read to their ends.
+    listed: BTreeSet<Listing>,
 }
 
 /// Asks everything. `now` is our own clock.
@@ -156,6 +168,7 @@ pub async fn ask_all(
         total_lied: false,
         machine: None,
         snapshot: None,
+        listed: BTreeSet::new(),
     };
     for question in QUESTIONS {
         let finding = probe.ask(question, now, &mut findings.parameters).await?;
@@ -208,17 +221,18 @@ impl Probe<'_> {
     ) -> Result<Finding, Failed> {
         self.renew()?;
         let mut finding = Finding::new(question);
-        let object = match question.kind {
-            Kind::Machine => Some(self.machine.clone()),
-            Kind::Snapshot | Kind::Links => Some(self.snapshot.clone()),
+        let about = match question.kind {
+            Kind::Machine => Some((Listing::Machines, self.machine.clone())),
+            Kind::Snapshot | Kind::Links => Some((Listing::Snapshots, self.snapshot.clone())),
             Kind::List(_) | Kind::Bills(_) | Kind::Balance | Kind::Prices | Kind::Other(_) => None,
         };
-        if object == Some(None) {
-            let what = if question.kind == Kind::Machine { "machine" } else { "snapshot" };
-            finding.trouble = Some(format!("there is no {what} yet to ask about"));
+        if let Some((listing, None)) = about {
+            let is_listed = self.listed.contains(&listing);
+            let why = if is_listed { Unasked::NoneListed } else { Unasked::ListUnread };
+            finding.unasked = Some(why(listing));
             return Ok(finding);
         }
-        let object = object.flatten();
+        let object = about.and_then(|(_, object)| object);
         let Some(body) = self.seek(&mut finding, object.as_deref()).await else { return Ok(finding) };
         finding.shape = shape::of(&question, &body);
         self.read_one(&mut finding, &body);
@@ -313,6 +327,7 @@ impl Finding {
             question,
             path: String::new(),
             came: None,
+            unasked: None,
             tried: Vec::new(),
             shape: None,
             count: None,

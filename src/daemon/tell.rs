@@ -129,7 +129,10 @@ impl Teller {
 
     /// Nothing fails by it, so that a path which is set wrong would show nowhere else.
     fn tell_not_offered(&mut self, state: &State, scope: &Scope) {
+        let is_gone = |id| state.fleet.details.get(id).is_some_and(|one| one.result == LookResult::NotFound);
         let (path, what) = match scope {
+            // Of a snapshot that is gone there is nothing to tell under any path.
+            Scope::Links(id) if is_gone(id) => return,
             Scope::Links(_) => {
                 ("links", "which images were made of a snapshot; the list of images tells alone")
             }
@@ -293,5 +296,29 @@ mod tests {
         for setting in ["cloud.paths.links", "cloud.paths.images"] {
             assert_eq!(text.matches(setting).count(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_that_somebody_just_deleted_is_no_wrong_path_and_hides_none() {
+        let told = Told::default();
+        let writer = told.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let (mut teller, mut state, mut seq) = (Teller::default(), State::default(), 0);
+        let mut looked = |scope, result| {
+            seq += 1;
+            let (began, digest, server_date, miscount) = (Timestamp::EPOCH, Digest::default(), None, None);
+            let look = Look { scope, began, result, digest, items: 0, server_date, miscount };
+            let recorded = Recorded { seq, at: Timestamp::EPOCH, event: Event::Looked(look) };
+            state.apply(&recorded);
+            teller.recorded(&state, &recorded);
+            String::from_utf8(told.0.lock().unwrap().clone()).unwrap().matches("cloud.paths.links").count()
+        };
+        let (gone, there) = (SnapshotId::new("BRK-1S"), SnapshotId::new("BRK-2S"));
+        tracing::subscriber::with_default(subscriber, || {
+            looked(Scope::Snapshot(gone.clone()), LookResult::NotFound);
+            assert_eq!(looked(Scope::Links(gone), LookResult::NotFound), 0);
+            looked(Scope::Snapshot(there.clone()), LookResult::Complete);
+            assert_eq!(looked(Scope::Links(there), LookResult::NotFound), 1);
+        });
     }
 }

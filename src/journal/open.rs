@@ -50,7 +50,7 @@ impl Durability {
 pub struct Opened {
     pub head: Head,
     pub last_stop: LastStop,
-    /// A new journal was begun in a file that was there already, with nothing in it.
+    /// A new journal was begun in a file that was there already, with nothing in it, and not by us.
     pub was_empty: bool,
     /// How many rows at the end of the log were hashed again.
     pub verified_rows: u64,
@@ -104,13 +104,14 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let beginning =
+            owner::beginning(&path).map_err(|error| unmade("set up the journal", &path, error))?;
         let (_, was_there) =
             owner::open_or_make(&path).map_err(|error| unmade("set up the journal", &path, error))?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(|e| failed(e.into()))?;
         settings::prepare(&connection).map_err(failed)?;
         let version = admit(&connection, &path, durability)?;
-        let was_empty = was_there && version == 0;
-        if was_empty {
+        if was_there && version == 0 {
             // Who owns it can read it whatever its mode; where that is another, it stays as it is.
             drop(std::fs::set_permissions(&path, Permissions::from_mode(owner::PRIVATE)));
         }
@@ -118,6 +119,12 @@ impl Journal {
         if version < schema::NEWEST {
             schema::migrate(&connection, version, durability.simulated())
                 .map_err(|error| refused(Fault::classify("migrate the journal", FILE, error)))?;
+        }
+        // What a start of ours left behind before it came so far is nobody's journal.
+        let was_empty = was_there && version == 0 && beginning.is_none();
+        if let Some(mark) = beginning {
+            // Where that fails, the next start tries again.
+            drop(std::fs::remove_file(mark));
         }
         let opened = examine(&connection, version == 0, durability).map_err(refused)?;
         let opened = Opened { was_empty, ..opened };

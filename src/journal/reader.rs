@@ -17,7 +17,7 @@ use crate::journal::checkpoint::{self, Checkpoint};
 use crate::journal::entry::{Head, Key, Row, Seq};
 use crate::journal::fault::{Cause, Fault, Finding, shows_damage};
 use crate::journal::schema::{self, Owner, Stranger};
-use crate::journal::{FILE, lock, meta, rows, settings};
+use crate::journal::{FILE, lock, meta, owner, rows, settings};
 
 #[derive(Debug)]
 pub struct Reader {
@@ -72,6 +72,11 @@ pub enum Lack {
 }
 
 impl Lack {
+    /// Of a file without anything in it: what a start of ours did not finish is no journal that was lost.
+    fn of_empty(path: &Path) -> Self {
+        if owner::is_begun(path) { Self::Nothing } else { Self::Empty }
+    }
+
     fn words(self, path: &Path) -> String {
         match self {
             Self::Nothing => String::new(),
@@ -103,7 +108,8 @@ impl Reader {
                 return Err(ReadError::Missing { path, lack: Lack::NoFolder });
             }
             Ok(file) if file.len() == 0 && !has_log_ahead(&path) => {
-                return Err(ReadError::Missing { path, lack: Lack::Empty });
+                let lack = Lack::of_empty(&path);
+                return Err(ReadError::Missing { path, lack });
             }
             // Opening it would tell, too; closing it again would let go of what a writer in this process holds.
             Ok(_) if rustix::fs::access(&path, Access::READ_OK) == Err(Errno::ACCESS) => {
@@ -148,7 +154,9 @@ impl Reader {
             Owner::Us { version: found } => {
                 return Err(ReadError::Older { path: path_owned, found, newest: schema::NEWEST });
             }
-            Owner::Nobody => return Err(ReadError::Missing { path: path_owned, lack: Lack::Empty }),
+            Owner::Nobody => {
+                return Err(ReadError::Missing { path: path_owned, lack: Lack::of_empty(path) });
+            }
             Owner::Other(found) => return Err(ReadError::Foreign { path: path_owned, found }),
         }
         settings::prepare_reader(&connection).map_err(|source| ReadError::Failed {

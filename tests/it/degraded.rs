@@ -19,6 +19,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_quartermaster");
 const PATIENCE: Duration = Duration::from_secs(180);
 const GLANCE: Duration = Duration::from_millis(50);
 
+/// What is said of a file that is not of our making.
+const BEGUN_IN_EMPTY: &str = "the file was there and empty: a new journal is begun in it";
+
 /// A process that ends with its test.
 struct Process(Child);
 
@@ -150,7 +153,41 @@ fn a_start_that_cannot_write_stays_up_without_a_call_and_goes_on_when_it_can() {
     fs::remove_file(site.path("disk")).unwrap();
     until("a call, once it can write", || was_called(&cloud));
     assert_eq!(daemon.terminate(), 0, "{}", site.log());
-    assert!(site.verified());
+    assert!(site.verified() && !site.log().contains(BEGUN_IN_EMPTY), "{}", site.log());
+}
+
+#[test]
+fn a_first_start_on_a_full_disk_goes_on_when_there_is_room_and_takes_its_own_file_for_no_lost_journal() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        machine::skip("prlimit is not installed");
+        return;
+    }
+    // No byte, the header alone, and a part of the first tables.
+    for room in ["0", "4096", "16384"] {
+        let (cloud, settings) = listener();
+        let site = Site::new(&settings, "");
+        // It may not write yet when it is told how much it may.
+        symlink("not-mounted-yet", site.path("disk")).unwrap();
+        let mut daemon = site.run();
+        site.says("degraded: the journal cannot be written", 1);
+        daemon.limit(room);
+        fs::remove_file(site.path("disk")).unwrap();
+        let journal = site.path("disk/data/journal.db");
+        until("its file", || journal.exists());
+        let tried = site.log().matches("degraded: ").count();
+        site.says("degraded: ", tried + 2);
+        assert!(!was_called(&cloud));
+        // Another start finds the same as a further try of this one.
+        if room == "0" {
+            assert_eq!(daemon.terminate(), 0);
+            daemon = site.run();
+        } else {
+            daemon.limit("unlimited");
+        }
+        until("a call, once there is room", || was_called(&cloud));
+        assert_eq!(daemon.terminate(), 0, "{}", site.log());
+        assert!(site.verified() && !site.log().contains(BEGUN_IN_EMPTY), "{}", site.log());
+    }
 }
 
 #[test]
@@ -167,8 +204,7 @@ fn a_journal_that_is_begun_in_an_empty_file_says_so_once_and_is_its_owners_alone
         until("a call", || was_called(&cloud));
         assert_eq!(fs::metadata(&journal).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(daemon.terminate(), 0);
-        let words = "the file was there and empty: a new journal is begun in it";
-        assert_eq!(site.log().contains(words), is_said, "{}", site.log());
+        assert_eq!(site.log().contains(BEGUN_IN_EMPTY), is_said, "{}", site.log());
     }
 }
 

@@ -22,6 +22,9 @@ impl Probe<'_> {
         finding.trouble = listed.gap.map(|gap| match gap {
             walk::Gap::Refused(_, why) | walk::Gap::Other(why) => why,
         });
+        if finding.trouble.is_none() {
+            self.listed.insert(listing);
+        }
         for Seen { item, .. } in &*listed.items {
             match &**item {
                 Item::Machine(machine) => {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::barrack::parse::Listing;
 use crate::barrack::probe::form::{Form, Verdict};
 use crate::barrack::probe::question::Kind;
-use crate::barrack::probe::{Came, Finding, Findings, Proof, parameter};
+use crate::barrack::probe::{Came, Finding, Findings, Proof, Unasked, parameter};
 use crate::barrack::settings::Settings;
 use crate::config::Config;
 use crate::config::show::quoted;
@@ -107,8 +107,7 @@ fn words(came: Came) -> String {
 fn check_one(finding: &Finding, config: &Config, checks: &mut Checks) {
     let subject = format!("cloud.paths.{}", finding.question.setting);
     let Some(came) = finding.came else {
-        let why = finding.trouble.as_deref().unwrap_or("unknown why");
-        checks.skip(&subject, format!("not asked: {why}"), "run the doctor again after the first one");
+        check_unasked(finding.unasked, &subject, checks);
         return;
     };
     if !finding.is_read() {
@@ -136,6 +135,28 @@ fn check_one(finding: &Finding, config: &Config, checks: &mut Checks) {
         let seen = unknown.into_iter().chain(absent).collect::<Vec<_>>().join("; ");
         checks.warn(&subject, seen, "they count as neither good nor bad; tell us what that means");
     }
+}
+
+fn check_unasked(unasked: Option<Unasked>, subject: &str, checks: &mut Checks) {
+    let words = |listing| match listing {
+        Listing::Machines => ("machine", "machines"),
+        Listing::Snapshots => ("snapshot", "snapshots"),
+        Listing::Images => ("image", "images"),
+    };
+    let (why, todo) = match unasked {
+        Some(Unasked::NoneListed(listing)) => {
+            let why = format!("there is no {} yet to ask about", words(listing).0);
+            (why, "run the doctor again after the first one")
+        }
+        Some(Unasked::ListUnread(listing)) => {
+            let (one, many) = words(listing);
+            let why =
+                format!("no {one} is known to ask about, for the list of {many} could not be read whole");
+            (why, "run the doctor again once it can be")
+        }
+        None => ("unknown why".to_owned(), "run the doctor again"),
+    };
+    checks.skip(subject, format!("not asked: {why}"), todo);
 }
 
 fn check_unread(finding: &Finding, came: Came, subject: &str, config: &Config, checks: &mut Checks) {

@@ -2,12 +2,14 @@
 //!
 //! Only examples; helpers are in the module above.
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
 use crate::journal::entry::Seq;
 use crate::journal::examples::{append, closed, entry, finding, open, raw, refused};
 use crate::journal::open::{Durability, LastStop, OpenError};
-use crate::journal::reader::{ReadError, Reader};
+use crate::journal::reader::{Lack, ReadError, Reader};
 use crate::journal::verify::verify;
 use crate::journal::{FILE, Journal};
 
@@ -93,4 +95,37 @@ fn an_empty_file_becomes_a_journal_for_its_owner_alone_and_that_it_was_there_is_
     }
     drop(journal);
     assert!(!open(&directory).1.was_empty && !open(&TempDir::new().unwrap()).1.was_empty);
+}
+
+#[test]
+fn a_start_that_ended_before_it_had_a_journal_leaves_none_that_was_lost() {
+    let begin = |directory: &TempDir| {
+        std::fs::write(directory.path().join("journal.begun"), "").unwrap();
+        directory.path().join(FILE)
+    };
+    let header_alone = |path: &Path| {
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    };
+    let nothing = |_: &Path| ();
+    let no_byte = |path: &Path| std::fs::write(path, "").unwrap();
+    let left: [&dyn Fn(&Path); 3] = [&nothing, &no_byte, &header_alone];
+    for leave in left {
+        let directory = TempDir::new().unwrap();
+        leave(&begin(&directory));
+        let read = Reader::open(directory.path()).err().unwrap();
+        assert!(matches!(read, ReadError::Missing { lack: Lack::Nothing, .. }), "{read}");
+        let (journal, opened) = open(&directory);
+        assert_eq!((opened.was_empty, opened.last_stop), (false, LastStop::Never));
+        assert!(!directory.path().join("journal.begun").exists(), "its mark is gone with the first commit");
+        drop(journal);
+        // What empties it later is not of our making.
+        for name in ["journal.db-wal", "journal.db-shm"] {
+            drop(std::fs::remove_file(directory.path().join(name)));
+        }
+        std::fs::write(directory.path().join(FILE), "").unwrap();
+        let read = Reader::open(directory.path()).err().unwrap();
+        assert!(matches!(read, ReadError::Missing { lack: Lack::Empty, .. }), "{read}");
+        assert!(open(&directory).1.was_empty);
+    }
 }

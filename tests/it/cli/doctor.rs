@@ -239,6 +239,33 @@ fn a_balance_with_six_decimals_is_saved_to_the_last_of_them_and_played_back() {
 }
 
 #[test]
+fn where_a_list_cannot_be_read_the_doctor_does_not_say_that_there_is_none_in_it() {
+    let (cloud, mut site) = strange("plain");
+    let saved = site.text("saved");
+    assert_eq!(told(&doctor(&site, &["--api", "--save", &saved])).0, 0);
+    drop(cloud);
+    let index = site.path("saved/index.json");
+    let mut answers: Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
+    for answer in answers["answers"].as_array_mut().unwrap() {
+        if answer["address"].as_str().unwrap().starts_with("/snapshots/?") {
+            answer["status"] = Value::from(503);
+        }
+    }
+    fs::write(&index, answers.to_string()).unwrap();
+    let (_player, port) = player(&site, &saved);
+    site.port = port;
+    let said = String::from_utf8(doctor(&site, &["--api"]).stdout).unwrap();
+    for subject in ["cloud.paths.snapshot", "cloud.paths.links"] {
+        let expected = format!(
+            "skip {subject}: not asked: no snapshot is known to ask about, for the list of snapshots could not be \
+             read whole \u{2014} run the doctor again once it can be\n"
+        );
+        assert!(said.contains(&expected), "{said}");
+    }
+    assert!(!said.contains("there is no snapshot yet"), "{said}");
+}
+
+#[test]
 fn a_doctor_names_no_state_where_the_cloud_gives_none() {
     let (cloud, mut site) = strange("plain");
     let saved = site.text("saved");
