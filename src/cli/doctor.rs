@@ -120,8 +120,9 @@ fn ask_cloud(
 fn suggest(arguments: &DoctorArguments, findings: &Findings, config: &Config, checks: &mut Checks) {
     let path = arguments.out.display().to_string();
     match suggestion::write(&arguments.out, &suggestion::text(findings, config)) {
-        Ok(()) => {
-            checks.ok("settings", format!("those that fit were written to {path}"));
+        Ok(has_replaced) => {
+            let before = if has_replaced { ", whose content before was replaced" } else { "" };
+            checks.ok("settings", format!("those that fit were written to {path}{before}"));
             checks.suggestion = Some(path);
         }
         Err(error) => {

@@ -238,7 +238,7 @@ enum PoliciesVerb {
     /// Each policy in force: mode, machines, schedule, next time, what it keeps
     List(read::ListArguments),
     /// One policy in full, with every machine that it is for
-    Show(read::ShowArguments),
+    Show(read::PolicyArguments),
     /// Take a backup under a policy now, of all its machines or of one; ends what held the policy
     #[command(after_help = EVERY_MODE)]
     Run(request::Running),
@@ -268,7 +268,7 @@ impl Arguments {
             Verb::Snapshots(SnapshotsVerb::List(arguments)) => arguments.list(),
             Verb::Snapshots(SnapshotsVerb::Show(arguments)) => arguments.snapshot(),
             Verb::Policies(PoliciesVerb::List(arguments)) => arguments.policies(),
-            Verb::Policies(PoliciesVerb::Show(arguments)) => arguments.policy(),
+            Verb::Policies(PoliciesVerb::Show(arguments)) => arguments.show(),
             Verb::Pin(arguments) => arguments.pin(),
             Verb::Unpin(arguments) => arguments.unpin(),
             Verb::Retry(arguments) => arguments.retry(),

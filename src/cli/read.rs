@@ -84,6 +84,16 @@ pub struct ShowArguments {
     reading: Reading,
 }
 
+/// A policy has no id.
+#[derive(Debug, Args)]
+pub struct PolicyArguments {
+    /// Its name, or one that it had before
+    #[arg(value_name = "NAME")]
+    named: String,
+    #[command(flatten)]
+    reading: Reading,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quartermaster snapshots list --state doomed
@@ -153,19 +163,6 @@ impl ShowArguments {
         self.reading.show(found, Machines::in_full)
     }
 
-    pub fn policy(&self) -> Result<(), Ending> {
-        let found = |seen: &Seen, _: &Writer, now| {
-            let found = Policies::of(&seen.state, now, seen.simulated).only(&self.named);
-            let is_none = found.policies.is_empty() && found.removed.is_empty();
-            if is_none { Err(self.unknown("policy")) } else { Ok(found) }
-        };
-        let text = |found: &Policies, paper| match found.policies.is_empty() {
-            true => found.in_words(paper),
-            false => found.in_full(paper),
-        };
-        self.reading.show(found, text)
-    }
-
     pub fn snapshot(&self) -> Result<(), Ending> {
         let found = |seen: &Seen, writer: &Writer, now| {
             let found = Snapshots::named(&seen.state, now, writer, &self.named);
@@ -181,6 +178,26 @@ impl ShowArguments {
     fn unknown(&self, what: &str) -> Ending {
         let named = visible(&self.named);
         Ending::Failed(format!("no {what} with the id or name {named} is known; see the list").into())
+    }
+}
+
+impl PolicyArguments {
+    pub fn show(&self) -> Result<(), Ending> {
+        let found = |seen: &Seen, _: &Writer, now| {
+            let found = Policies::of(&seen.state, now, seen.simulated).only(&self.named);
+            let is_none = found.policies.is_empty() && found.removed.is_empty();
+            if is_none {
+                let said = format!("no policy with the name {} is known; see the list", visible(&self.named));
+                Err(Ending::Failed(said.into()))
+            } else {
+                Ok(found)
+            }
+        };
+        let text = |found: &Policies, paper| match found.policies.is_empty() {
+            true => found.in_words(paper),
+            false => found.in_full(paper),
+        };
+        self.reading.show(found, text)
     }
 }
 

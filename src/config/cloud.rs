@@ -126,6 +126,15 @@ fn is_loopback(uri: &Uri) -> bool {
         || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// A header as people write it; to HTTP it is the same.
+pub fn spelled(header: &str) -> &str {
+    match header {
+        "authorization" => "Authorization",
+        "x-api-key" => "X-API-Key",
+        other => other,
+    }
+}
+
 fn key_header(found: &Found<&str>, notes: &mut Notes<'_>) -> Option<HeaderName> {
     let taken = ["host", "content-length", "content-type", "accept", "connection", "transfer-encoding"];
     match found.value.parse::<HeaderName>() {

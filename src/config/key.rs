@@ -5,25 +5,28 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::SecretString;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    #[error("key file {path} cannot be read")]
-    Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("key file {path} is not a regular file")]
-    NotAFile { path: PathBuf },
-    #[error("key file {path} has mode {mode:04o}: others can read it; `chmod 0400` it")]
-    Exposed { path: PathBuf, mode: u32 },
-    #[error("key file {path} is empty")]
-    Empty { path: PathBuf },
-    #[error("key file {path} is larger than {LARGEST} bytes: it holds something else")]
-    TooLarge { path: PathBuf },
-    #[error("key file {path} holds line breaks, spaces or control characters inside the key")]
-    NotPlain { path: PathBuf },
+    #[error("{named} cannot be read")]
+    Unreadable { named: String, source: std::io::Error },
+    #[error("{named} is not a regular file")]
+    NotAFile { named: String },
+    #[error("{named} has mode {mode:04o}: others can read it; `chmod 0400` it")]
+    Exposed { named: String, mode: u32 },
+    #[error("{named} is empty")]
+    Empty { named: String },
+    #[error("{named} is larger than {LARGEST} bytes: it holds something else")]
+    TooLarge { named: String },
+    #[error("{named} holds line breaks, spaces or control characters inside the key")]
+    NotPlain { named: String },
 }
+
+/// What a refusal calls the account's key.
+const NAMED: &str = "key file";
 
 /// No cloud's key is longer; a whole configuration by mistake is.
 const LARGEST: u64 = 4096;
@@ -37,7 +40,12 @@ const OF_A_CREDENTIAL: u32 = 0o007;
 
 /// Of a file of its owner alone, or of a credential that is named by its path.
 pub fn read_key(path: &Path) -> Result<SecretString, KeyError> {
-    read(path, forbidden(path))
+    read_secret(NAMED, path)
+}
+
+/// Likewise of what is no key, such as a token: `named` is what a refusal calls it.
+pub fn read_secret(named: &str, path: &Path) -> Result<SecretString, KeyError> {
+    read(named, path, forbidden(path))
 }
 
 /// The rights that nobody may have on it.
@@ -48,39 +56,39 @@ fn forbidden(path: &Path) -> u32 {
 /// Of a credential of the service manager, which lets one user in by a list of its own: to everybody
 /// else's tools that looks like rights of the group.
 pub fn read_credential(path: &Path) -> Result<SecretString, KeyError> {
-    read(path, OF_A_CREDENTIAL)
+    read(NAMED, path, OF_A_CREDENTIAL)
 }
 
-fn read(path: &Path, forbidden: u32) -> Result<SecretString, KeyError> {
-    let here = || path.to_owned();
-    let unreadable = |source| KeyError::Unreadable { path: path.to_owned(), source };
+fn read(named: &str, path: &Path, forbidden: u32) -> Result<SecretString, KeyError> {
+    let here = || format!("{named} {}", path.display());
+    let unreadable = |source| KeyError::Unreadable { named: here(), source };
     let file = File::options().read(true).custom_flags(NONBLOCK).open(path).map_err(unreadable)?;
     // Asked of the open file, so that it cannot be exchanged in between.
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(KeyError::NotAFile { path: here() });
+        return Err(KeyError::NotAFile { named: here() });
     }
     let mode = metadata.mode() & 0o7777;
     if mode & forbidden != 0 {
-        return Err(KeyError::Exposed { path: here(), mode });
+        return Err(KeyError::Exposed { named: here(), mode });
     }
     if metadata.len() > LARGEST {
-        return Err(KeyError::TooLarge { path: here() });
+        return Err(KeyError::TooLarge { named: here() });
     }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(KeyError::TooLarge { path: here() });
+        return Err(KeyError::TooLarge { named: here() });
     }
     let key = bytes.trim_ascii_end();
     if key.is_empty() {
-        return Err(KeyError::Empty { path: here() });
+        return Err(KeyError::Empty { named: here() });
     }
     // A header can carry nothing else.
     if !key.iter().all(u8::is_ascii_graphic) {
-        return Err(KeyError::NotPlain { path: here() });
+        return Err(KeyError::NotPlain { named: here() });
     }
-    let text = String::from_utf8(key.to_vec()).map_err(|_| KeyError::NotPlain { path: here() })?;
+    let text = String::from_utf8(key.to_vec()).map_err(|_| KeyError::NotPlain { named: here() })?;
     Ok(SecretString::from(text))
 }
 
@@ -135,6 +143,12 @@ mod tests {
         key file /key holds line breaks, spaces or control characters inside the key
         key file /key is larger than 4096 bytes: it holds something else
         ");
+    }
+
+    #[test]
+    fn what_is_no_key_is_called_by_its_setting() {
+        let told = read_secret("http.token_file", Path::new("/nowhere/token")).unwrap_err().to_string();
+        assert_eq!(told, "http.token_file /nowhere/token cannot be read");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::cloud::{Cloud, IMAGES, PRICE_BASES};
+use super::cloud::{Cloud, IMAGES, PRICE_BASES, spelled};
 use super::mail::Way;
 use super::policy::PolicySetting;
 use super::refusal::RefusalSetting;
@@ -111,7 +111,7 @@ pub fn cloud(lines: &mut Lines, cloud: &Cloud, said: &dyn Fn(&str) -> Option<Str
     for (key, value) in [
         ("base_url", Some(quoted(&cloud.base_url))),
         ("key_file", key_file),
-        ("key_header", Some(quoted(cloud.key_header.as_str()))),
+        ("key_header", Some(quoted(spelled(cloud.key_header.as_str())))),
         ("key_scheme", Some(quoted(&cloud.key_scheme))),
         ("timeout", Some(span(cloud.timeout))),
         ("page_size", Some(cloud.page_size.to_string())),

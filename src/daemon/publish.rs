@@ -54,7 +54,10 @@ pub fn open(
     let publisher = Publisher::new(sender, directory, commands);
     if let Some(address) = setting.listen {
         let guard = match &setting.token_file {
-            Some(file) => Guard::token(key::read_key(file).map_err(RunError::Token)?.expose_secret()),
+            Some(file) => {
+                let token = key::read_secret("http.token_file", file).map_err(RunError::Token)?;
+                Guard::token(token.expose_secret())
+            }
             None => Guard::open(),
         };
         let shown = Shown { present, events: events(directory), guard };

@@ -3,7 +3,7 @@
 //! A file that is refused changes nothing: the policies, the key and the addresses of the one before
 //! go on, and every fault is written down. What is accepted is adopted whole.
 
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -29,7 +29,8 @@ impl Engine {
     /// Between two passes. `started` is what the process was started with: what only a start takes from
     /// the file is written down, and stays as it is until then.
     pub async fn reload(&mut self, file: &Path, started: &Config) -> Result<(), Trouble> {
-        let name = file.display().to_string();
+        // Whoever reads of it stands elsewhere than the daemon.
+        let name = path::absolute(file).unwrap_or_else(|_| file.to_owned()).display().to_string();
         let (config, client) = match read(file, started) {
             Ok(read) => read,
             Err(faults) => return self.refuse(name, faults).await,

@@ -204,9 +204,13 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
     }
     match ask {
         Ask::Approve { backups } if backups.is_empty() => Err(AskRefusal::Nothing),
-        Ask::Approve { backups } => backups.iter().try_for_each(|id| match &backup(id)?.doom {
-            Some(_) => Ok(()),
-            None => Err(AskRefusal::NotDoomed(id.clone())),
+        Ask::Approve { backups } => backups.iter().try_for_each(|id| match backup(id)? {
+            Backup { pinned: true, .. } => Err(AskRefusal::Pinned(id.clone())),
+            Backup { held: Some(hold), .. } if now < hold.until => {
+                Err(AskRefusal::Held(id.clone(), hold.until))
+            }
+            Backup { doom: None, .. } => Err(AskRefusal::NotDoomed(id.clone())),
+            Backup { .. } => Ok(()),
         }),
         Ask::Freeze { until, .. } => {
             let own = state.frozen.as_ref().filter(|freeze| freeze.by_itself && *until < freeze.until);

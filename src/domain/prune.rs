@@ -217,7 +217,7 @@ impl State {
     pub fn awaiting_approval(&self, now: Timestamp) -> impl Iterator<Item = (&BackupId, &Backup)> {
         let rules = self.rules();
         // What a removed policy made stays, whatever was doomed before, and so does what an image was made
-        // of: no approval lets it go.
+        // of, and what a person pinned or holds since: no approval lets it go.
         let is_linked = |backup: &Backup| {
             let hold = self.adopted.as_ref().and_then(|adopted| link_hold(self, adopted, backup));
             hold == Some(Hold::Linked)
@@ -225,7 +225,7 @@ impl State {
         let stays = move |backup: &Backup| {
             let policy = backup.slot.as_ref().map(|slot| &slot.policy);
             let is_removed = |name| self.policy(name).is_none() && !self.retired.contains(name);
-            policy.is_some_and(is_removed) || is_linked(backup)
+            policy.is_some_and(is_removed) || is_linked(backup) || backup.is_protected(now)
         };
         self.backups.iter().filter(move |(_, backup)| {
             let waits = |doom: &Doom| doom.needs_approval && !is_approved(doom, &rules, now);

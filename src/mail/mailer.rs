@@ -132,7 +132,7 @@ fn transport(server: &Server) -> Result<AsyncSmtpTransport<Tokio1Executor>, Mail
             Security::None => Tls::None,
         });
     if let Some((username, password_file)) = &server.login {
-        let password = key::read_key(password_file)?;
+        let password = key::read_secret("mail.password_file", password_file)?;
         builder =
             builder.credentials(Credentials::new(username.clone(), password.expose_secret().to_owned()));
     }

@@ -8,8 +8,9 @@ use super::foreign::harmless;
 use super::stops::Stop;
 use super::words::instant;
 use crate::domain::fleet::Scope;
+use crate::domain::freshness::Freshness;
 use crate::domain::state::State;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Seconds, Timestamp};
 
 /// Listings of which the last look was not read to its end, for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,11 +22,33 @@ pub struct FailingLooks {
     pub why: String,
 }
 
+/// How much older than its pace what was read may become before somebody is asked to look at it.
+const LONG: Seconds = Seconds::minutes(15);
+
 pub fn of(state: &State) -> Vec<FailingLooks> {
-    let scopes = [Scope::Machines, Scope::Snapshots, Scope::Images, Scope::Balance, Scope::Prices];
+    among(state, |_, _| true)
+}
+
+/// One failed look is nobody's concern; what was not read for so long is.
+pub fn for_long(state: &State, now: Timestamp) -> Vec<FailingLooks> {
+    among(state, |look, every| {
+        let is_old = |at| now.since(at) > every.duration() + LONG.duration();
+        look.failures > 1 && look.complete.is_none_or(is_old)
+    })
+}
+
+fn among(state: &State, is_meant: impl Fn(&Freshness, Seconds) -> bool) -> Vec<FailingLooks> {
+    let rules = state.rules();
+    let scopes = [
+        (Scope::Machines, rules.machines_every),
+        (Scope::Snapshots, rules.snapshots_every),
+        (Scope::Images, rules.prices_every),
+        (Scope::Balance, rules.balance_every),
+        (Scope::Prices, rules.prices_every),
+    ];
     let mut alike: BTreeMap<&str, FailingLooks> = BTreeMap::new();
-    for scope in scopes {
-        let Some(look) = state.fleet.freshness(&scope) else { continue };
+    for (scope, every) in scopes {
+        let Some(look) = state.fleet.freshness(&scope).filter(|look| is_meant(look, every)) else { continue };
         let (Some(why), Some(at)) = (&look.broke_off, look.tried) else { continue };
         let none = || FailingLooks { listings: Vec::new(), at, why: why.clone() };
         let failing = alike.entry(why).or_insert_with(none);

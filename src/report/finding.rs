@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::failing::{self, FailingLooks};
 use super::foreign::{harmless, visible};
+use super::refused;
 use super::status::Status;
 use super::words::{count, instant, span};
 use crate::domain::cover::{Lateness, covers};
@@ -26,6 +28,9 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
         }
     }
     found.extend(status.alarms.iter().map(|alarm| one_line(&alarm.said)));
+    if !failing::are_explained(&status.stops) {
+        found.extend(failing::for_long(state, now).iter().map(FailingLooks::said));
+    }
     if status.mode.is_none() {
         found.push("no policies were adopted yet".to_owned());
     }
@@ -75,7 +80,8 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
         found.push(format!("policies are paused until {}", instant(until)));
     }
     if let Some(refused) = &status.refused_file {
-        found.push(format!("{} was refused, and the one before goes on", visible(&refused.file)));
+        let until_mended = refused::until_mended(status.daemon_runs);
+        found.push(format!("{} was refused: {until_mended}", visible(&refused.file)));
     }
     if !status.restart_needed.is_empty() {
         found.push(format!("a restart is needed for {}", visible(&status.restart_needed.join(", "))));
@@ -123,6 +129,25 @@ mod tests {
         let found = found(&world);
         assert_eq!(found[0], "observing: nothing is backed up");
         assert!(found[1].starts_with("no policy is for machine trainer-1"), "{found:?}");
+    }
+
+    #[test]
+    fn looks_that_fail_for_long_are_found_and_one_that_failed_is_not() {
+        let mut world = World::new(1);
+        world.take_all();
+        let looked = world.now;
+        let mut found_after = |minutes, failures| {
+            let look = &mut world.state.fleet.machine_look;
+            (look.complete, look.failures) = (Some(looked), failures);
+            look.tried = Some(looked + Seconds::minutes(minutes));
+            look.broke_off = Some("connect: refused".to_owned());
+            world.now = looked + Seconds::minutes(minutes);
+            found(&world)
+        };
+        assert_eq!(found_after(20, 3), Vec::<String>::new(), "it is five minutes' pace and 15 more");
+        assert_eq!(found_after(21, 1), Vec::<String>::new(), "one alone");
+        let found = found_after(21, 2);
+        assert!(found.len() == 1 && found[0].starts_with("the last look at machines failed at"), "{found:?}");
     }
 
     #[test]

@@ -31,6 +31,14 @@ impl RefusedFileShown {
     }
 }
 
+/// What comes of it; where no daemon is at work, nothing goes on.
+pub fn until_mended(daemon_runs: Option<bool>) -> &'static str {
+    match daemon_runs {
+        Some(false) => "the next start is refused as long as it is so",
+        Some(true) | None => "the one before goes on",
+    }
+}
+
 /// The first fault, and which command tells all there is to say.
 pub fn in_short(file: &str, faults: &[String]) -> String {
     let first = faults.first().map(String::as_str).unwrap_or_default();

@@ -163,6 +163,11 @@ impl Snapshots {
 
     /// Those of this id or name only, over or not.
     pub fn named(state: &State, now: Timestamp, writer: &Writer, named: &str) -> Self {
+        // Once it is gone, only the backup still knows which snapshot it was.
+        let bears = |backup: &&Backup| backup.snapshots.iter().any(|id| id.as_str() == named);
+        let backup = state.backups.iter().find(|(_, backup)| bears(backup)).map(|(id, _)| id.as_str());
+        let is_there = state.fleet.snapshots.contains_key(&SnapshotId::new(named));
+        let named = backup.filter(|_| !is_there).unwrap_or(named);
         let mut found =
             Self::of(state, now, writer, &Sieve { search: Some(named.to_owned()), ..Sieve::default() });
         found.snapshots.retain(|one| one.is_named(named));

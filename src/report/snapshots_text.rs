@@ -220,6 +220,11 @@ mod tests {
             let text = in_full(&found.snapshots[0], Paper::default());
             assert!(text.contains(said) && text.contains(&instant(world.now)), "{text}");
         }
+        // The id that the cloud gave it is what somebody has from a bill or an old list.
+        let snapshot = world.state.backups[&id].snapshots.first().unwrap().clone();
+        world.state.fleet.snapshots.remove(&snapshot);
+        let found = Snapshots::named(&world.state, world.now, &writer, snapshot.as_str());
+        assert_eq!(found.snapshots.iter().map(|one| one.backup.as_ref()).collect::<Vec<_>>(), [Some(&id)]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::stops::{self, Stop, Writer};
 use super::waste::{self, Waste};
 use super::words;
 use super::would_go::{self, WouldGo};
-use crate::domain::cover::{Lateness, covers};
+use crate::domain::cover::{Cover, Lateness, covers};
 use crate::domain::draft::Hold;
 use crate::domain::effect::Standing;
 use crate::domain::fleet::Snapshot;
@@ -113,6 +113,8 @@ pub struct ShelfStatus {
     pub lateness: Lateness,
     /// How old the newest good one may become. `None`: none is expected here.
     pub expected_age_seconds: Option<u64>,
+    /// When the next one is due. `None`: none is expected here, or its policy has no schedule.
+    pub next_due: Option<Timestamp>,
     /// A slot that is due, and why nothing happens.
     pub held: Option<SlotHeld>,
     /// Its machine is gone: what stands here is kept until a person says otherwise.
@@ -261,11 +263,15 @@ pub fn machine_name(state: &State, machine: &MachineId) -> String {
 fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
     let mut held = held(state, now);
     let covers = covers(state, now);
-    let shelf_status = |shelf: &Shelf| {
-        let cover = covers.get(&(&shelf.policy, &shelf.machine))?;
-        Some(ShelfStatus {
-            policy: shelf.policy.clone(),
-            machine: shelf.machine.clone(),
+    // What stands there is shown, and what is expected: also where nothing came of it yet.
+    let shown = covers.iter().filter_map(|((policy, machine), cover)| {
+        let shelf = Shelf { policy: (*policy).clone(), machine: (*machine).clone() };
+        let is_shown = state.shelves.contains_key(&shelf) || cover.lateness(now).is_expected();
+        is_shown.then_some((shelf, cover))
+    });
+    let shelf_status = |(shelf, cover): (Shelf, &Cover<'_>)| {
+        let next_due = cover.expected.and_then(|expected| expected.next_due);
+        ShelfStatus {
             machine_name: machine_name(state, &shelf.machine),
             good: cover.good,
             missing: cover.missing,
@@ -276,11 +282,14 @@ fn shelves(state: &State, now: Timestamp) -> Vec<ShelfStatus> {
             }),
             lateness: cover.lateness(now),
             expected_age_seconds: cover.expected.map(|expected| expected.age.0),
+            next_due,
             orphaned: state.is_lost(&shelf.machine),
-            held: held.remove(shelf),
-        })
+            held: held.remove(&shelf),
+            policy: shelf.policy,
+            machine: shelf.machine,
+        }
     };
-    state.shelves.keys().filter_map(shelf_status).collect()
+    shown.map(shelf_status).collect()
 }
 
 /// What holds each slot that is due, as the plan of this instant has it.

@@ -10,6 +10,7 @@ use super::failing;
 use super::finding::UNTOLD;
 use super::foreign::{harmless, visible};
 use super::money::ranges;
+use super::refused;
 use super::status::{DoomStatus, OverdueStatus, ShelfStatus, Status, SuspectStatus};
 use super::table::Paper;
 use super::words::{SIMULATED, instant, span};
@@ -41,7 +42,7 @@ fn write_all(status: &Status, text: &mut String) -> fmt::Result {
     }
     write_mode(status, text)?;
     if let Some(refused) = &status.refused_file {
-        writeln!(text, "REFUSED    {}; the one before goes on", refused.said())?;
+        writeln!(text, "REFUSED    {}; {}", refused.said(), refused::until_mended(status.daemon_runs))?;
     }
     if !status.restart_needed.is_empty() {
         let settings = visible(&status.restart_needed.join(", "));
@@ -193,6 +194,12 @@ fn shelf_row(shelf: &ShelfStatus) -> String {
             let (good, newest) = (shelf.good, visible(newest.backup.as_str()));
             format!("{good} good{missing}, the newest {age} old ({newest})")
         }
+        None if shelf.lateness == Lateness::Awaited => {
+            match shelf.next_due.filter(|_| shelf.held.is_none()) {
+                Some(due) => format!("none yet, due {}", instant(due)),
+                None => "none yet".to_owned(),
+            }
+        }
         None => "NO GOOD BACKUP".to_owned(),
     };
     let held = shelf
@@ -240,9 +247,11 @@ fn doom_row(doom: &DoomStatus, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::cover::covers;
     use crate::domain::event::{Event, KeyJudged, Recorded};
     use crate::domain::examples::world::World;
-    use crate::domain::state::State;
+    use crate::domain::policy::Mode;
+    use crate::domain::state::{RefusedFile, State};
     use crate::domain::time::Seconds;
     use crate::report::command::Commands;
     use crate::report::status::Source;
@@ -311,6 +320,35 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_of_a_policy_has_its_line_before_its_first_backup() {
+        let mut world = World::new(1);
+        let due = covers(&world.state, world.now).values().next().unwrap().expected.unwrap().next_due;
+        let line = format!("none yet, due {}", instant(due.unwrap()));
+        assert!(said(&world).contains(&line), "{}", said(&world));
+        world.wait(Seconds::days(3));
+        let told = said(&world);
+        assert!(told.contains("NO GOOD BACKUP; LATE") && !told.contains("none yet"), "{told}");
+        world.adopt(|set| set.mode = Mode::Observe);
+        assert!(said(&world).contains("none of a policy yet"), "{}", said(&world));
+    }
+
+    #[test]
+    fn where_no_daemon_is_at_work_nothing_goes_on_beside_a_refused_file() {
+        let mut state = State::default();
+        let faults = vec!["read the key: it is empty".to_owned()];
+        let at = Timestamp::from_seconds(60);
+        state.refused_file = Some(RefusedFile { file: "/etc/qm.toml".to_owned(), at, faults });
+        for (runs, said) in [
+            (Some(true), "it is empty; the one before goes on\n"),
+            (Some(false), "it is empty; the next start is refused as long as it is so\n"),
+        ] {
+            let source = Source { daemon_runs: runs, ..Source::default() };
+            let told = text(&Status::of(&state, at, source), Paper::default());
+            assert!(told.contains(said), "{told}");
+        }
+    }
+
+    #[test]
     fn the_soft_start_of_enforce_is_told_until_it_is_over() {
         let mut world = World::new(1);
         let ends = world.state.soft_start_ends().unwrap();
@@ -341,6 +379,7 @@ mod tests {
         world.state.backups.values_mut().for_each(|backup| backup.slot = None);
         assert!(said(&world).contains("\n  1 good of no policy, by hand or adopted: "), "{}", said(&world));
         world.state.shelves.clear();
+        world.adopt(|set| set.mode = Mode::Observe);
         let said = said(&world);
         assert!(
             said.contains("\nbackups\n  none of a policy yet") && said.contains("1 good of no policy"),

@@ -51,7 +51,8 @@ fn kind(state: &State, now: Timestamp, backup: &Backup, commands: &Commands) -> 
             }
             Some(name) => {
                 let command = commands.of("policies retire", &word(name.as_str()));
-                Some((format!("policy {name} is no longer in force"), command))
+                let renamed = format!("renamed? put `was = [\"{name}\"]` into the new one");
+                Some((format!("policy {name} is no longer in force ({renamed})"), command))
             }
             None if is_lost => {
                 let name = machine_name(state, &backup.machine);
@@ -140,6 +141,9 @@ mod tests {
     fn what_a_removed_policy_left_is_priced_by_size_and_by_the_fixed_price() {
         let found = of(&holding(Life::Good), NOW, &Commands::default());
         assert_eq!(found[0].command, "quartermaster policies retire nightly");
+        let why =
+            "policy nightly is no longer in force (renamed? put `was = [\"nightly\"]` into the new one)";
+        assert_eq!(found[0].why, why, "whoever renamed it wants its backups kept by the new one");
         let range = Range { least: Nanos(29_200_000_000), most: Nanos(73_000_000_000) };
         assert_eq!(found[0].a_month, Ranges::from([(Currency::Usd, range)]));
     }

@@ -45,7 +45,6 @@ fn every_block_of_the_readme_runs_or_says_why_not() {
     let example = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/example.toml"));
     fs::write(path("my.toml"), example.unwrap()).unwrap();
     fs::write(path("FILE"), "{\"id\":\"a\",\"taken_at\":\"2026-03-01T02:00:00Z\"}\n").unwrap();
-    fs::create_dir(path("BACKUPS")).unwrap();
     for Block { line, reason, commands } in blocks {
         assert!(!commands.is_empty(), "README.md:{line}: a console block without a command");
         if let Some(reason) = reason {

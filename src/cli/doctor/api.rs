@@ -8,6 +8,7 @@ use crate::barrack::probe::question::Kind;
 use crate::barrack::probe::{Came, Finding, Findings, Proof, Unasked, parameter};
 use crate::barrack::settings::Settings;
 use crate::config::Config;
+use crate::config::cloud::spelled;
 use crate::config::show::quoted;
 use crate::domain::policy::Images;
 use crate::domain::time::Seconds;
@@ -57,7 +58,7 @@ fn check_key(findings: &Findings, config: &Config, checks: &mut Checks) -> Key {
             let seen = format!("`{}` is answered with {first}, `{}` is taken", shown(&set), shown(form));
             let todo = format!(
                 "set key_header = {} and key_scheme = {}",
-                quoted(&form.header),
+                quoted(spelled(&form.header)),
                 quoted(&form.scheme)
             );
             checks.warn("cloud key", seen, todo);
@@ -90,7 +91,7 @@ fn check_key(findings: &Findings, config: &Config, checks: &mut Checks) -> Key {
 
 /// The header as it is sent, without the key.
 fn shown(form: &Form) -> String {
-    let header = if form.header == "authorization" { "Authorization" } else { &form.header };
+    let header = spelled(&form.header);
     match form.scheme.as_str() {
         "" => format!("{header}: KEY"),
         scheme => format!("{header}: {scheme} KEY"),

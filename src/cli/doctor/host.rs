@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::mail::Way;
-use crate::config::{Config, Email};
+use crate::config::{Config, Email, key};
 use crate::daemon::begin::never;
 use crate::domain::schedule;
 use crate::journal;
@@ -20,6 +20,7 @@ use crate::report::words;
 
 /// Rows at the end of the log whose hashes are computed again; `log verify` does it for all.
 const TAIL: u64 = 10_000;
+const TOKEN: &str = "http.token_file";
 const MIB: u64 = 1024 * 1024;
 /// A zone whose rules changed often: one that is known shows that the database is whole.
 const TRIED_ZONE: &str = "Europe/Berlin";
@@ -29,6 +30,7 @@ pub fn check(config: &Config, checks: &mut Checks) {
     check_folder(&config.data_dir, checks);
     check_disk(config, checks);
     check_journal(&config.data_dir, checks);
+    check_token(config, checks);
     check_mail(config, checks);
     match journal::library() {
         Ok(version) => checks.ok("sqlite", format!("{version}, built in")),
@@ -47,6 +49,18 @@ fn check_configuration(config: &Config, checks: &mut Checks) {
     if config.warnings.is_empty() {
         let count = words::count(config.policies.len(), "policy", "policies");
         checks.ok("configuration", format!("mode {}, {count}", config.mode.word()));
+    }
+}
+
+/// Without it the daemon does not start. The password for the mail is read when the server is greeted.
+fn check_token(config: &Config, checks: &mut Checks) {
+    let Some(path) = &config.http.token_file else { return };
+    match key::read_secret(TOKEN, path) {
+        Ok(_) => checks.ok(TOKEN, format!("{} can be read", path.display())),
+        Err(error) => {
+            let todo = "it holds the token and nothing else, for the daemon's user alone (chmod 0400)";
+            checks.fail(TOKEN, chain(&error), todo);
+        }
     }
 }
 

@@ -63,6 +63,9 @@ fn said(setting: &str, findings: &Findings, config: &Config) -> Option<String> {
     })
 }
 
-pub fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    std::fs::write(path, text)
+/// Whether something else stood there.
+pub fn write(path: &Path, text: &str) -> std::io::Result<bool> {
+    let before = std::fs::read(path).unwrap_or_default();
+    std::fs::write(path, text)?;
+    Ok(!before.is_empty() && before != text.as_bytes())
 }

@@ -243,7 +243,9 @@ fn line(row: &Row) -> String {
     let body = visible(&row.entry.body);
     let cut: String = body.chars().take(BODY_SHOWN).collect();
     let more = if cut.len() < body.len() { "…" } else { "" };
-    let (seq, at, subject) = (row.seq, row.recorded_at, visible(&row.entry.subject));
+    let (seq, subject) = (row.seq, visible(&row.entry.subject));
+    // Of one width; `log show` has it to the last digit.
+    let at = row.recorded_at.zoned().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     format!("{seq:>8}  {at}  {:<16} {subject:<24} {cut}{more}", row.entry.kind)
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::hands::{add_image, every_rail, judged_ask};
 use super::ready::{Ready, ready};
+use super::shelves::nights;
+use super::world::World;
 use crate::domain::ask::{Ask, AskRefusal, judge};
 use crate::domain::backup::Life;
 use crate::domain::id::BackupId;
@@ -27,6 +29,24 @@ fn what_nobody_may_delete_is_not_even_asked_for() {
     assert_eq!(judged(&ready, &victim), Ok(()));
     ready.world.ask(ask(&victim));
     assert_eq!(judged(&ready, &victim), Err(AskRefusal::AskedAlready(victim)));
+}
+
+#[test]
+fn nobody_approves_the_deletion_of_what_is_pinned_or_held() {
+    let (mut world, backups) = nights(4);
+    let (victim, now) = (backups[0].clone(), world.now);
+    let approve = Ask::Approve { backups: [victim.clone()].into() };
+    let until = now + Seconds::days(2);
+    assert_eq!(judge(&world.state, now, &approve), Ok(()));
+    world.state.backups.get_mut(&victim).unwrap().doom.as_mut().unwrap().needs_approval = true;
+    let waiting = |world: &World| world.state.awaiting_approval(now).map(|(id, _)| id.clone()).collect();
+    let untouched: Vec<BackupId> = waiting(&world);
+    world.ask(Ask::Hold { backup: victim.clone(), until, reason: "a trial".to_owned() });
+    assert_eq!(judge(&world.state, now, &approve), Err(AskRefusal::Held(victim.clone(), until)));
+    world.ask(Ask::Pin { backup: victim.clone() });
+    assert_eq!(judge(&world.state, now, &approve), Err(AskRefusal::Pinned(victim.clone())));
+    let left: Vec<BackupId> = waiting(&world);
+    assert!(!left.contains(&victim), "nor does it wait for a person: {untouched:?} {left:?}");
 }
 
 fn rails_of(refusal: &AskRefusal) -> &[Rail] {

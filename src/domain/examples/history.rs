@@ -11,6 +11,7 @@ use super::outcomes::refused;
 use super::world::{World, daily};
 use crate::domain::ask::{Ask, judge};
 use crate::domain::audit::Objection;
+use crate::domain::backup::Backup;
 use crate::domain::draft::Action;
 use crate::domain::effect::{Effect, Outcome, Verb};
 use crate::domain::fleet::{Image, Snapshot, SnapshotStatus};
@@ -188,7 +189,9 @@ impl History {
     fn ask(&mut self, step: &Step) {
         let world = &mut self.world;
         let owned: Vec<BackupId> = world.state.backups.keys().cloned().collect();
-        let doomed = world.state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
+        let now = world.now;
+        let is_doomed = |backup: &Backup| backup.doom.is_some() && !backup.is_protected(now);
+        let doomed = world.state.backups.iter().filter(|(_, backup)| is_doomed(backup));
         let ask = match step {
             Step::Pin(index, pinned) if !owned.is_empty() => {
                 let backup = index.get(&owned).clone();

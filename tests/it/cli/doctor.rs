@@ -31,6 +31,12 @@ fn the_doctor_writes_settings_that_are_accepted_and_leave_nothing_to_do() {
     assert!(!text.contains(KEY) && !text.contains("FAIL"), "{text}");
     let suggested = site.text("suggested.toml");
     assert_eq!(told(&quartermaster(&["check-config", &suggested])).0, 0);
+    let written = fs::read_to_string(&suggested).unwrap();
+    assert!(written.contains("key_header = \"X-API-Key\""), "as it was said: {written}");
+    assert!(!text.contains("was replaced"), "{text}");
+    fs::write(&suggested, "# mine\n").unwrap();
+    let over = String::from_utf8_lossy(&doctor(&site, &["--api"]).stdout).into_owned();
+    assert!(over.contains("suggested.toml, whose content before was replaced"), "{over}");
     let again = quartermaster(&["doctor", "--config", &suggested, "--api", "--json", "--out", &suggested]);
     let document = json(&again);
     assert_eq!((&document["schema_version"], &document["warnings"]), (&Value::from(1), &Value::from(0)));
@@ -107,6 +113,32 @@ fn the_doctor_sees_how_this_machine_stands() {
     fs::write(data.join("journal.db"), "SQLite format 3\0 and nothing else").unwrap();
     let (_, journal, _) = checks(&[]);
     assert!(journal.starts_with("fail "), "{journal}");
+}
+
+#[test]
+fn a_token_that_keeps_the_daemon_from_starting_is_found_and_called_by_its_setting() {
+    let (_cloud, mut site) = strange("plain");
+    let token = site.text("token");
+    site.clock = format!("[http]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"{token}\"\n");
+    let missing = format!("http.token_file {token} cannot be read: No such file");
+    let said =
+        |output: Output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let found = said(doctor(&site, &[]));
+    assert!(found.contains(&format!("FAIL http.token_file: {missing}")), "{found}");
+    let refused = quartermaster(&["run", "--config", &site.configuration()]);
+    assert_eq!(told(&refused).0, 78);
+    let refused = said(refused);
+    assert!(refused.contains(&missing) && !refused.contains("key file"), "{refused}");
+    fs::write(&token, "s3same").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    let found = said(doctor(&site, &[]));
+    assert!(
+        found.contains(&format!("FAIL http.token_file: http.token_file {token} has mode 0644")),
+        "{found}"
+    );
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+    let found = said(doctor(&site, &[]));
+    assert!(found.contains(&format!("ok   http.token_file: {token} can be read")), "{found}");
 }
 
 #[test]

@@ -18,6 +18,21 @@ fn count(site: &Site, kind: &str) -> usize {
 }
 
 #[test]
+fn a_refused_file_is_named_so_that_it_is_found_from_any_folder() {
+    let (_cloud, site) = simulated(60, "observe");
+    site.configuration();
+    let mut command = Command::new(PROGRAM);
+    command.args(["run", "--config", "qm.toml"]).current_dir(site.path("."));
+    let mut daemon = Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    until("a daemon", || status(&site).is_some_and(|status| status["daemon_runs"] == true));
+    fs::write(site.path("qm.toml"), "mode = \"protekt\"\n").unwrap();
+    hang_up(&daemon);
+    until("the refusal", || status(&site).is_some_and(|status| !status["refused_file"].is_null()));
+    assert_eq!(status(&site).unwrap()["refused_file"]["file"], site.text("qm.toml").as_str());
+    assert_eq!(daemon.terminate(), 0);
+}
+
+#[test]
 fn a_reload_adopts_a_good_file_and_keeps_the_old_one_beside_a_refused_one() {
     let (_cloud, mut site) = simulated(60, "observe");
     let mut daemon = site.run();
