@@ -8,6 +8,7 @@ use clap::Args;
 use crate::cli::argument;
 use crate::cli::ending::Ending;
 use crate::cli::follow::Waiting;
+use crate::cli::named;
 use crate::cli::place::Place;
 use crate::cli::screen;
 use crate::domain::ask::{Ask, AskRefusal, Halted};
@@ -22,7 +23,7 @@ use crate::report::words;
 
 #[derive(Debug, Args)]
 pub struct OneBackup {
-    /// As `snapshots list` names it
+    /// Its name or id, as `snapshots list` has them
     backup: String,
     #[command(flatten)]
     place: Place,
@@ -124,11 +125,13 @@ impl Retrying {
 
 impl OneBackup {
     pub fn pin(&self) -> Result<(), Ending> {
-        self.place.note(|_| Ask::Pin { backup: BackupId::new(self.backup.as_str()) })
+        let backup = named::backup(&self.place, &self.backup)?;
+        self.place.note(|_| Ask::Pin { backup })
     }
 
     pub fn unpin(&self) -> Result<(), Ending> {
-        self.place.note(|_| Ask::Unpin { backup: BackupId::new(self.backup.as_str()) })
+        let backup = named::backup(&self.place, &self.backup)?;
+        self.place.note(|_| Ask::Unpin { backup })
     }
 }
 
@@ -236,10 +239,13 @@ fn offer(state: &State, waiting: &[(&BackupId, &Backup)]) -> String {
     )
 }
 
-/// What is doomed, and of which machine.
-fn victims(state: &State) -> Vec<(String, String)> {
+/// What is doomed or asked to be deleted, and of which machine.
+fn victims(state: &State) -> BTreeSet<(String, String)> {
     let doomed = state.backups.iter().filter(|(_, backup)| backup.doom.is_some());
-    doomed.map(|(id, backup)| (visible(id.as_str()), visible(backup.machine.as_str()))).collect()
+    let doomed = doomed.map(|(id, backup)| (id, &backup.machine));
+    let asked = state.requests.values().map(|request| &request.effect.verb).filter(|verb| !verb.is_create());
+    let asked = asked.map(|verb| (verb.backup(), verb.machine()));
+    doomed.chain(asked).map(|(id, machine)| (visible(id.as_str()), visible(machine.as_str()))).collect()
 }
 
 impl Place {
@@ -325,7 +331,20 @@ pub fn sentence(ask: &Ask) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::examples::world::World;
+    use crate::domain::rail::Rail;
     use crate::domain::state::Freeze;
+
+    #[test]
+    fn what_goes_after_a_freeze_is_what_is_doomed_and_what_was_asked_for_by_hand() {
+        let mut world = World::new(1);
+        let id = world.take_all().remove(0);
+        assert!(victims(&world.state).is_empty());
+        let (overrides, reason) = (Rail::ALL.into_iter().collect(), "moved".to_owned());
+        world.ask(Ask::Delete { backup: id.clone(), overrides, reason });
+        let victims: Vec<String> = victims(&world.state).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(victims, [id.to_string()]);
+    }
 
     #[test]
     fn a_freeze_that_takes_the_place_of_one_that_began_by_itself_says_so() {

@@ -106,7 +106,7 @@ fn sight(found: &Found, taken: &Taken, seen: &Seen) -> Result<Sight, Ending> {
     let Some(verb) = verb else {
         return Ok(match lapse(found, &taken.id, taken.seq)? {
             Some(why) => Sight::Failed(why),
-            None => Sight::Failed("there is nothing to do".to_owned()),
+            None => Sight::Failed("it was withdrawn, or another ask took its place".to_owned()),
         });
     };
     let backup = state.backups.get(verb.backup());

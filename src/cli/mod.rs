@@ -20,6 +20,7 @@ mod interrupt;
 pub mod lines;
 mod log;
 mod manual;
+mod named;
 mod place;
 mod progress;
 mod read;

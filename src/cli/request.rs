@@ -9,10 +9,11 @@ use crate::cli::argument;
 use crate::cli::ask::sentence;
 use crate::cli::ending::Ending;
 use crate::cli::follow::Waiting;
+use crate::cli::named;
 use crate::cli::place::Place;
 use crate::cli::screen;
 use crate::domain::ask::{Ask, AskRefusal};
-use crate::domain::id::{BackupId, MachineId, PolicyName};
+use crate::domain::id::{MachineId, PolicyName};
 use crate::domain::rail::Rail;
 use crate::domain::selection::Selector;
 use crate::domain::state::{KeyRefusal, State};
@@ -21,7 +22,7 @@ use crate::report::foreign::visible;
 
 #[derive(Debug, Args)]
 pub struct Holding {
-    /// As `snapshots list` names it
+    /// Its name or id, as `snapshots list` has them
     backup: String,
     /// Through this day (UTC), such as 2033-12-31, or until an instant as RFC 3339
     #[arg(long, value_name = "DATE", value_parser = argument::end_of)]
@@ -35,7 +36,7 @@ pub struct Holding {
 
 #[derive(Debug, Args)]
 pub struct Releasing {
-    /// As `snapshots list` names it
+    /// Its name or id, as `snapshots list` has them
     backup: String,
     /// Why it need not be held any more; kept in the journal
     #[arg(long, value_parser = argument::reason)]
@@ -84,7 +85,7 @@ pub struct Retiring {
 
 #[derive(Debug, Args)]
 pub struct Deleting {
-    /// As `snapshots list` names it
+    /// Its name or id, as `snapshots list` has them
     backup: String,
     /// A rail that shall not hold it, as often as needed: kept, min-good, grace, soft-start, stale,
     /// caps, possibly-linked, approval
@@ -106,7 +107,7 @@ pub struct Deleting {
 pub struct Creating {
     /// The machine's id, or its name where no other has it; a snapshot may restart it
     machine: String,
-    /// Deleted once it is so old; without it, only by hand
+    /// Once it is so old `enforce` deletes it, after grace; without it, only by hand
     #[arg(long, value_name = "SPAN", value_parser = argument::span)]
     expire: Option<Seconds>,
     #[command(flatten)]
@@ -130,14 +131,14 @@ pub struct Running {
 
 impl Holding {
     pub fn hold(&self) -> Result<(), Ending> {
-        let backup = BackupId::new(self.backup.as_str());
+        let backup = named::backup(&self.place, &self.backup)?;
         self.place.note(|_| Ask::Hold { backup, until: self.until, reason: self.reason.clone() })
     }
 }
 
 impl Releasing {
     pub fn release(&self) -> Result<(), Ending> {
-        let backup = BackupId::new(self.backup.as_str());
+        let backup = named::backup(&self.place, &self.backup)?;
         self.place.note(|_| Ask::Release { backup, reason: self.reason.clone() })
     }
 }
@@ -156,7 +157,7 @@ impl Resuming {
 
 impl MachineThawing {
     pub fn thaw(&self) -> Result<(), Ending> {
-        let (machine, keep) = (named(&self.place, &self.machine)?, self.keep);
+        let (machine, keep) = (named::machine(&self.place, &self.machine)?, self.keep);
         self.place.note(|_| Ask::ThawMachine { machine, keep, reason: self.reason.clone() })
     }
 }
@@ -171,7 +172,7 @@ impl Deleting {
     pub fn delete(&self) -> Result<(), Ending> {
         let overrides: BTreeSet<Rail> = self.overrides.iter().copied().collect();
         let reason = self.reason.clone().unwrap_or_default();
-        let backup = BackupId::new(self.backup.as_str());
+        let backup = named::backup(&self.place, &self.backup)?;
         self.confirm()?;
         self.place.request_now(Ask::Delete { backup, overrides, reason }, &self.waiting)
     }
@@ -179,7 +180,7 @@ impl Deleting {
 
 impl Creating {
     pub fn create(&self) -> Result<(), Ending> {
-        let machine = named(&self.place, &self.machine)?;
+        let machine = named::machine(&self.place, &self.machine)?;
         unless_the_key_hid(&self.place, &machine)?;
         self.place.request_now(Ask::Create { machine, expire: self.expire }, &self.waiting)
     }
@@ -214,7 +215,7 @@ impl Running {
         let (found, policy) = (self.place.find()?, PolicyName::new(self.name.as_str()));
         let machines = match &self.machine {
             Some(machine) => {
-                let machine = named(&self.place, machine)?;
+                let machine = named::machine(&self.place, machine)?;
                 unless_the_key_hid(&self.place, &machine)?;
                 vec![machine]
             }
@@ -231,31 +232,6 @@ impl Running {
             screen::print(&self.waiting.follow(&found, one)?)?;
         }
         Ok(())
-    }
-}
-
-/// The machine of this id, or the only one of this name. What nobody knows stays as it was typed, for
-/// whoever judges the ask to say so.
-fn named(place: &Place, typed: &str) -> Result<MachineId, Ending> {
-    let Ok(seen) = place.find()?.read() else { return Ok(MachineId::new(typed)) };
-    let machines = &seen.state.fleet.machines;
-    if machines.contains_key(&MachineId::new(typed)) {
-        return Ok(MachineId::new(typed));
-    }
-    let there =
-        machines.iter().filter(|(_, known)| known.missing_since.is_none() && known.item.name == typed);
-    let ids: Vec<&MachineId> = there.map(|(id, _)| id).collect();
-    match ids.as_slice() {
-        [] => Ok(MachineId::new(typed)),
-        [one] => Ok((*one).clone()),
-        several => {
-            let ids: Vec<String> = several.iter().map(|id| visible(id.as_str())).collect();
-            Err(Ending::usage(format!(
-                "{} machines have this name: say which of {}",
-                ids.len(),
-                ids.join(", ")
-            )))
-        }
     }
 }
 

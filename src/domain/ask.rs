@@ -163,7 +163,7 @@ pub enum AskRefusal {
     InForce(PolicyName),
     #[error("no backup in this journal is of a policy {0}")]
     NoSuchPolicy(PolicyName),
-    #[error("the deletion of {0} was asked for already")]
+    #[error("the deletion of {0} was asked for already; more overrides change it, and `pin` withdraws it")]
     AskedAlready(BackupId),
     #[error("{MOST_REQUESTS} requests are open already; see status")]
     TooMany,
@@ -362,9 +362,12 @@ fn may_delete(
     backup: &Backup,
     overrides: &BTreeSet<Rail>,
 ) -> Result<(), AskRefusal> {
-    let is_asked = |request: &super::state::Request| {
-        !request.effect.verb.is_create() && request.effect.verb.backup() == id
+    // More overrides take its place, until the cloud was asked.
+    let stands = |request: &&super::state::Request| {
+        let has_more = overrides.is_superset(&request.overrides) && *overrides != request.overrides;
+        !has_more || state.effects.contains_key(&request.effect.id)
     };
+    let asked = state.requests.values().find(|request| request.deletes(id));
     let held = backup.held.as_ref().filter(|hold| now < hold.until);
     match backup.life {
         Life::Deleted | Life::Vanished => Err(AskRefusal::Gone(id.clone(), backup.life.word())),
@@ -377,7 +380,7 @@ fn may_delete(
         Life::Good | Life::Failed | Life::TimedOut | Life::Bad => match held {
             _ if backup.pinned => Err(AskRefusal::Pinned(id.clone())),
             Some(hold) => Err(AskRefusal::Held(id.clone(), hold.until)),
-            None if state.requests.values().any(is_asked) => Err(AskRefusal::AskedAlready(id.clone())),
+            None if asked.filter(stands).is_some() => Err(AskRefusal::AskedAlready(id.clone())),
             None if state.requests.len() >= MOST_REQUESTS => Err(AskRefusal::TooMany),
             // Nothing in the cloud bears its name.
             None if backup.snapshots.is_empty() => Err(AskRefusal::Gone(id.clone(), backup.life.word())),

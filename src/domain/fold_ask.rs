@@ -37,7 +37,10 @@ impl State {
                 self.disowned.insert(snapshot.clone(), Disowned { seen: at, name });
             }
             Ask::Retry { halted } => self.lift(halted),
-            Ask::Pin { backup } => self.set_pinned(backup, true),
+            Ask::Pin { backup } => {
+                self.withdraw(backup);
+                self.set_pinned(backup, true);
+            }
             Ask::Unpin { backup } => self.set_pinned(backup, false),
             Ask::Hold { backup, until, reason } => {
                 let hold = ComplianceHold { until: *until, reason: reason.clone() };
@@ -94,7 +97,14 @@ impl State {
         let effect = Effect::new(Cause::Ask(ask.clone()), verb);
         let request =
             Request { effect, asked_at: at, overrides: overrides.clone(), expire: None, slot: None };
+        self.withdraw(id);
         self.requests.insert(ask.clone(), request);
+    }
+
+    /// A deletion that a person asked for, and that the cloud was not asked for yet.
+    fn withdraw(&mut self, id: &BackupId) {
+        let effects = &self.effects;
+        self.requests.retain(|_, request| !request.deletes(id) || effects.contains_key(&request.effect.id));
     }
 
     /// The name is settled here and now: a machine that is renamed later changes nothing.

@@ -170,6 +170,8 @@ pub(super) fn create_held(state: &State, now: Timestamp, request: &Request) -> O
         Some(Held::ClockUnsure)
     } else if state.unresolved_on(verb.machine()).next().is_some() {
         Some(Held::Unknown)
+    } else if rules.concurrent <= running(state) {
+        Some(Held::Concurrent)
     } else {
         let mut strangers = strangers(state).filter(|(name, _)| *name == verb.backup().as_str());
         strangers.next().map(|(_, id)| Held::NameInUse(id.to_string()))

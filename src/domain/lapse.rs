@@ -94,8 +94,8 @@ fn because(state: &State, now: Timestamp, request: &Request) -> Option<String> {
             Held::Unseen => "machines and snapshots could not be looked at completely",
             Held::ClockUnsure => "our clock and the cloud's differed",
             Held::Unknown => "what became of an earlier request was not known",
+            Held::Concurrent => "as many others ran, or were not known to have ended, as may at one time",
             Held::MayRestart
-            | Held::Concurrent
             | Held::Paused
             | Held::OutsideWindow(_)
             | Held::Busy(_)

@@ -240,6 +240,12 @@ pub struct Request {
     pub slot: Option<Slot>,
 }
 
+impl Request {
+    pub fn deletes(&self, backup: &BackupId) -> bool {
+        !self.effect.verb.is_create() && self.effect.verb.backup() == backup
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MachineThaw {
     /// Of each policy, the newest so many stay.

@@ -141,7 +141,7 @@ impl Person {
                     state.fleet.images.values().any(|one| one.snapshot.as_ref() == Some(snapshot));
                 let is_excused = |wrong: &str| match wrong == link {
                     true => !was_shown,
-                    false => self.lost_a_newer_one(state, backup, now),
+                    false => self.lost_a_newer_one(state, backup),
                 };
                 if let Some(wrong) = wrong.filter(|wrong| !is_excused(wrong)) {
                     self.violations.push(format!("a list to approve names {id} at {now}: {wrong}"));
@@ -153,13 +153,15 @@ impl Person {
         }
     }
 
-    /// Whether others took away a newer one of its shelf, and so lately that it may still count as there.
-    fn lost_a_newer_one(&self, state: &State, backup: &Backup, now: Timestamp) -> bool {
+    /// Whether others took away a newer one of its shelf, and lists have not told so for long enough since:
+    /// while none can be read, nobody knows.
+    fn lost_a_newer_one(&self, state: &State, backup: &Backup) -> bool {
+        let seen = state.fleet.snapshot_look.complete;
         let is_lost = |id: &SnapshotId| {
             let deleted =
                 self.cloud.with_truth(|truth| truth.snapshot(id.as_str()).and_then(|one| one.deleted));
-            deleted
-                .is_some_and(|(at, by)| by != Actor::Daemon && now.distance(at) < NOTICED_WITHIN.duration())
+            let is_late = |at| seen.is_none_or(|seen| seen.since(at) < NOTICED_WITHIN.duration());
+            deleted.is_some_and(|(at, by)| by != Actor::Daemon && is_late(at))
         };
         let newer = state.backups.values().filter(|other| {
             other.life == Life::Good && other.shelf() == backup.shelf() && other.taken_at > backup.taken_at

@@ -128,8 +128,26 @@ pub fn waits_for(
     {
         return Some(format!("asked for by hand, and a rule keeps it ({}): --override kept", visible(&rule)));
     }
+    if *hold == Hold::Protected {
+        return Some(protected(state, now, request.effect.verb.backup()));
+    }
     let said = words::hold(hold, commands);
     Some(if *hold == Hold::LookFirst { after_a_look(said) } else { said })
+}
+
+/// What protects the one that a person asked to delete.
+fn protected(state: &State, now: Timestamp, id: &BackupId) -> String {
+    let backup = state.backups.get(id);
+    let held = backup.and_then(|backup| backup.held.as_ref()).filter(|hold| now < hold.until);
+    if backup.is_some_and(|backup| backup.pinned) {
+        "it is pinned".to_owned()
+    } else if let Some(hold) = held {
+        format!("it is held until {}", words::instant(hold.until))
+    } else if state.missing().any(|(_, owner, _)| owner == id) {
+        "no list of the cloud's shows it any more".to_owned()
+    } else {
+        "it is not what it was when its deletion was asked for".to_owned()
+    }
 }
 
 impl Requested {

@@ -128,9 +128,11 @@ fn asked_text(asked: &AskedShown) -> String {
 
 fn life(explained: &Explanation, limit: Limit, paper: Paper) -> String {
     let newest = explained.life.len().saturating_sub(limit.rows);
-    // What a person asked for, and that it came to nothing, is never among what is left out.
-    let is_told =
-        |(at, one): &(usize, &Lived)| *at >= newest || (explained.subject == "backup" && is_by_hand(one));
+    // That it was asked for, and that it came to nothing, is never among what is left out.
+    let asked = explained.life.iter().position(|one| one.what == "asked");
+    let is_told = |(at, one): &(usize, &Lived)| {
+        *at >= newest || (explained.subject == "backup" && (Some(*at) == asked || one.what == "lapsed"))
+    };
     let shown: Vec<&Lived> = explained.life.iter().enumerate().filter(is_told).map(|(_, one)| one).collect();
     let older = explained.life.len() - shown.len();
     let mut table = Table::new(["event", "when (UTC)", "what", "backup", "said"]).right(&[0]).below(&[4, 3]);
@@ -161,10 +163,6 @@ fn life(explained: &Explanation, limit: Limit, paper: Paper) -> String {
         }
     };
     paper.title("life") + &older + &table.text(paper)
-}
-
-fn is_by_hand(one: &Lived) -> bool {
-    ["asked", "lapsed"].contains(&one.what)
 }
 
 #[cfg(test)]

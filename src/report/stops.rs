@@ -116,7 +116,9 @@ pub fn stops(state: &State, now: Timestamp, writer: &Writer) -> Vec<Stop> {
 /// Those that the journal tells of.
 pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
     let mut stops = Vec::new();
-    let since = |matter: Matter| state.alerts.active.get(&matter).map(|active| active.since);
+    // What is better already stops nothing, though its alert waits a while before it ends.
+    let active = |matter| state.alerts.active.get(&matter).filter(|active| active.easing.is_none());
+    let since = |matter: Matter| active(matter).map(|active| active.since);
     if let Some(since) = since(Matter::DiskFull) {
         let said =
             "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
@@ -197,6 +199,8 @@ pub fn text<'a>(stops: impl IntoIterator<Item = &'a Stop>, paper: Paper) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::matter::Level;
+    use crate::domain::alert::standing::Active;
     use crate::domain::ask::Ask;
     use crate::domain::backup::Life;
     use crate::domain::examples::world::World;
@@ -235,6 +239,22 @@ mod tests {
             !plan.contains('\x1b') && plan.contains("\nnow, once nothing of the above stops it\n"),
             "{plan}"
         );
+    }
+
+    #[test]
+    fn what_is_better_already_stops_nothing_though_its_alert_goes_on() {
+        let mut world = World::new(1);
+        for (matter, kind) in
+            [(Matter::DiskFull, StopKind::DiskFull), (Matter::ApiUnreachable, StopKind::CloudUnreachable)]
+        {
+            let mut active = Active::new(world.now, Level::Urgent);
+            world.state.alerts.active.insert(matter, active.clone());
+            let found = known(&world.state, world.now, &Commands::default());
+            assert!(found.iter().any(|stop| stop.kind == kind), "{found:?}");
+            active.easing = Some(world.now);
+            world.state.alerts.active.insert(matter, active);
+            assert_eq!(known(&world.state, world.now, &Commands::default()), []);
+        }
     }
 
     #[test]

@@ -42,7 +42,8 @@ fn kind(state: &State, now: Timestamp, backup: &Backup, commands: &Commands) -> 
     let is_lost = machine.is_none_or(|known| known.missing_since.is_some());
     let removed = backup.slot.as_ref().map(|slot| &slot.policy).filter(|name| state.policy(name).is_none());
     match backup.life {
-        _ if backup.is_protected(now) => None,
+        // Kept on purpose, or on its way out.
+        _ if backup.is_protected(now) || backup.doom.is_some() => None,
         Life::Bad => Some(("a check failed".to_owned(), by_hand)),
         Life::TimedOut => Some(("pending for too long".to_owned(), by_hand)),
         Life::Good | Life::Ready => match removed {
@@ -87,7 +88,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::backup::Sized;
+    use crate::domain::backup::{Doom, Sized};
     use crate::domain::fleet::{Snapshot, SnapshotStatus};
     use crate::domain::id::{MachineId, PolicyName, SnapshotId};
     use crate::domain::money::{Currency, Nanos};
@@ -150,5 +151,19 @@ mod tests {
         assert_eq!(of(&state, NOW, &Commands::default()).len(), 1);
         state.backups.values_mut().for_each(|backup| backup.pinned = true);
         assert!(of(&state, NOW, &Commands::default()).is_empty());
+        let mut state = holding(Life::Good);
+        assert_eq!(of(&state, NOW, &Commands::default()).len(), 1);
+        state.backups.values_mut().for_each(|backup| {
+            let (since, explained, needs_approval) = (NOW, false, true);
+            backup.doom = Some(Doom {
+                seq: 1,
+                since,
+                explained,
+                needs_approval,
+                approved_at: None,
+                edited_before: None,
+            });
+        });
+        assert!(of(&state, NOW, &Commands::default()).is_empty(), "it goes by itself");
     }
 }

@@ -79,7 +79,7 @@ pub fn hold(hold: &Hold, commands: &Commands) -> String {
         }
         Hold::Unreadable => "a snapshot of its machine cannot be read; `status` names it".to_owned(),
         Hold::Shaken => "something of ours was missing from a listing".to_owned(),
-        Hold::Capped => "the cap of deletions is reached".to_owned(),
+        Hold::Capped => "the cap of deletions is reached, and frees within a day; asked for by hand, `--override caps` passes it".to_owned(),
         Hold::Refused => "the cloud refused to delete it; asked again a day later".to_owned(),
         Hold::MaybeLinked => "an image may have been made from it".to_owned(),
         Hold::Postponed { until, why } => format!("not before {}: {}", instant(*until), visible(why)),
@@ -94,7 +94,9 @@ pub fn held(held: &Held) -> String {
         Held::MayRestart => {
             "may_restart is false, and a snapshot without a restart was not seen yet".to_owned()
         }
-        Held::Concurrent => "as many snapshots run as may run at one time".to_owned(),
+        Held::Concurrent => {
+            "as many snapshots run, or are not known to have ended, as may at one time".to_owned()
+        }
         Held::Unknown => "what became of an earlier request is not known yet".to_owned(),
         Held::Unseen => "machines and snapshots were not looked at completely of late".to_owned(),
         Held::NameInUse(id) => format!("snapshot {} bears its name and is not in the journal", visible(id)),

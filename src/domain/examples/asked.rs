@@ -82,3 +82,36 @@ fn an_image_that_was_made_from_it_is_told_at_once_whatever_is_overridden() {
     ready.world.look_at_all();
     assert_eq!(judged_ask(&ready.world, &victim, &every_rail()), Err(AskRefusal::Linked(victim)));
 }
+
+#[test]
+fn more_overrides_change_a_deletion_that_waits_and_a_pin_withdraws_it() {
+    let mut ready = ready();
+    let victim = ready.victim.clone();
+    let ask = |overrides: &[Rail]| Ask::Delete {
+        backup: victim.clone(),
+        overrides: overrides.iter().copied().collect(),
+        reason: "too dear".to_owned(),
+    };
+    let judged =
+        |ready: &Ready, overrides: &[Rail]| judge(&ready.world.state, ready.world.now, &ask(overrides));
+    ready.world.ask(ask(&[Rail::Grace]));
+    let already = Err(AskRefusal::AskedAlready(victim.clone()));
+    assert_eq!(judged(&ready, &[Rail::Grace]), already, "the same again");
+    assert_eq!(judged(&ready, &[Rail::Caps]), already, "others, and not more");
+    assert_eq!(judged(&ready, &[Rail::Grace, Rail::Caps]), Ok(()));
+    ready.world.ask(ask(&[Rail::Grace, Rail::Caps]));
+    let overrides: Vec<_> =
+        ready.world.state.requests.values().map(|request| request.overrides.len()).collect();
+    assert_eq!(overrides, [2], "one takes the place of the other");
+    ready.world.ask(Ask::Pin { backup: victim.clone() });
+    assert!(ready.world.state.requests.is_empty());
+    // What the cloud was asked for is neither changed nor withdrawn.
+    ready.world.ask(Ask::Unpin { backup: victim.clone() });
+    ready.world.ask(ask(&[Rail::Caps]));
+    let effect = ready.world.state.requests.values().next().unwrap().effect.clone();
+    ready.world.intend(&effect);
+    assert!(judged(&ready, &[Rail::Caps, Rail::Grace]).is_err());
+    ready.world.state.backups.get_mut(&victim).unwrap().life = Life::Good;
+    ready.world.ask(Ask::Pin { backup: victim.clone() });
+    assert_eq!(ready.world.state.requests.len(), 1);
+}

@@ -218,7 +218,11 @@ pub fn no_override_reaches_a_hold() {
 
 #[test]
 fn no_override_reaches_a_pin() {
-    let pin = |ready: &mut Ready| ready.world.ask(Ask::Pin { backup: ready.victim.clone() });
+    // An ask to pin it would withdraw the deletion.
+    let pin = |ready: &mut Ready| {
+        let victim = ready.victim.clone();
+        ready.world.state.backups.get_mut(&victim).unwrap().pinned = true;
+    };
     nobody_deletes(pin, Changed("it is pinned"), Hold::Protected);
 }
 

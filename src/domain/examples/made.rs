@@ -7,8 +7,10 @@ use crate::domain::audit::Objection::Changed;
 use crate::domain::backup::Life;
 use crate::domain::effect::{Effect, Outcome};
 use crate::domain::fleet::{MachineStatus, SnapshotStatus};
+use crate::domain::hand::create_held;
 use crate::domain::id::BackupId;
 use crate::domain::policy::Mode;
+use crate::domain::slot::Held;
 use crate::domain::time::Seconds;
 
 fn ask_to_create(world: &mut World, expire: Option<Seconds>) -> Effect {
@@ -116,4 +118,17 @@ fn a_backup_made_by_hand_may_go_from_the_second_of_its_end_on() {
     world.ask(Ask::Approve { backups: [id.clone()].into() });
     let delete = deletes(&world.pass()).pop().unwrap();
     assert_eq!((delete.verb.backup(), world.audit(&delete).err()), (&id, None));
+}
+
+#[test]
+fn a_create_by_hand_that_waits_for_an_unclear_one_of_another_machine_says_so() {
+    let mut world = World::new(2);
+    world.adopt(|set| set.rules.concurrent = 1);
+    let effect = ask_to_create(&mut world, None);
+    world.perform(&effect, unclear());
+    world.ask(Ask::Create { machine: machine_id(2), expire: None });
+    assert_eq!(creates(&world.pass()), []);
+    let waiting =
+        world.state.requests.values().find(|one| *one.effect.verb.machine() == machine_id(2)).unwrap();
+    assert_eq!(create_held(&world.state, world.now, waiting), Some(Held::Concurrent));
 }
