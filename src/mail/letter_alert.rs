@@ -26,6 +26,13 @@ pub fn subject(news: &News) -> String {
 pub fn letter(news: &News, commands: &Commands) -> Letter {
     let since = instant(news.since);
     let (happened, means, done, command) = match news.step {
+        // It ends in one of two ways, and a person must know which.
+        Step::Over if news.matter == Matter::BackupsMissing => {
+            let happened = format!("{}. The doubt had begun {since} UTC.", capital(over(news.matter)));
+            let means = "Enough of them are listed again, or what was missing counts as gone after a day of such lists: then a letter of its own tells it.";
+            let done = "Deletions go on where nothing else stops them.".to_owned();
+            (happened, means.to_owned(), done, commands.of("snapshots list", "--state vanished"))
+        }
         Step::Over => {
             let happened = format!("{}. It had begun {since} UTC.", capital(over(news.matter)));
             let means = "Nothing more is to be done about it.".to_owned();
@@ -81,6 +88,13 @@ fn happened(news: &News) -> String {
         (Matter::MachineDown, _) => format!("{number} machines did not come back from their snapshots"),
         (Matter::SecondDaemon, _) => "a second daemon uses our names".to_owned(),
         (Matter::CreatesRefused, _) => "the cloud refuses snapshots".to_owned(),
+        (Matter::BackupsMissing, Some(Fact::Missing { backups, .. })) => {
+            format!(
+                "{} in no list of the cloud's any more",
+                count(*backups, "a backup of ours is", "backups of ours are")
+            )
+        }
+        (Matter::BackupsMissing, _) => "backups of ours are in no list of the cloud's any more".to_owned(),
         (Matter::ForeignDeletion, _) => {
             format!(
                 "{} deleted, and not by us",
@@ -163,6 +177,7 @@ fn over(matter: Matter) -> &'static str {
         Matter::MachineDown => "every machine is back",
         Matter::SecondDaemon => "no other daemon uses our names any more",
         Matter::CreatesRefused => "the cloud takes snapshots again",
+        Matter::BackupsMissing => "the lists of our backups are no longer in doubt",
         Matter::ForeignDeletion => "no backup of ours was deleted of late",
         Matter::DeletionsHeld => "no deletion is held for long any more",
         Matter::DayCapLow => "the bound on a day's deletions leaves room again",
@@ -203,6 +218,9 @@ fn means(news: &News) -> String {
             "Two daemons on one account pay for each backup twice, and prune each other's.".to_owned()
         }
         Matter::CreatesRefused => "What is refused is not backed up; its newest backup grows old.".to_owned(),
+        Matter::BackupsMissing => {
+            "If they are gone, nothing can be restored from them; if only the list is wrong, they are there, and billed.".to_owned()
+        }
         Matter::ForeignDeletion => {
             "They are gone for good. Three within an hour freeze every deletion of ours.".to_owned()
         }
@@ -258,6 +276,9 @@ fn done(news: &News) -> &'static str {
             "Nothing under such a name was adopted, and deletions of its machine are held."
         }
         Matter::CreatesRefused => "It is asked for again once a day.",
+        Matter::BackupsMissing => {
+            "Nothing is deleted while this lasts. After a day of such lists it is believed that they are gone; until then they count. Look with the command below and in the cloud's own console."
+        }
         Matter::ForeignDeletion => "They count no longer; nothing else was deleted for it.",
         Matter::DeletionsHeld => "They stay until what holds them is over.",
         Matter::DayCapLow => {
@@ -314,6 +335,7 @@ fn command(news: &News, commands: &Commands) -> String {
         (Matter::Observing, _) => {
             "systemctl reload quartermaster    # after mode = \"protect\" is in its configuration".to_owned()
         }
+        (Matter::BackupsMissing, _) => commands.verb("snapshots list"),
         (Matter::ForeignDeletion, _) => commands.of("snapshots list", "--state vanished"),
         // A path that is wrong looks like a cloud in trouble: the doctor tells them apart.
         (Matter::ApiUnreachable | Matter::ListsBlind, _) => commands.doctor(),

@@ -21,6 +21,10 @@ pub fn line(fact: &Fact) -> String {
             instant(*since),
             visible(backup.as_str())
         ),
+        Fact::Missing { backups, since } => {
+            let backups = words::count(*backups as usize, "backup", "backups");
+            format!("{backups}, in no complete list since {}", instant(*since))
+        }
         Fact::Gone { backup, machine, name, at } => {
             format!("{} of {}, found gone {}", visible(backup.as_str()), named(machine, name), instant(*at))
         }

@@ -57,6 +57,7 @@ fn of_matter(matter: Matter, level: Level, purse: Option<&Purse>) -> Option<(&'s
         | Matter::MachineDown
         | Matter::SecondDaemon
         | Matter::CreatesRefused
+        | Matter::BackupsMissing
         | Matter::ForeignDeletion
         | Matter::DeletionsHeld
         | Matter::DayCapLow

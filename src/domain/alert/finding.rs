@@ -1,5 +1,7 @@
 //! Findings: what is the case with each matter now, as far as the state tells.
 
+use std::collections::BTreeSet;
+
 use super::Sight;
 use super::ladder::{self, Rungs, Stand};
 use super::matter::{Fact, Level, Matter, Purse, Refused};
@@ -14,6 +16,8 @@ use crate::domain::time::{Seconds, Timestamp};
 
 /// Looks at the balance in a row that failed before a person hears that nobody sees it.
 const BLIND_AFTER: u32 = 3;
+/// Lists that agree for so long are told, though not believed yet: one that lags is none.
+const MISSING_FOR: Seconds = Seconds::minutes(15);
 /// A freeze or a pause is told again when so little of it is left.
 const ENDS_SOON: Seconds = Seconds::hours(24);
 /// Faults of a refused file that a letter shows.
@@ -85,6 +89,7 @@ pub fn finding(state: &State, now: Timestamp, sight: &Sight<'_>, matter: Matter)
             Finding::of(Level::Warning, fact.collect())
         }
         Matter::CreatesRefused => Finding::of(Level::Warning, refusals(state)),
+        Matter::BackupsMissing => Finding::of(Level::Urgent, missing(state)),
         Matter::ForeignDeletion => shelves::gone(state, now),
         Matter::DiskFull => {
             let fact = sight.is_room_low.then_some(Fact::DiskLow);
@@ -132,6 +137,16 @@ fn unread(state: &State) -> Vec<Fact> {
         Some(Fact::Unread { listing: scope.word().to_owned(), misses: look.failures, said })
     };
     scopes.filter_map(fact).collect()
+}
+
+/// So much of ours is in no list that the lists are doubted; what was not looked at again proves nothing more.
+fn missing(state: &State) -> Vec<Fact> {
+    let looked = state.fleet.snapshot_look.complete;
+    let stays = |since: &Timestamp| looked.is_some_and(|began| began >= *since + MISSING_FOR);
+    let Some(since) = state.fleet.doubtful_since.filter(stays) else { return Vec::new() };
+    let backups = state.missing().map(|(_, backup, _)| backup).collect::<BTreeSet<_>>().len() as u64;
+    // Between the judgement that they are gone and the next list none is missing any more.
+    (backups > 0).then_some(Fact::Missing { backups, since }).into_iter().collect()
 }
 
 fn machines_down(state: &State) -> Vec<Fact> {

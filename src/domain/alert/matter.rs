@@ -22,6 +22,7 @@ pub enum Matter {
     MachineDown,
     SecondDaemon,
     CreatesRefused,
+    BackupsMissing,
     ForeignDeletion,
     DeletionsHeld,
     DayCapLow,
@@ -72,6 +73,11 @@ pub enum Fact {
         name: String,
         status: String,
         backup: BackupId,
+        since: Timestamp,
+    },
+    /// So many that the lists themselves are doubted.
+    Missing {
+        backups: u64,
         since: Timestamp,
     },
     Gone {
@@ -192,6 +198,7 @@ impl Matter {
             Self::MachineDown => "machine_down",
             Self::SecondDaemon => "second_daemon",
             Self::CreatesRefused => "creates_refused",
+            Self::BackupsMissing => "backups_missing",
             Self::ForeignDeletion => "foreign_deletion",
             Self::DeletionsHeld => "deletions_held",
             Self::DayCapLow => "day_cap_low",
@@ -204,7 +211,7 @@ impl Matter {
     }
 
     /// Every one that has no currency.
-    pub const PLAIN: [Self; 17] = [
+    pub const PLAIN: [Self; 18] = [
         Self::KeyRefused,
         Self::ApiUnreachable,
         Self::BalanceBlind,
@@ -214,6 +221,7 @@ impl Matter {
         Self::MachineDown,
         Self::SecondDaemon,
         Self::CreatesRefused,
+        Self::BackupsMissing,
         Self::ForeignDeletion,
         Self::DeletionsHeld,
         Self::DayCapLow,
@@ -235,6 +243,7 @@ impl Matter {
             | Self::MachineDown
             | Self::SecondDaemon
             | Self::CreatesRefused
+            | Self::BackupsMissing
             | Self::DeletionsHeld
             | Self::DayCapLow
             | Self::DiskFull => Seconds::minutes(30),
@@ -264,6 +273,7 @@ impl Matter {
             | Self::MachineDown
             | Self::SecondDaemon
             | Self::CreatesRefused
+            | Self::BackupsMissing
             | Self::ForeignDeletion
             | Self::DeletionsHeld
             | Self::DayCapLow
@@ -296,6 +306,7 @@ impl Matter {
             | Self::MachineDown
             | Self::SecondDaemon
             | Self::CreatesRefused
+            | Self::BackupsMissing
             | Self::DeletionsHeld
             | Self::DiskFull
             | Self::ConfigurationRefused
@@ -376,6 +387,7 @@ impl Fact {
             | Self::Blind { .. }
             | Self::Balance(_)
             | Self::DayCap { .. }
+            | Self::Missing { .. }
             | Self::DiskLow
             | Self::Observed { .. } => String::new(),
         }

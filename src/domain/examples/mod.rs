@@ -17,6 +17,7 @@ mod lapses;
 mod asked;
 mod made;
 mod runs;
+mod missing;
 mod money;
 mod named;
 mod proofs;
