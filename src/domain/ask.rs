@@ -104,6 +104,8 @@ pub enum AskRefusal {
     NoSuchBackup(BackupId),
     #[error("{0} is not doomed, so there is nothing to approve; see status")]
     NotDoomed(BackupId),
+    #[error("{0} is kept by a person, so its deletion cannot be approved: `unpin` or `release` it first")]
+    KeptByAPerson(BackupId),
     #[error("no backup waits for approval")]
     Nothing,
     #[error("the cloud was not seen to hold a snapshot {0}")]
@@ -205,12 +207,8 @@ pub fn judge(state: &State, now: Timestamp, ask: &Ask) -> Result<(), AskRefusal>
     match ask {
         Ask::Approve { backups } if backups.is_empty() => Err(AskRefusal::Nothing),
         Ask::Approve { backups } => backups.iter().try_for_each(|id| match backup(id)? {
-            Backup { pinned: true, .. } => Err(AskRefusal::Pinned(id.clone())),
-            Backup { held: Some(hold), .. } if now < hold.until => {
-                Err(AskRefusal::Held(id.clone(), hold.until))
-            }
-            Backup { doom: None, .. } => Err(AskRefusal::NotDoomed(id.clone())),
-            Backup { .. } => Ok(()),
+            kept if kept.is_protected(now) => Err(AskRefusal::KeptByAPerson(id.clone())),
+            other => other.doom.as_ref().map(|_| ()).ok_or_else(|| AskRefusal::NotDoomed(id.clone())),
         }),
         Ask::Freeze { until, .. } => {
             let own = state.frozen.as_ref().filter(|freeze| freeze.by_itself && *until < freeze.until);

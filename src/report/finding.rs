@@ -79,6 +79,13 @@ pub fn findings(state: &State, now: Timestamp, status: &Status) -> Vec<String> {
     if let Some(until) = status.paused_until {
         found.push(format!("policies are paused until {}", instant(until)));
     }
+    found.extend(of_the_file(status));
+    found
+}
+
+/// What became of a configuration that was edited.
+fn of_the_file(status: &Status) -> Vec<String> {
+    let mut found = Vec::new();
     if let Some(refused) = &status.refused_file {
         let until_mended = refused::until_mended(status.daemon_runs);
         found.push(format!("{} was refused: {until_mended}", visible(&refused.file)));

@@ -36,17 +36,20 @@ fn nobody_approves_the_deletion_of_what_is_pinned_or_held() {
     let (mut world, backups) = nights(4);
     let (victim, now) = (backups[0].clone(), world.now);
     let approve = Ask::Approve { backups: [victim.clone()].into() };
-    let until = now + Seconds::days(2);
-    assert_eq!(judge(&world.state, now, &approve), Ok(()));
     world.state.backups.get_mut(&victim).unwrap().doom.as_mut().unwrap().needs_approval = true;
-    let waiting = |world: &World| world.state.awaiting_approval(now).map(|(id, _)| id.clone()).collect();
-    let untouched: Vec<BackupId> = waiting(&world);
-    world.ask(Ask::Hold { backup: victim.clone(), until, reason: "a trial".to_owned() });
-    assert_eq!(judge(&world.state, now, &approve), Err(AskRefusal::Held(victim.clone(), until)));
-    world.ask(Ask::Pin { backup: victim.clone() });
-    assert_eq!(judge(&world.state, now, &approve), Err(AskRefusal::Pinned(victim.clone())));
-    let left: Vec<BackupId> = waiting(&world);
-    assert!(!left.contains(&victim), "nor does it wait for a person: {untouched:?} {left:?}");
+    world.state.backups.get_mut(&victim).unwrap().doom.as_mut().unwrap().approved_at = None;
+    let waits = |world: &World| world.state.awaiting_approval(now).any(|(id, _)| *id == victim);
+    assert!(judge(&world.state, now, &approve).is_ok() && waits(&world));
+    let until = now + Seconds::days(2);
+    let release = Ask::Release { backup: victim.clone(), reason: "it is over".to_owned() };
+    for asks in [
+        vec![Ask::Hold { backup: victim.clone(), until, reason: "a trial".to_owned() }],
+        vec![release, Ask::Pin { backup: victim.clone() }],
+    ] {
+        asks.into_iter().for_each(|ask| world.ask(ask));
+        assert_eq!(judge(&world.state, now, &approve), Err(AskRefusal::KeptByAPerson(victim.clone())));
+        assert!(!waits(&world), "nor does it wait for a person");
+    }
 }
 
 fn rails_of(refusal: &AskRefusal) -> &[Rail] {
