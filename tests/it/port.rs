@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -296,14 +296,14 @@ fn who_has_no_token_reads_nothing_but_that_it_lives() {
 #[test]
 fn a_start_that_cannot_write_lives_is_not_ready_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("disk"), "where a folder should be").unwrap();
+    symlink("not-mounted-yet", folder.path().join("disk")).unwrap();
     let daemon = Daemon::start_in(folder, "127.0.0.1:0", "");
     let ready = until("a word of why", || {
         let answer = daemon.ask("/readyz");
         answer.body.contains("degraded").then_some(answer)
     });
     assert_eq!(ready.code, 503);
-    assert!(ready.body.contains("Not a directory"), "{}", ready.body);
+    assert!(ready.body.contains("make the data directory"), "{}", ready.body);
     assert_eq!(daemon.ask("/healthz").code, 200);
     let page = daemon.ask("/");
     assert!(page.code == 200 && page.body.contains("<strong>DEGRADED</strong>"), "{}", page.body);
