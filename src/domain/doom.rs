@@ -21,14 +21,22 @@ use super::time::Timestamp;
 const DOOM_WITHIN: u32 = 4;
 
 /// Dooms what no rule keeps, under a mode that deletes and right after a complete look; and spares what one keeps
-/// again under every mode, then and wherever a doom is past its grace: nothing goes which an edited rule keeps.
+/// again under every mode, then, after an edit that no list was read since, and wherever a doom is past its grace:
+/// nothing goes, and nobody is asked to approve, what an edited rule keeps.
 pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
     let Some(adopted) = &state.adopted else { return };
     let read_at = state.fleet.snapshot_look.read_at;
     let bound = adopted.set.rules.fresh.duration() / DOOM_WITHIN;
     let is_fresh = read_at.is_some_and(|read_at| now.since(read_at) <= bound);
     let is_pressing = |backup: &Backup| backup.doom.as_ref().is_some_and(|doom| state.grace_end(doom) <= now);
-    if !is_fresh && !state.watched().any(|(_, backup)| is_pressing(backup)) {
+    let is_edited = |policy: &PolicyName| {
+        let edited = adopted.edited_at.get(policy);
+        edited.is_some_and(|edited| read_at.is_none_or(|read_at| *edited > read_at))
+    };
+    if !is_fresh
+        && !adopted.set.policies.keys().any(is_edited)
+        && !state.watched().any(|(_, one)| is_pressing(one))
+    {
         return;
     }
     let may_doom = is_fresh && adopted.set.mode == Mode::Enforce && state.fleet.doubtful_since.is_none();
@@ -38,8 +46,9 @@ pub(super) fn plan_dooms(state: &State, now: Timestamp, plan: &mut Plan) {
             None => state.retired.contains(policy_name),
         };
         let dooms = may_doom && enforces;
+        let looks_at_all = is_fresh || is_edited(policy_name);
         let spares =
-            backups.iter().any(|(_, backup)| backup.doom.is_some() && (is_fresh || is_pressing(backup)));
+            backups.iter().any(|(_, backup)| backup.doom.is_some() && (looks_at_all || is_pressing(backup)));
         if (dooms || spares)
             && let Some(weighed) = weigh_shelf(state, now, adopted, policy_name, &backups)
         {

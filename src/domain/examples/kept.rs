@@ -151,6 +151,25 @@ fn what_a_new_rule_keeps_is_spared_though_the_list_is_too_old_to_doom_by() {
     assert!(world.backup(&backups[0]).doom.is_some());
 }
 
+#[test]
+fn what_an_edited_rule_keeps_is_spared_at_once_though_no_list_can_be_read_and_its_grace_goes_on() {
+    let last = |count| Retention { keep_last: Some(Keep::Count(count)), ..Retention::default() };
+    for is_blind in [false, true] {
+        let (mut world, backups) = nights(4, &last(2));
+        assert!(world.backup(&backups[0]).doom.is_some());
+        if is_blind {
+            world.restart();
+        }
+        world.wait(Seconds::hours(1));
+        world.conclude();
+        assert!(world.backup(&backups[0]).doom.is_some(), "nothing was edited");
+        keep(&mut world, &last(4));
+        world.wait(Seconds::hours(1));
+        world.conclude();
+        assert!(backups.iter().all(|id| world.backup(id).doom.is_none()), "blind: {is_blind}");
+    }
+}
+
 /// So many more than the two that stay were kept until now, and no new one explains their dooms.
 fn long_kept(more: u32) -> World {
     let all = Retention { keep_last: Some(Keep::All), ..Retention::default() };
