@@ -16,6 +16,13 @@ pub struct Banner {
     pub said: String,
 }
 
+impl Banner {
+    /// What is said, in pieces: commands stand between backticks.
+    pub fn pieces(&self) -> impl Iterator<Item = (bool, &str)> {
+        self.said.split('`').enumerate().map(|(at, piece)| (at % 2 == 1, piece))
+    }
+}
+
 pub fn banners(present: &Present, status: Option<&Status>) -> Vec<Banner> {
     let mut banners = Vec::new();
     let mut tell =

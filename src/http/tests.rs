@@ -146,6 +146,7 @@ fn observing_a_freeze_and_a_refused_key_are_loud() {
     for word in ["OBSERVING", "KEY REFUSED"] {
         assert!(page.contains(&format!("<strong>{word}</strong>")), "{word}: {page}");
     }
+    assert!(page.contains("tells <code>quartermaster doctor --api</code>"), "{page}");
     assert!(page.contains("Nothing is backed up while observing."));
     let degraded = Present::Degraded { why: HOSTILE.to_owned() };
     let page = html(&degraded, &Wanted::default()).unwrap();

@@ -34,7 +34,7 @@ pub fn letter(news: &News, commands: &Commands) -> Letter {
             (happened, means.to_owned(), done, commands.of("snapshots list", "--state vanished"))
         }
         Step::Over => {
-            let happened = format!("{}. It had begun {since} UTC.", capital(over(news.matter)));
+            let happened = format!("{}. What is over had begun {since} UTC.", capital(over(news.matter)));
             let means = "Nothing more is to be done about it.".to_owned();
             (happened, means, "Everything goes on as before.".to_owned(), commands.verb("status"))
         }

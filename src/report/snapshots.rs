@@ -277,7 +277,7 @@ fn kept_by(state: &State, id: &BackupId, backup: &Backup, around: &Surroundings)
     let why = match (backup.life, &backup.slot) {
         _ if !kept.is_empty() || around.expired.contains_key(id) => None,
         (Life::Good, None) if backup.expires_at.is_none() => Some("of no policy: only a person deletes it"),
-        (Life::Good, None) => Some("of no policy: kept until its end"),
+        (Life::Good, None) => Some("of no policy: kept until its end, and then until `enforce` lets it go"),
         (Life::Good, Some(slot)) if state.policy(&slot.policy).is_none() => {
             Some("its policy is no longer in force")
         }

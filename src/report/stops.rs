@@ -124,7 +124,8 @@ pub fn known(state: &State, now: Timestamp, commands: &Commands) -> Vec<Stop> {
             "the disk of the journal is nearly full: nothing new is asked of the cloud until there is room";
         stops.push(Stop::all(StopKind::DiskFull, Some(since), said));
     }
-    if let Some(told) = since(Matter::ApiUnreachable) {
+    // A cloud that refuses the key was reached.
+    if let Some(told) = since(Matter::ApiUnreachable).filter(|_| state.key_refused.is_none()) {
         // The alarm begins a while after the last look that worked.
         let since = state.alerts.unreached_since.unwrap_or(told);
         let because = state.fleet.broke_off().map(|why| format!(" ({})", visible(why)));
@@ -204,6 +205,7 @@ mod tests {
     use crate::domain::ask::Ask;
     use crate::domain::backup::Life;
     use crate::domain::examples::world::World;
+    use crate::domain::state::KeyRefusal;
     use crate::domain::time::Seconds;
     use crate::report::plan::Planned;
     use crate::report::plan_text;
@@ -251,6 +253,12 @@ mod tests {
             world.state.alerts.active.insert(matter, active.clone());
             let found = known(&world.state, world.now, &Commands::default());
             assert!(found.iter().any(|stop| stop.kind == kind), "{found:?}");
+            let refused = KeyRefusal { status: 401, since: world.now };
+            world.state.key_refused = Some(refused).filter(|_| kind == StopKind::CloudUnreachable);
+            let found = known(&world.state, world.now, &Commands::default());
+            let expected = if kind == StopKind::DiskFull { kind } else { StopKind::KeyRefused };
+            assert_eq!(found.iter().map(|stop| stop.kind).collect::<Vec<_>>(), [expected]);
+            world.state.key_refused = None;
             active.easing = Some(world.now);
             world.state.alerts.active.insert(matter, active);
             assert_eq!(known(&world.state, world.now, &Commands::default()), []);
