@@ -86,7 +86,8 @@ impl Place {
 
     fn commands(&self) -> Commands {
         let named = [("--data-dir", &self.data_dir), ("--config", &self.config)];
-        Commands::with(named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?))))
+        let named = named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)));
+        Commands::with(named).by(self.config.as_deref())
     }
 
     fn ask(&self) -> Result<Whereabouts, Ending> {

@@ -127,6 +127,10 @@ fn where_the_key_was_never_taken_a_backup_by_hand_says_so_and_ends_with_77() {
     let is_refused =
         |status: Value| status["stops"].as_array().unwrap().iter().any(|stop| stop["kind"] == "key_refused");
     until("the refusal", || status(&site).is_some_and(is_refused));
+    let path = site.text("qm.toml");
+    let shown = quartermaster(&["status", "--config", &path]);
+    let doctor = format!("tells `quartermaster doctor --config {path} --api`");
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(&doctor), "{shown:?}");
     for asked in [
         &["snapshots", "create", "trainer-1"][..],
         &["policies", "run", "often", "--machine", "trainer-1"],
