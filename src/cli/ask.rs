@@ -72,7 +72,7 @@ pub struct Thawing {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Approved {
-    /// As `status` names them
+    /// Their names or ids, as `snapshots list` has them
     #[arg(value_name = "BACKUP")]
     backups: Vec<String>,
     /// All that wait for approval now: they are shown with their price, and a terminal is asked
@@ -185,9 +185,9 @@ impl Thawing {
 
 impl Approving {
     pub fn approve(&self) -> Result<(), Ending> {
-        let named: BTreeSet<BackupId> =
-            self.approved.backups.iter().map(|backup| BackupId::new(backup.as_str())).collect();
         if !self.approved.all {
+            let named = self.approved.backups.iter().map(|backup| named::backup(&self.place, backup));
+            let named: BTreeSet<BackupId> = named.collect::<Result<_, _>>()?;
             return self.place.note(|_| Ask::Approve { backups: named });
         }
         let found = self.place.find()?;

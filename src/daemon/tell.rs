@@ -11,7 +11,6 @@ use crate::domain::downtime::Downtime;
 use crate::domain::effect::{Outcome, Verb};
 use crate::domain::event::{BusyAnswered, DowntimeSeen, Event, Recorded, Reloaded};
 use crate::domain::fleet::{LookResult, Scope};
-use crate::domain::policy::Images;
 use crate::domain::state::State;
 use crate::domain::time::Timestamp;
 use crate::mail::letter;
@@ -145,8 +144,7 @@ impl Teller {
             // A snapshot that is gone is no wrong path, and the lists of these two fail where theirs is.
             Scope::Snapshot(_) | Scope::Machines | Scope::Snapshots => return,
         };
-        let is_said = state.adopted.as_ref().is_some_and(|adopted| adopted.set.images == Images::Absent)
-            && matches!(scope, Scope::Links(_) | Scope::Images);
+        let is_said = state.says_no_images() && matches!(scope, Scope::Links(_) | Scope::Images);
         if !is_said && !self.not_offered.contains(&path) {
             self.not_offered.push(path);
             tracing::warn!(

@@ -174,7 +174,13 @@ fn what_is_asked_while_no_daemon_runs_is_judged_and_kept() {
         )
     );
     assert_eq!(ask(&["unpin", &newest]).0.0, 0);
-    assert_eq!(ask(&["plan", "approve", &newest]).0.0, 1);
+    let list = json(&quartermaster(&["snapshots", "list", "--data-dir", &directory, "--json"]));
+    let of_newest = |one: &&Value| one["backup"] == newest.as_str();
+    let snapshot = list["snapshots"].as_array().unwrap().iter().find(of_newest).unwrap()["snapshot"].clone();
+    for named in [newest.as_str(), snapshot.as_str().unwrap()] {
+        let (code, said) = ask(&["plan", "approve", named]).0;
+        assert!(code == 1 && said.starts_with(&format!("error: {newest} is not doomed")), "{named}: {said}");
+    }
     let nothing = (1, "error: no backup waits for approval\n".to_owned());
     assert_eq!(ask(&["plan", "approve", "--all"]).0, nothing);
     let hostile = ask(&["pin", "a\x1b[2Jb"]).0.1;
